@@ -1,0 +1,202 @@
+package dag
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Operator arguments are JSON-like values (nil, bool, int64, float64, string,
+// []any, map[string]any) that may contain the types of this file, wherever an
+// author can write them: XComRef, Callable, Object, time.Time, time.Duration.
+// EncodeValue and DecodeValue carry them through JSON without loss.
+
+// XComRef stands for the XCom that a task pushes: `other.output` in a DAG file.
+type XComRef struct {
+	Task string
+	// Key is the XCom key; empty means return_value.
+	Key string
+}
+
+// Callable names a Python function.
+type Callable struct {
+	// Path is the dotted import path; or else File and Name are set.
+	Path string `json:"path,omitempty"`
+	File string `json:"file,omitempty"`
+	Name string `json:"name,omitempty"`
+	// Lambda is the source text of a lambda expression, in place of the others.
+	Lambda string `json:"lambda,omitempty"`
+}
+
+// String names the callable for messages.
+func (c Callable) String() string {
+	switch {
+	case c.Path != "":
+		return c.Path
+	case c.Lambda != "":
+		return c.Lambda
+	default:
+		return c.File + ":" + c.Name
+	}
+}
+
+// Object is a Python object that a DAG file builds with __type__ and that has no
+// Go counterpart; operators that know the class read it, others refuse it.
+type Object struct {
+	Class  string
+	Args   []any
+	Kwargs map[string]any
+}
+
+const typeTag = "__type"
+
+// EncodeValue returns v with the types above replaced by tagged maps, ready for
+// json.Marshal. Unknown Go types are an error naming the type.
+func EncodeValue(v any) (any, error) {
+	switch v := v.(type) {
+	case nil, bool, string, float64, int64:
+		return v, nil
+	case int:
+		return int64(v), nil
+	case json.Number:
+		return v, nil
+	case time.Duration:
+		return map[string]any{typeTag: "timedelta", "microseconds": v.Microseconds()}, nil
+	case time.Time:
+		return map[string]any{typeTag: "datetime", "value": v.Format(time.RFC3339Nano), "zone": v.Location().String()}, nil
+	case XComRef:
+		return map[string]any{typeTag: "xcom", "task": v.Task, "key": v.Key}, nil
+	case Callable:
+		return map[string]any{typeTag: "callable", "path": v.Path, "file": v.File, "name": v.Name, "lambda": v.Lambda}, nil
+	case Object:
+		args, err := EncodeValue(v.Args)
+		if err != nil {
+			return nil, err
+		}
+		kwargs, err := encodeMap(v.Kwargs)
+		return map[string]any{typeTag: "object", "class": v.Class, "args": args, "kwargs": kwargs}, err
+	case []any:
+		return encodeList(v)
+	case []string:
+		out := make([]any, len(v))
+		for i, s := range v {
+			out[i] = s
+		}
+		return out, nil
+	case map[string]any:
+		if _, tagged := v[typeTag]; tagged {
+			m, err := encodeMap(v)
+			return map[string]any{typeTag: "dict", "items": m}, err
+		}
+		return encodeMap(v)
+	default:
+		return nil, fmt.Errorf("value of Go type %T cannot be part of a DAG", v)
+	}
+}
+
+func encodeList(v []any) (any, error) {
+	out := make([]any, len(v))
+	for i, e := range v {
+		x, err := EncodeValue(e)
+		if err != nil {
+			return nil, fmt.Errorf("[%d]: %w", i, err)
+		}
+		out[i] = x
+	}
+	return out, nil
+}
+
+func encodeMap(v map[string]any) (map[string]any, error) {
+	out := make(map[string]any, len(v))
+	for _, k := range slices.Sorted(maps.Keys(v)) {
+		x, err := EncodeValue(v[k])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", k, err)
+		}
+		out[k] = x
+	}
+	return out, nil
+}
+
+// DecodeValue is the inverse of EncodeValue, for a value read by encoding/json
+// with UseNumber.
+func DecodeValue(v any) (any, error) {
+	switch v := v.(type) {
+	case json.Number:
+		if i, err := v.Int64(); err == nil {
+			return i, nil
+		}
+		return v.Float64()
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			x, err := DecodeValue(e)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = x
+		}
+		return out, nil
+	case map[string]any:
+		if tag, ok := v[typeTag].(string); ok {
+			return decodeTagged(tag, v)
+		}
+		return decodeMap(v)
+	default:
+		return v, nil
+	}
+}
+
+func decodeMap(v map[string]any) (map[string]any, error) {
+	out := make(map[string]any, len(v))
+	for k, e := range v {
+		x, err := DecodeValue(e)
+		if err != nil {
+			return nil, err
+		}
+		out[k] = x
+	}
+	return out, nil
+}
+
+func decodeTagged(tag string, v map[string]any) (any, error) {
+	str := func(k string) string { s, _ := v[k].(string); return s }
+	switch tag {
+	case "timedelta":
+		n, _ := v["microseconds"].(json.Number)
+		us, err := n.Int64()
+		if err != nil {
+			return nil, fmt.Errorf("timedelta: %w", err)
+		}
+		return time.Duration(us) * time.Microsecond, nil
+	case "datetime":
+		t, err := time.Parse(time.RFC3339Nano, str("value"))
+		if err != nil {
+			return nil, err
+		}
+		if loc, err := LoadLocation(str("zone")); err == nil {
+			t = t.In(loc)
+		}
+		return t, nil
+	case "xcom":
+		return XComRef{Task: str("task"), Key: str("key")}, nil
+	case "callable":
+		return Callable{Path: str("path"), File: str("file"), Name: str("name"), Lambda: str("lambda")}, nil
+	case "object":
+		args, err := DecodeValue(v["args"])
+		if err != nil {
+			return nil, err
+		}
+		kw, _ := v["kwargs"].(map[string]any)
+		kwargs, err := decodeMap(kw)
+		list, _ := args.([]any)
+		return Object{Class: str("class"), Args: list, Kwargs: kwargs}, err
+	case "dict":
+		m, _ := v["items"].(map[string]any)
+		return decodeMap(m)
+	default:
+		return nil, fmt.Errorf("unknown value tag %q", tag)
+	}
+}
