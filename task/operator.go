@@ -1,0 +1,265 @@
+// Package task is the runtime inside a worker: it claims an attempt, renders its
+// arguments, runs the operator, streams the log and reports the result. This file
+// is the contract between the runtime and the operators; which operators there are
+// is package operators/builtin's matter.
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/settings"
+)
+
+// Operator is one kind of task: what it is called and takes, and how one attempt of
+// it is executed. It keeps no state between attempts.
+type Operator struct {
+	Spec dag.OperatorSpec
+	// Run executes one attempt. It returns when the work is done or ctx ends, which
+	// happens at a time-out, at a cancel and before the worker's own deadline. A nil
+	// error is success; Skip, Fatal, Reschedule and Defer make errors that carry
+	// another wish; any other error is a failure that may be retried. It must not
+	// panic; a panic is reported as a failure of the task.
+	Run func(ctx context.Context, a *Attempt) (Result, error)
+	// Resumable says that Run may be entered again for the same attempt after its
+	// worker died, because all it does is Processes.Exec, which attaches to a
+	// process that is still there.
+	Resumable bool
+}
+
+// Result is what a successful attempt gives.
+type Result struct {
+	// Value is the return value, pushed as XCom return_value unless nil or the task
+	// says otherwise. It is JSON-like, or json.RawMessage in Airflow's tagged form.
+	Value any
+	// Branch is what a branching operator decided; nil for all others.
+	Branch *run.Branch
+	// Events adds extras to the events of the task's outlets, by URI.
+	Events map[string]map[string]any
+}
+
+// Attempt is what an operator knows of the attempt it executes, and what it may ask
+// for. Its fields are read only.
+type Attempt struct {
+	Key      run.Attempt
+	DAG      *dag.DAG
+	Task     *dag.Task
+	Run      *run.Run
+	Instance *run.Instance
+	// Args are the operator's arguments, templates rendered, mapped arguments and
+	// XComs filled in; absent ones are absent. Use the Get functions of this package.
+	Args map[string]any
+	// Log takes what a person should read; Output what a process writes, byte for
+	// byte. Both end in the attempt's log, secrets masked.
+	Log    *slog.Logger
+	Output io.Writer
+	// Env are the AIRFLOW_CTX_* and UPDRAFT_* variables for processes.
+	Env []string
+	// Dir is the folder of the DAG's file; relative paths in arguments start there.
+	Dir string
+	Services
+}
+
+// Services is what an installation offers to attempts.
+type Services struct {
+	XComs     XComs
+	Settings  Settings
+	Runs      Runs
+	Processes Processes
+	Python    Python
+	Templates Templates
+	Now       func() time.Time
+}
+
+// XComs reads and writes the attempt's XComs.
+type XComs interface {
+	// Push writes a value under a name, at once.
+	Push(ctx context.Context, name string, value any) error
+	// Pull returns the values selected, in the order of task and map index; a
+	// missing value is left out.
+	Pull(ctx context.Context, q Pull) ([]PulledXCom, error)
+}
+
+// Pull selects XComs.
+type Pull struct {
+	// Tasks to pull from; none means the attempt's own task.
+	Tasks []string
+	// Name is the key; empty means return_value.
+	Name string
+	// Maps selects indexes; nil selects all.
+	Maps []int
+	// DAG and Run select another run; empty means the attempt's own.
+	DAG, Run string
+	// PriorDates also looks at earlier runs of the DAG, newest first.
+	PriorDates bool
+}
+
+// PulledXCom is one value with where it comes from.
+type PulledXCom struct {
+	Key   run.Key
+	Value json.RawMessage
+}
+
+// Settings reads connections and variables.
+type Settings interface {
+	// Connection returns a connection by id; the error names it and says where it
+	// was looked for. Its secrets are masked in the log from then on.
+	Connection(ctx context.Context, id string) (settings.Connection, error)
+	// Variable returns a variable's text, or an error that is store.ErrNotFound.
+	Variable(ctx context.Context, key string) (string, error)
+	SetVariable(ctx context.Context, key, value string) error
+}
+
+// Runs lets sensors look at other runs, and TriggerDagRun make one.
+type Runs interface {
+	// Find returns a run; store.ErrNotFound if there is none.
+	Find(ctx context.Context, id run.ID) (run.Run, error)
+	// FindByDate returns the run of a DAG with this logical date.
+	FindByDate(ctx context.Context, dagID string, logical time.Time) (run.Run, error)
+	// Instances returns the instances of some tasks of a run (none: of all).
+	Instances(ctx context.Context, id run.ID, tasks ...string) ([]run.Instance, error)
+	// DAG returns a DAG's current version.
+	DAG(ctx context.Context, id string) (*dag.DAG, error)
+	// Trigger makes a run. ErrRunExists says that it exists; with Reset, it is then
+	// cleared instead.
+	Trigger(ctx context.Context, t Trigger) (run.Run, error)
+}
+
+// Trigger asks for a run.
+type Trigger struct {
+	DAG string
+	// Run is the run id; empty makes one as Airflow does.
+	Run         string
+	LogicalDate *time.Time
+	Conf        json.RawMessage
+	Note        string
+	Reset       bool
+}
+
+// ErrRunExists says that a run with this id or logical date exists.
+var ErrRunExists = errors.New("run exists already")
+
+// Processes starts processes for attempts.
+type Processes interface {
+	// Exec runs a command for an attempt and waits for its end. The process leads a
+	// process group of its own; when ctx ends the group gets SIGTERM, and SIGKILL
+	// after c.Grace. If a process with the same attempt and name is still there
+	// from before the worker was restarted, Exec attaches to it instead of starting
+	// one. The error is about starting; how the process ended is in Exit.
+	Exec(ctx context.Context, c Command) (Exit, error)
+}
+
+// Command is a process to run.
+type Command struct {
+	Attempt run.Attempt
+	// Name tells several commands of one attempt apart; empty is fine for one.
+	Name string
+	// Argv is run as it is, without a shell.
+	Argv []string
+	// Env is the whole environment.
+	Env []string
+	Dir string
+	// Stdin is given to the process; nil is the null device.
+	Stdin []byte
+	// Output takes its standard output and error, as they come.
+	Output io.Writer
+	// Memory bounds the memory of the process group, in bytes; 0 is no bound.
+	Memory int64
+	// Grace is the time between SIGTERM and SIGKILL.
+	Grace time.Duration
+}
+
+// Exit is how a process ended.
+type Exit struct {
+	// Code is the exit code; -1 when a signal ended it.
+	Code int
+	// Signal is the signal's name (SIGKILL), or empty.
+	Signal string
+	// OOM says that it was killed for want of memory.
+	OOM bool
+	// MaxRSS is the largest resident set seen, in bytes; 0 if unknown.
+	MaxRSS int64
+	// LastLine is the last line it wrote to its standard output or error.
+	LastLine string
+}
+
+// Python runs Python callables.
+type Python interface {
+	// Call runs one callable for an attempt and returns its value in Airflow's
+	// tagged JSON form (nil for None). Exceptions become this package's errors.
+	Call(ctx context.Context, a *Attempt, c PythonCall) (json.RawMessage, error)
+}
+
+// PythonCall is one call of a Python callable.
+type PythonCall struct {
+	Callable      dag.Callable
+	Args          []any
+	Kwargs        map[string]any
+	TemplatesDict map[string]any
+	// Isolated asks for a fresh interpreter; Interpreter names it (ExternalPython).
+	Isolated    bool
+	Interpreter string
+	// Requirements, when not nil, asks for a virtualenv with them.
+	Requirements       []string
+	SystemSitePackages bool
+	// NoContext calls with Args and Kwargs only.
+	NoContext bool
+	// Env adds to the environment of the call.
+	Env []string
+}
+
+// Templates renders with the attempt's template context.
+type Templates interface {
+	// Render renders every text in v, as the runtime does with templated arguments.
+	Render(ctx context.Context, v any) (any, error)
+}
+
+// SkipError ends an attempt as skipped.
+type SkipError struct{ Reason string }
+
+func (e *SkipError) Error() string { return "skipped: " + e.Reason }
+
+// Skip ends the attempt as skipped.
+func Skip(format string, args ...any) error { return &SkipError{Reason: fmt.Sprintf(format, args...)} }
+
+// FatalError ends an attempt as failed, retries or not.
+type FatalError struct {
+	// Cause is what the failure counts as; empty means run.CauseTask.
+	Cause run.Cause
+	Err   error
+}
+
+func (e *FatalError) Error() string { return e.Err.Error() }
+func (e *FatalError) Unwrap() error { return e.Err }
+
+// Fatal ends the attempt as failed without further tries.
+func Fatal(err error) error { return &FatalError{Err: err} }
+
+// Misconfigured is Fatal for faults of configuration: bad arguments, unknown
+// connections, templates that do not render.
+func Misconfigured(err error) error { return &FatalError{Cause: run.CauseConfig, Err: err} }
+
+// CauseError is a failure with a cause and, if a process ended it, an exit code.
+type CauseError struct {
+	Cause    run.Cause
+	ExitCode int
+	Err      error
+}
+
+func (e *CauseError) Error() string { return e.Err.Error() }
+func (e *CauseError) Unwrap() error { return e.Err }
+
+// RescheduleError gives the slot back until a time; the try goes on then.
+type RescheduleError struct{ At time.Time }
+
+func (e *RescheduleError) Error() string { return "rescheduled to " + e.At.Format(time.RFC3339) }
+
+// Reschedule ends this execution; the same try is executed again at the time given.
+func Reschedule(at time.Time) error { return &RescheduleError{At: at} }
