@@ -65,3 +65,19 @@ type RunChange struct {
 	State  RunState
 	Clears int
 }
+
+// Batch is a set of changes to one run.
+type Batch struct {
+	Run ID
+	// Create makes the run. If a run with this id, or with this DAG and logical
+	// date, exists, the batch is refused whole.
+	Create *Run
+	// Update changes the run itself.
+	Update *RunChange
+	// Changes are the steps of its task instances.
+	Changes []Change
+	// Events are appended to the history of asset events if every change of the batch
+	// holds.
+	Events []AssetEvent
+}
+

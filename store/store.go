@@ -139,19 +139,7 @@ type Runs interface {
 }
 
 // Batch is a set of changes to one run.
-type Batch struct {
-	Run run.ID
-	// Create makes the run. If a run with this id, or with this DAG and logical
-	// date, exists, the batch is refused whole (Result.Refused).
-	Create *run.Run
-	// Update changes the run itself.
-	Update *run.RunChange
-	// Changes are the steps of its task instances.
-	Changes []run.Change
-	// Events are appended to the history of asset events if every change of the batch
-	// holds.
-	Events []run.AssetEvent
-}
+type Batch = run.Batch
 
 // Result says what became of the batches of an Apply.
 type Result struct {
