@@ -1,0 +1,265 @@
+package settings
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/store"
+)
+
+// Config is what a Registry works with. Every part may be absent.
+type Config struct {
+	// Store keeps what is set at run time. Nil: there is nothing, and nothing can be set.
+	Store store.Settings
+	// Keys seal connections and variables in the store. Nil: they are stored in clear.
+	Keys *Keys
+	// Lookup reads the environment (os.LookupEnv).
+	Lookup func(name string) (string, bool)
+	// Secrets are those of files; they come first.
+	Secrets *Secrets
+	// Now is the time that settings are stamped with.
+	Now func() time.Time
+}
+
+// Registry finds connections, variables and pools: in the secrets files, in the
+// environment, in the store, in this order. It is safe for concurrent use.
+type Registry struct{ Config }
+
+// NewRegistry returns a registry.
+func NewRegistry(c Config) *Registry {
+	if c.Lookup == nil {
+		c.Lookup = func(string) (string, bool) { return "", false }
+	}
+	if c.Secrets == nil {
+		c.Secrets = &Secrets{}
+	}
+	if c.Now == nil {
+		c.Now = func() time.Time { return time.Time{} }
+	}
+	return &Registry{Config: c}
+}
+
+// Connection returns a connection. The error is store.ErrNotFound if there is none,
+// and says how to make it.
+func (r *Registry) Connection(ctx context.Context, id string) (Connection, error) {
+	if c, ok := r.Secrets.Connections[id]; ok {
+		return c, nil
+	}
+	if text, name, ok := r.env("CONN", id); ok {
+		c, err := ParseConnection(id, text)
+		if err != nil {
+			return Connection{}, fmt.Errorf("%s: %w", name, err)
+		}
+		return c, nil
+	}
+	var c Connection
+	err := r.load(ctx, store.KindConnection, id, &c)
+	if errors.Is(err, store.ErrNotFound) {
+		return Connection{}, fmt.Errorf("connection `%s` %w: set it with `updraft connections add %s …` or AIRFLOW_CONN_%s", id, store.ErrNotFound, id, strings.ToUpper(id))
+	}
+	c.ID = id
+	return c, err
+}
+
+// Variable returns a variable. The error is store.ErrNotFound if there is none, and
+// says how to make it.
+func (r *Registry) Variable(ctx context.Context, key string) (Variable, error) {
+	if v, ok := r.Secrets.Variables[key]; ok {
+		return v, nil
+	}
+	if text, _, ok := r.env("VAR", key); ok {
+		return Variable{Key: key, Value: text}, nil
+	}
+	var v Variable
+	err := r.load(ctx, store.KindVariable, key, &v)
+	if errors.Is(err, store.ErrNotFound) {
+		return Variable{}, fmt.Errorf("variable `%s` %w: set it with `updraft variables set %s …` or AIRFLOW_VAR_%s", key, store.ErrNotFound, key, strings.ToUpper(key))
+	}
+	v.Key = key
+	return v, err
+}
+
+// env looks a name up as Airflow does, with the id in capitals.
+func (r *Registry) env(kind, id string) (text, name string, ok bool) {
+	for _, prefix := range []string{"AIRFLOW_", "UPDRAFT_"} {
+		name = prefix + kind + "_" + strings.ToUpper(id)
+		if text, ok = r.Lookup(name); ok && (text != "" || kind == "VAR") {
+			return text, name, true
+		}
+	}
+	return "", "", false
+}
+
+// Connections returns the connections of the store, ordered by id.
+func (r *Registry) Connections(ctx context.Context) ([]Connection, error) {
+	return list[Connection](ctx, r, store.KindConnection)
+}
+
+// Variables returns the variables of the store, ordered by key.
+func (r *Registry) Variables(ctx context.Context) ([]Variable, error) {
+	return list[Variable](ctx, r, store.KindVariable)
+}
+
+// PutConnection checks and stores a connection, over any that is there.
+func (r *Registry) PutConnection(ctx context.Context, c Connection) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	return r.save(ctx, store.KindConnection, c.ID, c)
+}
+
+// PutVariable checks and stores a variable, over any that is there.
+func (r *Registry) PutVariable(ctx context.Context, v Variable) error {
+	if err := v.Validate(); err != nil {
+		return err
+	}
+	return r.save(ctx, store.KindVariable, v.Key, v)
+}
+
+// DeleteConnection removes a connection from the store; store.ErrNotFound if it is not there.
+func (r *Registry) DeleteConnection(ctx context.Context, id string) error {
+	return r.remove(ctx, store.KindConnection, id)
+}
+
+// DeleteVariable removes a variable from the store; store.ErrNotFound if it is not there.
+func (r *Registry) DeleteVariable(ctx context.Context, key string) error {
+	return r.remove(ctx, store.KindVariable, key)
+}
+
+// Pool returns a pool; store.ErrNotFound if there is none.
+func (r *Registry) Pool(ctx context.Context, name string) (Pool, error) {
+	var p Pool
+	err := r.load(ctx, store.KindPool, name, &p)
+	if errors.Is(err, store.ErrNotFound) {
+		if name == dag.DefaultPool {
+			return DefaultPool(), nil
+		}
+		return Pool{}, fmt.Errorf("pool `%s` %w: make it with `updraft pools set %s SLOTS DESCRIPTION`", name, store.ErrNotFound, name)
+	}
+	p.Name = name
+	return p, err
+}
+
+// Pools returns all pools, ordered by name; the default pool is always among them.
+func (r *Registry) Pools(ctx context.Context) ([]Pool, error) {
+	pools, err := list[Pool](ctx, r, store.KindPool)
+	if err != nil {
+		return nil, err
+	}
+	at := 0
+	for at < len(pools) && pools[at].Name < dag.DefaultPool {
+		at++
+	}
+	if at < len(pools) && pools[at].Name == dag.DefaultPool {
+		return pools, nil
+	}
+	out := append([]Pool{}, pools[:at]...)
+	return append(append(out, DefaultPool()), pools[at:]...), nil
+}
+
+// PutPool checks and stores a pool, over any that is there.
+func (r *Registry) PutPool(ctx context.Context, p Pool) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	return r.save(ctx, store.KindPool, p.Name, p)
+}
+
+// DeletePool removes a pool; the default pool stays.
+func (r *Registry) DeletePool(ctx context.Context, name string) error {
+	if name == dag.DefaultPool {
+		return fmt.Errorf("pool %s cannot be deleted: tasks without a pool are in it", name)
+	}
+	return r.remove(ctx, store.KindPool, name)
+}
+
+// errNoStore is the answer to every change without a store.
+var errNoStore = errors.New("there is no store for settings")
+
+func place(k store.Kind, id string) string { return string(k) + " " + id }
+
+func (r *Registry) load(ctx context.Context, k store.Kind, id string, into any) error {
+	if r.Store == nil {
+		return store.ErrNotFound
+	}
+	s, err := r.Store.Setting(ctx, k, id)
+	if err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		return fmt.Errorf("reading %s: %w", place(k, id), err)
+	}
+	return r.open(k, s, into)
+}
+
+func (r *Registry) open(k store.Kind, s store.Setting, into any) error {
+	body := s.Value
+	if Sealed(body) {
+		if r.Keys == nil {
+			return fmt.Errorf("%s is sealed, and there is no key: name the key file: %w", place(k, s.ID), ErrKey)
+		}
+		var err error
+		if body, err = r.Keys.Open(place(k, s.ID), body); err != nil {
+			return err
+		}
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("%s: %w: its value is not readable", place(k, s.ID), store.ErrCorrupt)
+	}
+	return nil
+}
+
+func (r *Registry) save(ctx context.Context, k store.Kind, id string, v any) error {
+	if r.Store == nil {
+		return errNoStore
+	}
+	body, err := marshal(v)
+	if err != nil {
+		return fmt.Errorf("storing %s: not a JSON value", place(k, id))
+	}
+	if r.Keys != nil && k != store.KindPool {
+		if body, err = r.Keys.Seal(place(k, id), body); err != nil {
+			return fmt.Errorf("sealing %s: %w", place(k, id), err)
+		}
+	}
+	if err := r.Store.PutSetting(ctx, k, store.Setting{ID: id, Value: body, At: r.Now()}); err != nil {
+		return fmt.Errorf("storing %s: %w", place(k, id), err)
+	}
+	return nil
+}
+
+func (r *Registry) remove(ctx context.Context, k store.Kind, id string) error {
+	if r.Store == nil {
+		return errNoStore
+	}
+	if err := r.Store.DeleteSetting(ctx, k, id); err != nil {
+		return fmt.Errorf("deleting %s: %w", place(k, id), err)
+	}
+	return nil
+}
+
+func list[T Connection | Variable | Pool](ctx context.Context, r *Registry, k store.Kind) ([]T, error) {
+	if r.Store == nil {
+		return nil, nil
+	}
+	stored, err := r.Store.Settings(ctx, k)
+	if err != nil {
+		return nil, fmt.Errorf("listing %ss: %w", k, err)
+	}
+	out := make([]T, 0, len(stored))
+	for _, s := range stored {
+		var v T
+		if err := r.open(k, s, &v); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
