@@ -10,7 +10,7 @@ import (
 
 // Operator arguments are JSON-like values (nil, bool, int64, float64, string,
 // []any, map[string]any) that may contain the types of this file, wherever an
-// author can write them: XComRef, Callable, Object, time.Time, time.Duration.
+// author can write them: XComRef, GroupArg, Callable, Object, time.Time, time.Duration.
 // EncodeValue and DecodeValue carry them through JSON without loss.
 
 // XComRef stands for the XCom that a task pushes: `other.output` in a DAG file.
@@ -19,6 +19,10 @@ type XComRef struct {
 	// Key is the XCom key; empty means return_value.
 	Key string
 }
+
+// GroupArg stands for what a mapped group is mapped over, in the arguments of its
+// tasks: the element of this name at the task's map index.
+type GroupArg struct{ Name string }
 
 // Callable names a Python function.
 type Callable struct {
@@ -68,6 +72,8 @@ func EncodeValue(v any) (any, error) {
 		return map[string]any{typeTag: "datetime", "value": v.Format(time.RFC3339Nano), "zone": v.Location().String()}, nil
 	case XComRef:
 		return map[string]any{typeTag: "xcom", "task": v.Task, "key": v.Key}, nil
+	case GroupArg:
+		return map[string]any{typeTag: "group_arg", "name": v.Name}, nil
 	case Callable:
 		return map[string]any{typeTag: "callable", "path": v.Path, "file": v.File, "name": v.Name, "lambda": v.Lambda}, nil
 	case Object:
@@ -182,6 +188,8 @@ func decodeTagged(tag string, v map[string]any) (any, error) {
 		return t, nil
 	case "xcom":
 		return XComRef{Task: str("task"), Key: str("key")}, nil
+	case "group_arg":
+		return GroupArg{Name: str("name")}, nil
 	case "callable":
 		return Callable{Path: str("path"), File: str("file"), Name: str("name"), Lambda: str("lambda")}, nil
 	case "object":
