@@ -35,6 +35,9 @@ type Graph struct {
 	// Weight is the effective priority of each task.
 	Weight []int
 
+	// Past says that some task looks at earlier runs (depends_on_past).
+	Past bool
+
 	index map[string]int
 }
 
@@ -47,6 +50,7 @@ func NewGraph(d *DAG) (*Graph, error) {
 			return nil, &GraphError{DAG: d.ID, Task: t.ID, Problem: "is there twice: task ids must be unique within a DAG"}
 		}
 		g.index[t.ID] = i
+		g.Past = g.Past || t.DependsOnPast || t.WaitForDownstream
 	}
 	if err := g.connect(); err != nil {
 		return nil, err
@@ -178,7 +182,8 @@ func (g *Graph) Relatives(from []int, downstream bool) []int {
 	return out
 }
 
-func (g *Graph) teardownsOf(setup int) (out []int) {
+// Teardowns are the direct downstream tasks of a task that are teardowns.
+func (g *Graph) Teardowns(setup int) (out []int) {
 	for _, d := range g.Down[setup] {
 		if g.Tasks[d].Teardown {
 			out = append(out, d)
@@ -196,7 +201,7 @@ func (g *Graph) ScopeOf(task int) []int {
 		if !g.Tasks[u].Setup {
 			continue
 		}
-		teardowns := g.teardownsOf(u)
+		teardowns := g.Teardowns(u)
 		if below == nil && len(teardowns) > 0 {
 			below = g.Relatives([]int{task}, true)
 		}

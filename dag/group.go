@@ -119,3 +119,13 @@ func idSet(tasks []*Task) map[string]bool {
 	}
 	return set
 }
+
+// Roots are the tasks of a group that have no upstream inside it, by index.
+func (g *Graph) Roots(group string) []int {
+	var out []int
+	for _, t := range g.DAG.groupRoots(group) {
+		out = append(out, g.index[t.ID])
+	}
+	slices.Sort(out)
+	return out
+}

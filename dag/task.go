@@ -131,6 +131,19 @@ type AssetRef struct {
 	Alias string `json:"alias,omitempty"`
 }
 
+// Key identifies the asset in conditions and events: its URI, or its name when it has
+// none, or "alias:" and the alias.
+func (a AssetRef) Key() string {
+	switch {
+	case a.Alias != "":
+		return "alias:" + a.Alias
+	case a.URI != "":
+		return a.URI
+	default:
+		return a.Name
+	}
+}
+
 // Resources are what an attempt asks of the place it runs in. Zero values mean the
 // executor's default.
 type Resources struct {

@@ -80,4 +80,3 @@ type Batch struct {
 	// holds.
 	Events []AssetEvent
 }
-

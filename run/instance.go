@@ -71,6 +71,8 @@ type Instance struct {
 	// Length is the length of the list or dict it pushed, if it pushed one: what
 	// those mapped over it expand to.
 	Length *int `json:"length,omitempty"`
+	// Pushed says that it pushed a return_value other than null.
+	Pushed bool `json:"pushed,omitempty"`
 	// Unmappable says that it pushed something that nothing can be mapped over.
 	Unmappable bool `json:"unmappable,omitempty"`
 	// Choice is what a branch or short circuit decided about its direct downstream.

@@ -1,0 +1,8 @@
+// Package scheduler decides: given what is known of DAGs, runs and task instances,
+// and the time, Plan says what happens next. It has no clock, does no I/O, takes no
+// lock and writes no log; values go in and a description of changes comes out.
+//
+// The rules are those of Apache Airflow 3; each function names the section of the
+// semantics document (docs/scheduling.md) it implements. What is durable is package
+// store's matter; who loads, commits and dispatches is package tick's.
+package scheduler

@@ -1,0 +1,139 @@
+package scheduler
+
+import (
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/run"
+)
+
+// upstream is what a trigger rule looks at: the direct upstream instances of one
+// instance, counted by state.
+type upstream struct {
+	counts
+	// n is the number of upstream instances, finished or not.
+	n int
+	// setups, setupSuccess and setupSkipped count the direct upstream tasks that are setups.
+	setups, setupSuccess, setupSkipped int
+	// index is the map index of the instance that is examined, or run.Unmapped.
+	index int
+}
+
+func (u *upstream) failed() int { return u.counts[run.Failed] + u.counts[run.UpstreamFailed] }
+
+func (u *upstream) done() int {
+	return u.counts[run.Success] + u.counts[run.Failed] + u.counts[run.Skipped] +
+		u.counts[run.UpstreamFailed] + u.counts[run.Removed]
+}
+
+// fast says that a rule can be satisfied before all upstream tasks have finished.
+func fast(r dag.TriggerRule) bool {
+	return r == dag.OneSuccess || r == dag.OneFailed || r == dag.OneDone
+}
+
+// markByRule says which final state a trigger rule gives to an instance that it will
+// never let run; run.None if it gives none. It applies as soon as it holds, not only
+// when all upstream tasks have finished (spec section 2, the table).
+func markByRule(rule dag.TriggerRule, u *upstream) run.State {
+	success, skipped := u.counts[run.Success], u.counts[run.Skipped]
+	allDone := u.done() >= u.n
+	switch rule {
+	case dag.AllSuccess:
+		switch {
+		case u.failed() > 0:
+			return run.UpstreamFailed
+		case skipped > 0:
+			return run.Skipped
+		case u.counts[run.Removed] > 0 && success > 0 && u.index >= success:
+			return run.Removed
+		}
+	case dag.AllFailed:
+		return skipIf(success+skipped > 0)
+	case dag.OneSuccess:
+		switch {
+		case allDone && u.done() == skipped:
+			return run.Skipped
+		case allDone && success == 0:
+			return run.UpstreamFailed
+		}
+	case dag.OneFailed:
+		return skipIf(allDone && u.failed() == 0)
+	case dag.OneDone:
+		return skipIf(allDone && u.counts[run.Failed]+success == 0)
+	case dag.NoneFailed:
+		if u.failed() > 0 {
+			return run.UpstreamFailed
+		}
+	case dag.NoneFailedMinOneSuccess:
+		switch {
+		case u.failed() > 0:
+			return run.UpstreamFailed
+		case skipped == u.n:
+			return run.Skipped
+		}
+	case dag.NoneSkipped:
+		return skipIf(skipped > 0)
+	case dag.AllSkipped:
+		return skipIf(success+u.failed() > 0)
+	case dag.AllDoneMinOneSuccess:
+		switch {
+		case skipped > 0:
+			return run.Skipped
+		case allDone && success == 0:
+			return run.UpstreamFailed
+		}
+	case dag.AllDoneSetupSuccess:
+		switch {
+		case !allDone || u.setups == 0:
+		case u.setupSkipped >= u.setups:
+			return run.Skipped
+		case u.setupSuccess == 0:
+			return run.UpstreamFailed
+		}
+	}
+	return run.None
+}
+
+func skipIf(b bool) run.State {
+	if b {
+		return run.Skipped
+	}
+	return run.None
+}
+
+// allows says whether a trigger rule lets an instance run now (spec section 2, the
+// table's last column).
+func allows(rule dag.TriggerRule, u *upstream) bool {
+	success, skipped := u.counts[run.Success], u.counts[run.Skipped]
+	n := u.n
+	if u.index >= 0 {
+		// Upstream indexes that are gone must not keep the remaining ones waiting.
+		n -= u.counts[run.Removed]
+	}
+	switch rule {
+	case dag.AllSuccess:
+		return success >= n
+	case dag.AllFailed:
+		return u.failed() >= n
+	case dag.AllDone:
+		return u.done() >= u.n
+	case dag.OneSuccess:
+		return success > 0
+	case dag.OneFailed:
+		return u.failed() > 0
+	case dag.OneDone:
+		return success+u.counts[run.Failed] > 0
+	case dag.NoneFailed:
+		return success+skipped >= n
+	case dag.NoneFailedMinOneSuccess:
+		return success+skipped >= n && skipped < u.n
+	case dag.NoneSkipped:
+		return u.done() >= u.n && skipped == 0
+	case dag.AllSkipped:
+		return skipped >= u.n
+	case dag.AllDoneMinOneSuccess:
+		return u.done() >= n && skipped == 0 && success > 0
+	case dag.AllDoneSetupSuccess:
+		return u.done() >= u.n && (u.setups == 0 || u.setupSuccess > 0)
+	default: // dag.Always
+		return true
+	}
+}

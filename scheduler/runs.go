@@ -1,0 +1,209 @@
+package scheduler
+
+import (
+	"container/heap"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler/timetable"
+)
+
+// createRuns creates the runs that are due by time or by assets, one a DAG and pass,
+// in the order of DAG ids, until max_active_runs are queued or running (spec sections
+// 3.1, 3.4, 3.8).
+func (s *Snapshot) createRuns(now time.Time, d *Decision, changedDAGs map[string]bool) bool {
+	changed := false
+	due := slices.Sorted(maps.Keys(s.due))
+	clear(s.due)
+	for _, id := range due {
+		dv := s.dags[id]
+		if dv == nil || dv.Graph == nil || dv.Paused || dv.Stale {
+			continue
+		}
+		if v := s.createByTime(dv, now); v != nil {
+			changed, changedDAGs[id] = true, true
+			d.Runs = append(d.Runs, v.Run.ID)
+		}
+		if v := s.createByAssets(dv, now); v != nil {
+			changed, changedDAGs[id] = true, true
+			d.Runs = append(d.Runs, v.Run.ID)
+		}
+	}
+	return changed
+}
+
+// createByTime creates the next scheduled run if it is due; otherwise it sets the
+// alarm for it.
+func (s *Snapshot) createByTime(dv *dagView, now time.Time) *View {
+	due, err := dv.table.Next(dv.Last, dv.restriction(), now)
+	if err != nil || due == nil {
+		return nil
+	}
+	if due.RunAfter.After(now) {
+		heap.Push(&s.alarms, alarm{at: due.RunAfter, dag: dv.Graph.DAG.ID})
+		return nil
+	}
+	if s.atMaxActive(dv) {
+		return nil
+	}
+	r := run.Run{
+		Type: run.TypeScheduled, RunAfter: due.RunAfter, TriggeredBy: "scheduler",
+	}
+	suffix := due.RunAfter
+	if due.Interval != nil {
+		start, end := due.Interval.Start, due.Interval.End
+		r.LogicalDate, r.IntervalStart, r.IntervalEnd = &start, &start, &end
+		suffix = start
+	}
+	r.ID = run.ID{DAG: dv.Graph.DAG.ID, Run: runID(run.TypeScheduled, suffix)}
+	dv.Last = due.Last()
+	s.due[r.DAG] = true
+	return s.create(dv, r, now)
+}
+
+func (dv *dagView) restriction() timetable.Restriction {
+	d := dv.Graph.DAG
+	res := timetable.Restriction{Catchup: d.Catchup}
+	if e := earliestStart(d); e != nil {
+		res.Earliest = *e
+	}
+	if d.EndDate != nil {
+		res.Latest = *d.EndDate
+	}
+	return res
+}
+
+// earliestStart is the DAG's start date, or else the earliest of its tasks.
+func earliestStart(d *dag.DAG) *time.Time {
+	if d.StartDate != nil {
+		return d.StartDate
+	}
+	var at *time.Time
+	for _, t := range d.Tasks {
+		if t.StartDate != nil && (at == nil || t.StartDate.Before(*at)) {
+			at = t.StartDate
+		}
+	}
+	return at
+}
+
+// atMaxActive says that queued and running runs, without backfills, are as many as
+// max_active_runs allows.
+func (s *Snapshot) atMaxActive(dv *dagView) bool {
+	limit := dv.Graph.DAG.MaxActiveRuns
+	if limit <= 0 {
+		return false
+	}
+	n := 0
+	for _, v := range dv.runs {
+		if !v.Run.State.Finished() && v.Run.Backfill == "" {
+			n++
+		}
+	}
+	return n >= limit
+}
+
+// createByAssets creates a run when the assets a DAG waits for have been updated.
+// The run's date is that of the latest update, and the updates are forgotten.
+func (s *Snapshot) createByAssets(dv *dagView, now time.Time) *View {
+	cond := dv.Graph.DAG.Schedule.Assets
+	if cond == nil || len(dv.Assets) == 0 || s.atMaxActive(dv) {
+		return nil
+	}
+	if !cond.Satisfied(func(a dag.AssetRef) bool { _, ok := dv.Assets[a.Key()]; return ok }) {
+		return nil
+	}
+	var at time.Time
+	for _, t := range dv.Assets {
+		if t.After(at) {
+			at = t
+		}
+	}
+	r := run.Run{Type: run.TypeAssetTriggered, RunAfter: at, TriggeredBy: "asset"}
+	r.ID = run.ID{DAG: dv.Graph.DAG.ID, Run: runID(run.TypeAssetTriggered, at)}
+	for i := 2; s.runs[r.ID] != nil; i++ {
+		r.Run = runID(run.TypeAssetTriggered, at.Add(time.Duration(i)*time.Microsecond))
+	}
+	dv.Assets = nil
+	return s.create(dv, r, now)
+}
+
+func (s *Snapshot) create(dv *dagView, r run.Run, now time.Time) *View {
+	r.State, r.Version, r.QueuedAt = run.RunQueued, dv.Version, now
+	v, err := NewView(r, dv.Graph, nil)
+	if err != nil {
+		return nil // impossible without instances
+	}
+	v.create = true
+	s.Add(v)
+	return v
+}
+
+// Create adds a run that somebody asked for, queued. Its id, type and dates are the
+// caller's; the version is the DAG's current one unless it is set.
+func (s *Snapshot) Create(r run.Run, now time.Time) *View {
+	return s.create(s.dags[r.DAG], r, now)
+}
+
+// afterRun does what the end of a run entails for its DAG.
+func (s *Snapshot) afterRun(v *View, dags map[string]bool) {
+	dv := s.dags[v.Run.DAG]
+	s.due[v.Run.DAG] = true
+	limit := v.Graph.DAG.MaxConsecutiveFailedRuns
+	if limit <= 0 || v.Run.State != run.RunFailed || dv.Paused {
+		return
+	}
+	var ended []*View
+	for _, o := range dv.runs {
+		if o.Run.State.Finished() {
+			ended = append(ended, o)
+		}
+	}
+	slices.SortFunc(ended, func(a, b *View) int { return b.Run.RunAfter.Compare(a.Run.RunAfter) })
+	if len(ended) < limit {
+		return
+	}
+	for _, o := range ended[:limit] {
+		if o.Run.State != run.RunFailed {
+			return
+		}
+	}
+	dv.Paused = true
+	dags[v.Run.DAG] = true
+}
+
+// timeout ends a run that has run longer than dagrun_timeout: what is unfinished is
+// skipped (spec section 1.2, rule 1).
+func (v *View) timeout(now time.Time) {
+	limit := v.Graph.DAG.DagrunTimeout
+	if limit <= 0 || v.Run.State != run.RunRunning || v.Run.Start.IsZero() || now.Before(v.Run.Start.Add(limit)) {
+		return
+	}
+	for t := range v.tasks {
+		for p := range v.tasks[t].cells {
+			if !v.tasks[t].cells[p].State.Finished() {
+				c := v.set(ref{t, p}, run.Skipped)
+				c.End, c.Reason, c.Token = now, "dagrun_timeout of "+limit.String()+" was exceeded", ""
+			}
+		}
+	}
+	v.end(run.RunFailed, "dagrun_timeout of "+limit.String()+" was exceeded", now)
+}
+
+func runID(t run.Type, at time.Time) string {
+	return string(t) + "__" + at.UTC().Format("2006-01-02T15:04:05.999999+00:00")
+}
+
+// Latest says whether a run is the latest one that its DAG's schedule has brought by
+// now: what LatestOnlyOperator asks. Runs that were asked for always are.
+func (s *Snapshot) Latest(id run.ID, now time.Time) bool {
+	v, dv := s.runs[id], s.dags[id.DAG]
+	if v == nil || dv == nil || dv.table == nil || v.Run.Type == run.TypeManual || v.Run.IntervalStart == nil {
+		return true
+	}
+	next, err := dv.table.Next(&timetable.Interval{Start: *v.Run.IntervalStart, End: *v.Run.IntervalEnd}, timetable.Restriction{Catchup: true}, now)
+	return err != nil || next == nil || next.RunAfter.After(now)
+}
