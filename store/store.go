@@ -25,14 +25,20 @@ var (
 	ErrTooLarge = errors.New("too large")
 	// ErrBadToken says that a page token is not one of this list.
 	ErrBadToken = errors.New("bad page token")
+	// ErrInvalid says that a name or a date cannot be stored; see CheckName.
+	ErrInvalid = errors.New("invalid")
+	// ErrClosed says that the store was closed.
+	ErrClosed = errors.New("store is closed")
 	// ErrCorrupt says that a stored item cannot be read; the error names it.
 	ErrCorrupt = errors.New("stored item is damaged")
 )
 
 // Store is everything durable. Its methods may be called concurrently; they own
 // none of the slices given to them after returning, and the caller owns what they
-// return. A cancelled context ends a call with the context's error; the write may
-// then have happened or not.
+// return. Times come back in UTC, with the nanosecond or at least the microsecond;
+// JSON comes back byte for byte; an empty slice may come back as nil. Names are
+// checked by CheckName and CheckBatch before anything is written. A cancelled context
+// ends a call with the context's error; the write may then have happened or not.
 type Store interface {
 	Definitions
 	Runs
@@ -121,7 +127,9 @@ type Runs interface {
 	// Apply writes a set of changes. Each change holds or is refused by itself: a
 	// refused one (its condition is not met) is reported in the Result and nothing
 	// of it is written. Changes of one run in one call are durable together.
-	// Apply returns only when they are durable.
+	// Apply returns only when they are durable. Within a batch the order is Create,
+	// Update (which leaves the logical date as it is), Changes. A batch that names no
+	// run may hold nothing but Events: those that came from outside.
 	Apply(ctx context.Context, batches ...Batch) (Result, error)
 	// Run returns a run with its task instances, ordered by task and index. Instances
 	// that were never written are in state None and are not returned. With tasks
@@ -200,7 +208,8 @@ type RunList struct {
 // XComs keeps the values that task instances pass to each other.
 type XComs interface {
 	// PutXCom writes a value while the instance runs; the last write of a name wins.
-	// If token is not the instance's current one, it returns ErrConflict.
+	// If the instance is not there, or token is not its current one, it returns
+	// ErrConflict.
 	PutXCom(ctx context.Context, key run.Key, token string, x run.XCom) error
 	// XComs returns values ordered by task, map index and name.
 	XComs(ctx context.Context, q XComQuery) ([]XComItem, error)
