@@ -19,6 +19,9 @@ type Graph struct {
 	Setups [][]int
 	// SetupUps are the direct upstream tasks that are setups.
 	SetupUps [][]int
+	// Scopes are, for each teardown, the tasks between its setups and itself that are
+	// not its direct upstream.
+	Scopes [][]int
 	// Mappers are the tasks whose output a task's own or its group's mapping needs.
 	Mappers [][]int
 	// Watchers are the tasks to look at again when a task's state changes: Down,
@@ -218,7 +221,7 @@ func (g *Graph) ScopeOf(task int) []int {
 
 func (g *Graph) findSetups() {
 	n := len(g.Tasks)
-	g.Setups, g.SetupUps = make([][]int, n), make([][]int, n)
+	g.Setups, g.SetupUps, g.Scopes = make([][]int, n), make([][]int, n), make([][]int, n)
 	if !slices.ContainsFunc(g.Tasks, func(t *Task) bool { return t.Setup }) {
 		return
 	}
@@ -229,6 +232,7 @@ func (g *Graph) findSetups() {
 			}
 		}
 		if t.Teardown {
+			g.Scopes[i] = g.between(g.SetupUps[i], i)
 			continue
 		}
 		for _, s := range g.ScopeOf(i) {
@@ -237,6 +241,19 @@ func (g *Graph) findSetups() {
 			}
 		}
 	}
+}
+
+// between are the tasks downstream of setups and upstream of their teardown, without
+// its direct upstream.
+func (g *Graph) between(setups []int, teardown int) []int {
+	below, above := g.Relatives(setups, true), g.Relatives([]int{teardown}, false)
+	var out []int
+	for _, t := range above {
+		if _, in := slices.BinarySearch(below, t); in && !slices.Contains(g.Up[teardown], t) {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 func (g *Graph) findMappers() error {
@@ -298,7 +315,7 @@ func (g *Graph) findWatchers() {
 	}
 	extra := make([][]int, n)
 	for i := range g.Tasks {
-		for _, u := range slices.Concat(g.Setups[i], g.Mappers[i]) {
+		for _, u := range slices.Concat(g.Setups[i], g.Mappers[i], g.Scopes[i]) {
 			if !slices.Contains(g.Down[u], i) {
 				extra[u] = append(extra[u], i)
 			}

@@ -101,8 +101,8 @@ func (v *View) names(tasks []int) []string {
 	return out
 }
 
-// sameIndex are the positions of a task that a mapped brancher speaks for: its own
-// index inside a mapped group, all of them otherwise.
+// sameIndex are the positions of a task that a brancher skips at once: its own index
+// inside a mapped group, a task that is not expanded otherwise.
 func (v *View) sameIndex(r ref, t int) []int {
 	n := len(v.tasks[t].cells)
 	if g := v.Graph.MapGroup[r.task]; g >= 0 && v.Graph.MapGroup[t] == g && v.tasks[t].expanded() {
@@ -111,9 +111,8 @@ func (v *View) sameIndex(r ref, t int) []int {
 		}
 		return nil
 	}
-	out := make([]int, n)
-	for i := range out {
-		out[i] = i
+	if v.tasks[t].expanded() {
+		return nil // its instances see the choice when they are examined
 	}
-	return out
+	return []int{0}
 }

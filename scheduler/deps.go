@@ -32,8 +32,9 @@ type examination struct {
 	ignoreWaits bool
 	// explain fills verdict.why.
 	explain bool
-	// marked are the marks of this pass so far, for the one dependency that sees them.
-	marked map[ref]run.State
+	// marked are the marks of this pass so far, for the one dependency that sees them;
+	// later are those of expansions, which nothing sees before the next pass.
+	marked, later map[ref]run.State
 }
 
 // examine applies all dependencies to one schedulable instance (spec section 1.3).
@@ -92,6 +93,7 @@ func (e *examination) triggerRule(r ref, d *verdict, pastMet bool) {
 	} else if !met {
 		d.met = false
 	}
+	e.scope(r, d)
 	u := e.upstreamOf(r)
 	switch mark := markByRule(t.TriggerRule, &u); {
 	case mark == run.Skipped && !skippable:
@@ -132,6 +134,18 @@ func (e *examination) setups(r ref, d *verdict) (mark run.State, met bool) {
 	return mark, waiting <= 0
 }
 
+// scope: a teardown waits until all work between its setups and itself has ended, even
+// what is not its direct upstream (recorded behaviour).
+func (e *examination) scope(r ref, d *verdict) {
+	for _, t := range e.v.Graph.Scopes[r.task] {
+		sum := &e.v.tasks[t].sum
+		if sum.finished() < sum.total() {
+			d.wait(e, "as a teardown it waits for the work in its scope: %s", e.v.list([]int{t}))
+			return
+		}
+	}
+}
+
 // upstreamOf counts what the trigger rule of an instance looks at.
 func (e *examination) upstreamOf(r ref) upstream {
 	v := e.v
@@ -157,16 +171,18 @@ func (e *examination) upstreamOf(r ref) upstream {
 }
 
 // relevant adds the instances of an upstream task that an instance depends on. Inside
-// a mapped group that is the one with the same index, and nothing for a task that is
-// not expanded yet behind one that is (spec section 5, mapped group: depth first).
+// a mapped group that is the one with the same index; and none at all for a task that
+// is not expanded yet behind one that is, so that the group expands as a whole, unless
+// its rule asks for an upstream in a certain state (spec section 5, mapped group:
+// depth first; the exception as recorded).
 func (v *View) relevant(r ref, up int, c *counts) {
 	tv := &v.tasks[up]
-	group := v.Graph.MapGroup[r.task]
-	if v.Graph.MapGroup[up] != group || !tv.expanded() || fast(v.Graph.Tasks[r.task].TriggerRule) && !slices.Contains(v.Graph.Mappers[r.task], up) {
+	index := v.cell(r).Map
+	sameGroup := v.Graph.MapGroup[up] == v.Graph.MapGroup[r.task]
+	switch {
+	case !sameGroup || !tv.expanded() || index < 0 && demanding(v.Graph.Tasks[r.task].TriggerRule):
 		c.add(&tv.sum)
-		return
-	}
-	if index := v.cell(r).Map; index >= 0 && index < len(tv.cells) {
+	case index >= 0 && index < len(tv.cells):
 		c[tv.cells[index].State]++
 	}
 }

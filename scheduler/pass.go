@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -24,7 +25,7 @@ func (v *View) pass(now time.Time) bool {
 		}
 		return a.pos - b.pos
 	})
-	e := &examination{v: v, now: now, marked: map[ref]run.State{}}
+	e := &examination{v: v, now: now, marked: map[ref]run.State{}, later: map[ref]run.State{}}
 	var ready []ref
 	expanded := false
 	for i := 0; i < len(todo); i++ {
@@ -41,6 +42,7 @@ func (v *View) pass(now time.Time) bool {
 		switch {
 		case d.mark != run.None:
 			e.marked[r] = d.mark
+			todo = append(todo, v.mappedOver(r)...)
 		case !d.met:
 		case v.Graph.Mapped[r.task] && c.Map == run.Unmapped:
 			if fresh, ok := v.expand(r, e); ok {
@@ -51,16 +53,35 @@ func (v *View) pass(now time.Time) bool {
 			if v.Graph.Mapped[r.task] {
 				ready = append(ready, v.revise(r.task, e)...)
 			}
-			if _, marked := e.marked[r]; !marked {
+			if _, removed := e.later[r]; !removed {
 				ready = append(ready, r)
 			}
 		}
 	}
-	v.finish(e.marked, now)
+	maps.Copy(e.later, e.marked)
+	v.finish(e.later, now)
 	for _, r := range ready {
 		v.schedule(r, now)
 	}
-	return expanded || len(e.marked)+len(ready) > 0
+	return expanded || len(e.later)+len(ready) > 0
+}
+
+// mappedOver are the instances behind r in the pass that are mapped over its output:
+// the one dependency that sees the marks of its own pass.
+func (v *View) mappedOver(r ref) []ref {
+	var out []ref
+	for _, w := range v.Graph.Watchers[r.task] {
+		if w <= r.task || !slices.Contains(v.Graph.Mappers[w], r.task) {
+			continue
+		}
+		for p := range v.tasks[w].cells {
+			if v.cell(ref{w, p}).State.Schedulable() {
+				v.touch(ref{w, p})
+				out = append(out, ref{w, p})
+			}
+		}
+	}
+	return out
 }
 
 func (v *View) finish(marks map[ref]run.State, now time.Time) {
@@ -154,10 +175,10 @@ func (v *View) expand(r ref, e *examination) (fresh []ref, ok bool) {
 	n, known := v.mapLength(r.task)
 	switch {
 	case !known:
-		e.marked[r] = run.UpstreamFailed
+		e.later[r] = run.UpstreamFailed
 		return nil, false
 	case n == 0:
-		e.marked[r] = run.Skipped
+		e.later[r] = run.Skipped
 		return nil, false
 	}
 	c := *v.cell(r)
@@ -200,7 +221,7 @@ func (v *View) revise(t int, e *examination) (ready []ref) {
 	cells := v.tasks[t].cells
 	for p := n; p < len(cells); p++ {
 		if cells[p].State != run.Removed {
-			e.marked[ref{t, p}] = run.Removed
+			e.later[ref{t, p}] = run.Removed
 		}
 	}
 	for i := len(cells); i < n; i++ {
@@ -233,7 +254,7 @@ func (v *View) deadlocked(now time.Time) bool {
 	if v.all[run.None] != v.unfinished() || len(v.dirty) > 0 {
 		return false
 	}
-	e := &examination{v: v, now: now, ignoreWaits: true, marked: map[ref]run.State{}}
+	e := &examination{v: v, now: now, ignoreWaits: true}
 	for t := range v.tasks {
 		task := v.Graph.Tasks[t]
 		for p := range v.tasks[t].cells {

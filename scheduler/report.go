@@ -180,7 +180,13 @@ func (v *View) retries(r ref, cause run.Cause) bool {
 	return c.MaxTries > 0 && c.Try <= c.MaxTries
 }
 
-func (v *View) retryDelay(task *dag.Task, try int) time.Duration { return task.RetryDelay }
+func (v *View) retryDelay(task *dag.Task, try int) time.Duration {
+	a := FailedAttempt{DAG: v.Run.DAG, Task: task.ID, Try: try}
+	if v.Run.LogicalDate != nil {
+		a.LogicalDate = *v.Run.LogicalDate
+	}
+	return RetryDelay(RetryPolicyOf(task), a)
+}
 
 func (v *View) retry(r ref, task *dag.Task, now time.Time) {
 	c := v.cell(r)
@@ -193,7 +199,8 @@ func (v *View) retry(r ref, task *dag.Task, now time.Time) {
 	v.snap.alarm(v, r)
 }
 
-// fail ends an instance in failure; with fail_fast it takes the rest of the run along.
+// fail ends an instance in failure; with fail_fast it takes the rest of the run along,
+// but not its own task's other instances (recorded behaviour).
 func (v *View) fail(r ref, now time.Time) {
 	v.set(r, run.Failed)
 	if !v.Graph.DAG.FailFast {
@@ -204,7 +211,7 @@ func (v *View) fail(r ref, now time.Time) {
 			o := ref{t, p}
 			c := v.cell(o)
 			switch {
-			case o == r || v.Graph.Tasks[t].Teardown || c.State == run.Success || c.State == run.Failed:
+			case t == r.task || v.Graph.Tasks[t].Teardown || c.State == run.Success || c.State == run.Failed:
 			case c.State == run.Running:
 				v.set(o, run.Failed).Token = ""
 				c.End, c.Cause, c.Reason = now, run.CauseTask, "ended by fail_fast: "+v.cell(r).Name()+" failed"

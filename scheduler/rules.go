@@ -24,9 +24,14 @@ func (u *upstream) done() int {
 		u.counts[run.UpstreamFailed] + u.counts[run.Removed]
 }
 
-// fast says that a rule can be satisfied before all upstream tasks have finished.
-func fast(r dag.TriggerRule) bool {
-	return r == dag.OneSuccess || r == dag.OneFailed || r == dag.OneDone
+// demanding says that a rule cannot be met by having no upstream instance at all: it
+// asks for one in a certain state.
+func demanding(r dag.TriggerRule) bool {
+	switch r {
+	case dag.OneSuccess, dag.OneFailed, dag.OneDone, dag.NoneFailedMinOneSuccess, dag.AllDoneMinOneSuccess:
+		return true
+	}
+	return false
 }
 
 // markByRule says which final state a trigger rule gives to an instance that it will
@@ -103,11 +108,8 @@ func skipIf(b bool) run.State {
 // table's last column).
 func allows(rule dag.TriggerRule, u *upstream) bool {
 	success, skipped := u.counts[run.Success], u.counts[run.Skipped]
-	n := u.n
-	if u.index >= 0 {
-		// Upstream indexes that are gone must not keep the remaining ones waiting.
-		n -= u.counts[run.Removed]
-	}
+	// Upstream indexes that are gone must not keep the remaining ones waiting.
+	n := u.n - u.counts[run.Removed]
 	switch rule {
 	case dag.AllSuccess:
 		return success >= n

@@ -46,7 +46,7 @@ func (s *Snapshot) createByTime(dv *dagView, now time.Time) *View {
 		heap.Push(&s.alarms, alarm{at: due.RunAfter, dag: dv.Graph.DAG.ID})
 		return nil
 	}
-	if s.atMaxActive(dv) {
+	if dv.blocked {
 		return nil
 	}
 	r := run.Run{
@@ -61,7 +61,9 @@ func (s *Snapshot) createByTime(dv *dagView, now time.Time) *View {
 	r.ID = run.ID{DAG: dv.Graph.DAG.ID, Run: runID(run.TypeScheduled, suffix)}
 	dv.Last = due.Last()
 	s.due[r.DAG] = true
-	return s.create(dv, r, now)
+	v := s.create(dv, r, now)
+	dv.blocked = s.atMaxActive(dv)
+	return v
 }
 
 func (dv *dagView) restriction() timetable.Restriction {
@@ -151,6 +153,7 @@ func (s *Snapshot) Create(r run.Run, now time.Time) *View {
 // afterRun does what the end of a run entails for its DAG.
 func (s *Snapshot) afterRun(v *View, dags map[string]bool) {
 	dv := s.dags[v.Run.DAG]
+	dv.blocked = dv.blocked && s.atMaxActive(dv)
 	s.due[v.Run.DAG] = true
 	limit := v.Graph.DAG.MaxConsecutiveFailedRuns
 	if limit <= 0 || v.Run.State != run.RunFailed || dv.Paused {

@@ -54,6 +54,9 @@ type dagView struct {
 	table timetable.Timetable
 	// runs are those in the snapshot, by logical date, then run id.
 	runs []*View
+	// blocked says that max_active_runs were reached when the last run was created.
+	// Runs that were asked for since do not block the next one (recorded behaviour).
+	blocked bool
 }
 
 // DAGInfo is what the scheduler knows of a DAG.
@@ -95,6 +98,10 @@ func (s *Snapshot) SetDAG(info DAGInfo) error {
 		return err
 	}
 	d := s.dag(info.Graph.DAG.ID)
+	if d.Graph == nil {
+		d.DAGInfo = info
+		d.blocked = info.Last != nil && s.atMaxActive(d)
+	}
 	d.DAGInfo, d.table = info, table
 	s.due[info.Graph.DAG.ID] = true
 	for _, v := range d.runs {

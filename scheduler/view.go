@@ -18,6 +18,13 @@ func (c *counts) total() (n int) {
 	return n
 }
 
+func (c *counts) finished() (n int) {
+	for s := run.Success; s < run.NumStates; s++ {
+		n += c[s]
+	}
+	return n
+}
+
 func (c *counts) add(o *counts) {
 	for s, k := range o {
 		c[s] += k
@@ -284,10 +291,7 @@ func (v *View) wake(r ref) {
 			if r.pos < len(cells) && cells[r.pos].State.Schedulable() {
 				v.touch(ref{w, r.pos})
 			}
-			// A fast rule may look at all indexes; see relevant.
-			if !fast(v.Graph.Tasks[w].TriggerRule) {
-				continue
-			}
+			continue
 		}
 		for p := range cells {
 			if cells[p].State.Schedulable() {
