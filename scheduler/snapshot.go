@@ -421,3 +421,17 @@ func (s *Snapshot) ring(now time.Time) {
 		}
 	}
 }
+
+// Empty says that nothing was added.
+func (s *Snapshot) Empty() bool { return len(s.runs) == 0 && len(s.dags) == 0 }
+
+// Unfinished returns the runs that are queued or running, by DAG and logical date.
+func (s *Snapshot) Unfinished() []*View {
+	set := map[*View]bool{}
+	for _, v := range s.runs {
+		if !v.Run.State.Finished() {
+			set[v] = true
+		}
+	}
+	return ordered(set)
+}

@@ -1,0 +1,114 @@
+package tick
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler"
+	"github.com/updraft-dev/updraft/store"
+)
+
+// Edit is a snapshot that somebody other than the planner changes: trigger, clear,
+// mark. What it needs is loaded on demand.
+type Edit struct {
+	*Loader
+	Snapshot *scheduler.Snapshot
+	Now      time.Time
+}
+
+// Run returns the view of a run, loading it if it is not there.
+func (e *Edit) Run(ctx context.Context, id run.ID) (*scheduler.View, error) {
+	if v := e.Snapshot.Run(id); v != nil {
+		return v, nil
+	}
+	if _, err := e.DAG(ctx, id.DAG); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	return e.AddRun(ctx, e.Snapshot, id)
+}
+
+// DAG returns what is known of a DAG, loading it if it is not there.
+func (e *Edit) DAG(ctx context.Context, id string) (scheduler.DAGInfo, error) {
+	if info, ok := e.Snapshot.DAG(id); ok {
+		return info, nil
+	}
+	def, err := e.store.DAG(ctx, id)
+	if err != nil {
+		return scheduler.DAGInfo{}, fmt.Errorf("DAG %s: %w", id, err)
+	}
+	if err := e.AddDAG(ctx, e.Snapshot, def); err != nil {
+		return scheduler.DAGInfo{}, err
+	}
+	info, _ := e.Snapshot.DAG(id)
+	return info, nil
+}
+
+// Neighbours loads the runs of a DAG before and after a run, as a clear or mark with
+// past or future needs them.
+func (e *Edit) Neighbours(ctx context.Context, id run.ID) error {
+	page := store.Page{Limit: 1000}
+	for {
+		list, err := e.store.ListRuns(ctx, store.RunFilter{DAG: id.DAG}, page)
+		if err != nil {
+			return fmt.Errorf("list runs of DAG %s: %w", id.DAG, err)
+		}
+		for _, r := range list.Items {
+			if _, err := e.Run(ctx, r.ID); err != nil {
+				return err
+			}
+		}
+		if page.Token = list.Next; page.Token == "" {
+			return nil
+		}
+	}
+}
+
+// ApplyEdit makes an edit without an engine: on a snapshot of its own, committed at
+// once. An engine in another process notices the change. It tries again when somebody
+// else changed the same things in between.
+func ApplyEdit(ctx context.Context, l *Loader, now func() time.Time, edit func(context.Context, *Edit) error) error {
+	const tries = 10
+	for i := 0; ; i++ {
+		e := &Edit{Loader: l, Snapshot: scheduler.NewSnapshot(), Now: now()}
+		if err := edit(ctx, e); err != nil {
+			return err
+		}
+		batches := e.Snapshot.Flush()
+		if len(batches) == 0 {
+			return nil
+		}
+		res, err := l.store.Apply(ctx, batches...)
+		if err != nil {
+			return err
+		}
+		for _, cause := range res.Refused {
+			return cause
+		}
+		if res.OK() {
+			return nil
+		}
+		if i == tries {
+			return fmt.Errorf("%s: %w", batches[0].Run, store.ErrConflict)
+		}
+	}
+}
+
+// SetPaused pauses or unpauses a DAG.
+func SetPaused(ctx context.Context, s store.Store, id string, paused bool) error {
+	for {
+		def, err := s.DAG(ctx, id)
+		if err != nil {
+			return fmt.Errorf("DAG %s: %w", id, err)
+		}
+		if def.State.Paused == paused {
+			return nil
+		}
+		def.State.Paused = paused
+		if _, err = s.SetDAG(ctx, id, def.State); !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,338 @@
+package tick
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler"
+	"github.com/updraft-dev/updraft/store"
+)
+
+// Config says what an Engine works with.
+type Config struct {
+	Store store.Store
+	// Open makes the executor, given where to send its reports.
+	Open func(executors.Report) (executors.Executor, error)
+	Now  func() time.Time
+	// Token makes a fencing token; it must never repeat.
+	Token func() string
+	// Worker names this process in the claims it makes.
+	Worker string
+	Log    *slog.Logger
+	// Schedule lets the engine create runs by schedule and asset; without it only the
+	// runs that exist are worked off (`updraft run`).
+	Schedule bool
+	// Poll is how often to look for changes that other processes made; 0 is never.
+	Poll time.Duration
+	// OnChange, if set, is told of every committed batch, in order, from the loop.
+	OnChange func([]run.Batch)
+}
+
+// Engine plans, commits and dispatches for one process: one goroutine owns the
+// snapshot; reports, requests and alarms reach it as messages and are handled in
+// groups, one commit for each group. While a commit is under way the next group
+// gathers, so that many completions at once cost few commits.
+type Engine struct {
+	cfg    Config
+	loader *Loader
+	exec   executors.Executor
+	inbox  chan message
+	ready  chan struct{}
+
+	snap     *scheduler.Snapshot
+	inflight map[string]run.Attempt
+	// version is the store's count of foreign writes at the last load.
+	version int64
+}
+
+// message is one thing for the loop to handle; done, if set, gets the outcome after
+// the commit.
+type message struct {
+	report *run.Report
+	edit   func(context.Context, *Edit) error
+	done   chan<- error
+}
+
+// New returns an engine; Run starts it.
+func New(cfg Config) (*Engine, error) {
+	e := &Engine{
+		cfg: cfg, loader: NewLoader(cfg.Store), inbox: make(chan message, 1024), ready: make(chan struct{}),
+		inflight: map[string]run.Attempt{},
+	}
+	if cfg.Open != nil {
+		var err error
+		if e.exec, err = cfg.Open(e.Report); err != nil {
+			return nil, fmt.Errorf("open executor: %w", err)
+		}
+	}
+	return e, nil
+}
+
+// Loader returns the engine's loader.
+func (e *Engine) Loader() *Loader { return e.loader }
+
+// Ready is closed once the engine has loaded its snapshot.
+func (e *Engine) Ready() <-chan struct{} { return e.ready }
+
+// Report hands in what became of an attempt.
+func (e *Engine) Report(r run.Report) { e.inbox <- message{report: &r} }
+
+// Do runs an edit in the loop and returns when what it changed is durable.
+func (e *Engine) Do(ctx context.Context, edit func(context.Context, *Edit) error) error {
+	done := make(chan error, 1)
+	select {
+	case e.inbox <- message{edit: edit, done: done}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Run works until ctx ends; the error is then nil. It returns early only when the
+// store cannot be read at the start.
+func (e *Engine) Run(ctx context.Context) error {
+	if err := e.load(ctx); err != nil {
+		return err
+	}
+	close(e.ready)
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
+	var poll <-chan time.Time
+	if e.cfg.Poll > 0 {
+		t := time.NewTicker(e.cfg.Poll)
+		defer t.Stop()
+		poll = t.C
+	}
+	for {
+		var group []message
+		select {
+		case <-ctx.Done():
+			return nil
+		case m := <-e.inbox:
+			group = e.gather(m)
+		case <-alarm.C:
+		case <-poll:
+			if !e.reloadIfChanged(ctx) {
+				continue
+			}
+		}
+		wake := e.turn(ctx, group)
+		alarm.Stop()
+		if !wake.IsZero() {
+			alarm.Reset(max(0, wake.Sub(e.cfg.Now())))
+		}
+	}
+}
+
+// gather takes what else is waiting, so that it shares the commit.
+func (e *Engine) gather(first message) []message {
+	group := []message{first}
+	for len(group) < cap(e.inbox) {
+		select {
+		case m := <-e.inbox:
+			group = append(group, m)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// turn handles a group of messages: apply, plan, commit, dispatch.
+func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
+	now := e.cfg.Now()
+	results := make([]error, len(group))
+	for i, m := range group {
+		switch {
+		case m.report != nil:
+			e.report(*m.report, now)
+		case m.edit != nil:
+			results[i] = m.edit(ctx, &Edit{Loader: e.loader, Snapshot: e.snap, Now: now})
+		}
+	}
+	d := e.plan(now)
+	work := e.claim(d.Start, now)
+	batches := e.snap.Flush()
+	lost, err := e.commit(ctx, batches, group)
+	for i, m := range group {
+		if m.done != nil {
+			m.done <- errors.Join(results[i], err)
+		}
+	}
+	if err != nil {
+		return now.Add(retryCommit)
+	}
+	if e.cfg.OnChange != nil && len(batches) > 0 {
+		e.cfg.OnChange(batches)
+	}
+	e.cancelStale(ctx, batches)
+	e.saveDAGs(ctx, d.DAGs)
+	if refused := e.dispatch(ctx, work); refused || lost {
+		return now
+	}
+	e.snap.Forget()
+	return d.Wake
+}
+
+// retryCommit is the pause after a commit that failed for want of the store.
+const retryCommit = 200 * time.Millisecond
+
+func (e *Engine) plan(now time.Time) scheduler.Decision {
+	e.snap.Parallelism = 0
+	if e.exec != nil {
+		e.snap.Parallelism = e.exec.Capacity()
+	}
+	return scheduler.Plan(e.snap, now)
+}
+
+func (e *Engine) report(r run.Report, now time.Time) {
+	delete(e.inflight, r.Token)
+	if e.snap.Report(r, now) {
+		return
+	}
+	e.cfg.Log.Warn("late report refused", "dag", r.DAG, "run", r.Run, "task", r.Name(), "try", r.Try, "outcome", r.Outcome)
+}
+
+// claim takes queued attempts for this process's executor: queued and running are one
+// write.
+func (e *Engine) claim(start []run.Attempt, now time.Time) []executors.Work {
+	if e.exec == nil {
+		return nil
+	}
+	work := make([]executors.Work, 0, len(start))
+	for _, a := range start {
+		c := scheduler.Claim{Token: e.cfg.Token(), Worker: e.cfg.Worker, Executor: e.exec.Name()}
+		if !e.snap.Claim(a, c, now) {
+			continue
+		}
+		e.inflight[c.Token] = a
+		v := e.snap.Run(a.ID)
+		work = append(work, executors.Work{Graph: v.Graph, Run: v.Run, Instance: *v.Instance(a.Task, a.Map)})
+	}
+	return work
+}
+
+// commit makes batches durable. A run of which something was refused has been changed
+// by somebody else: it is loaded again, with the reports of this group that concern
+// it. It reports whether that happened. An error means that nothing is known to be
+// durable: everything is loaded again.
+func (e *Engine) commit(ctx context.Context, batches []run.Batch, group []message) (lost bool, err error) {
+	if len(batches) == 0 {
+		return false, nil
+	}
+	res, err := e.cfg.Store.Apply(ctx, batches...)
+	if err != nil {
+		e.cfg.Log.Error("commit failed; loading everything again", "error", err)
+		e.redeliver(group, nil)
+		if lerr := e.load(ctx); lerr != nil {
+			return false, errors.Join(err, lerr)
+		}
+		return false, err
+	}
+	if res.OK() {
+		return false, nil
+	}
+	again := map[run.ID]bool{}
+	for i, cause := range res.Refused {
+		e.cfg.Log.Info("run refused by the store", "run", batches[i].Run.String(), "error", cause)
+		again[batches[i].Run] = true
+	}
+	for _, l := range res.Lost {
+		again[batches[l.Batch].Run] = true
+	}
+	for id := range again {
+		e.snap.Drop(id)
+		if _, err := e.loader.AddRun(ctx, e.snap, id); err != nil && !errors.Is(err, store.ErrNotFound) {
+			e.cfg.Log.Error("load run again", "run", id.String(), "error", err)
+		}
+	}
+	e.redeliver(group, again)
+	return true, nil
+}
+
+// redeliver puts reports back that a failed commit has lost: of some runs, or of all.
+// A report that was committed after all is refused by its token then.
+func (e *Engine) redeliver(group []message, runs map[run.ID]bool) {
+	for _, m := range group {
+		if m.report == nil || runs != nil && !runs[m.report.ID] {
+			continue
+		}
+		e.inflight[m.report.Token] = m.report.Attempt
+		go func() { e.inbox <- m }()
+	}
+}
+
+// dispatch gives claimed, durable work to the executor. What it has no room for is
+// queued again by the next turn.
+func (e *Engine) dispatch(ctx context.Context, work []executors.Work) (refused bool) {
+	live := work[:0]
+	for _, w := range work {
+		// A refused commit may have taken the run, and the claim with it.
+		if v := e.snap.Run(w.Run.ID); v != nil {
+			if in := v.Instance(w.Instance.Task, w.Instance.Map); in != nil && in.Token == w.Instance.Token {
+				live = append(live, w)
+				continue
+			}
+		}
+		delete(e.inflight, w.Instance.Token)
+	}
+	if len(live) == 0 {
+		return false
+	}
+	for i, err := range e.exec.Start(ctx, live...) {
+		if err == nil {
+			continue
+		}
+		refused = true
+		w := live[i]
+		reason := "the executor did not take it: " + err.Error()
+		e.redeliver([]message{{report: &run.Report{
+			Attempt: w.Attempt(), Token: w.Instance.Token, Outcome: run.OutcomeFailed, Cause: run.CauseInfra,
+			At: e.cfg.Now(), Reason: reason,
+		}}}, nil)
+	}
+	return refused
+}
+
+// cancelStale stops attempts whose instance was cleared, marked or skipped.
+func (e *Engine) cancelStale(ctx context.Context, batches []run.Batch) {
+	for _, b := range batches {
+		for _, c := range b.Changes {
+			a, running := e.inflight[c.If.Token]
+			if !running || c.If.Token == "" || c.Want.Token == c.If.Token && c.Want.State != run.Restarting {
+				continue
+			}
+			reason := c.Want.Reason
+			if reason == "" {
+				reason = "the task instance became " + c.Want.State.String()
+			}
+			if err := e.exec.Cancel(ctx, a, c.If.Token, reason); err != nil {
+				e.cfg.Log.Warn("cancel attempt", "attempt", a.String(), "error", err)
+			}
+		}
+	}
+}
+
+// saveDAGs writes what a plan changed about DAGs. Losing it costs nothing but the
+// pause of max_consecutive_failed_dag_runs: the rest is derived from runs and events.
+func (e *Engine) saveDAGs(ctx context.Context, ids []string) {
+	for _, id := range ids {
+		info, ok := e.snap.DAG(id)
+		if !ok || !info.Paused {
+			continue
+		}
+		if err := SetPaused(ctx, e.cfg.Store, id, true); err != nil {
+			e.cfg.Log.Error("pause DAG", "dag", id, "error", err)
+		}
+	}
+}

@@ -1,0 +1,237 @@
+package tick
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler"
+	"github.com/updraft-dev/updraft/scheduler/timetable"
+	"github.com/updraft-dev/updraft/store"
+)
+
+// Loader fills snapshots from a store. It keeps the compiled graphs of DAG versions,
+// which never change. It is safe for concurrent use.
+type Loader struct {
+	store store.Store
+
+	mu     sync.Mutex
+	graphs map[versionKey]*dag.Graph
+}
+
+type versionKey struct{ dag, version string }
+
+// NewLoader returns a loader of a store.
+func NewLoader(s store.Store) *Loader {
+	return &Loader{store: s, graphs: map[versionKey]*dag.Graph{}}
+}
+
+// Graph returns the compiled graph of a DAG version.
+func (l *Loader) Graph(ctx context.Context, dagID, version string) (*dag.Graph, error) {
+	l.mu.Lock()
+	g := l.graphs[versionKey{dagID, version}]
+	l.mu.Unlock()
+	if g != nil {
+		return g, nil
+	}
+	body, err := l.store.Version(ctx, dagID, version)
+	if err != nil {
+		return nil, fmt.Errorf("load version %s of DAG %s: %w", version, dagID, err)
+	}
+	return l.compile(dagID, version, body)
+}
+
+func (l *Loader) compile(dagID, version string, body []byte) (*dag.Graph, error) {
+	d, err := dag.Decode(body)
+	if err != nil {
+		return nil, fmt.Errorf("version %s of DAG %s: %w", version, dagID, err)
+	}
+	g, err := dag.NewGraph(d)
+	if err != nil {
+		return nil, fmt.Errorf("version %s of DAG %s: %w", version, dagID, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if have := l.graphs[versionKey{dagID, version}]; have != nil {
+		return have, nil
+	}
+	l.graphs[versionKey{dagID, version}] = g
+	return g, nil
+}
+
+// View loads one run whole.
+func (l *Loader) View(ctx context.Context, id run.ID) (*scheduler.View, error) {
+	data, err := l.store.Run(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("load run %s: %w", id, err)
+	}
+	g, err := l.Graph(ctx, id.DAG, data.Run.Version)
+	if err != nil {
+		return nil, err
+	}
+	return scheduler.NewView(data.Run, g, data.Instances)
+}
+
+// AddRun loads a run into a snapshot, with the earlier run that its depends_on_past
+// looks at.
+func (l *Loader) AddRun(ctx context.Context, s *scheduler.Snapshot, id run.ID) (*scheduler.View, error) {
+	v, err := l.View(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if v.Graph.Past && v.Run.LogicalDate != nil {
+		if err := l.addPrevious(ctx, s, v); err != nil {
+			return nil, err
+		}
+	}
+	s.Add(v)
+	return v, nil
+}
+
+func (l *Loader) addPrevious(ctx context.Context, s *scheduler.Snapshot, v *scheduler.View) error {
+	f := store.RunFilter{DAG: v.Run.DAG, LogicalBefore: *v.Run.LogicalDate}
+	if v.Graph.DAG.Catchup {
+		f.Types = []run.Type{run.TypeScheduled, run.TypeBackfill, run.TypeAssetTriggered}
+	}
+	list, err := l.store.ListRuns(ctx, f, store.Page{Limit: 1})
+	if err != nil {
+		return fmt.Errorf("find the run before %s: %w", v.Run.ID, err)
+	}
+	for _, r := range list.Items {
+		if s.Run(r.ID) != nil {
+			continue
+		}
+		prev, err := l.View(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		s.Add(prev)
+	}
+	return nil
+}
+
+// AddDAG loads what is known of a DAG's current version into a snapshot. Runs of it
+// that are to be in the snapshot should be added before.
+func (l *Loader) AddDAG(ctx context.Context, s *scheduler.Snapshot, def store.Definition) error {
+	l.mu.Lock()
+	g := l.graphs[versionKey{def.ID, def.Version}]
+	l.mu.Unlock()
+	if g == nil {
+		var err error
+		if g, err = l.compile(def.ID, def.Version, def.Body); err != nil {
+			return err
+		}
+	}
+	info := scheduler.DAGInfo{Graph: g, Version: def.Version, Paused: def.State.Paused, Stale: def.State.Stale}
+	if err := l.fillLast(ctx, &info, def); err != nil {
+		return err
+	}
+	if err := l.fillAssets(ctx, &info); err != nil {
+		return err
+	}
+	if err := s.SetDAG(info); err != nil {
+		return fmt.Errorf("DAG %s: %w", def.ID, err)
+	}
+	return nil
+}
+
+// fillLast finds where the timetable continues. The run is the truth: what the DAG's
+// state says may be older, if a crash came between the two writes.
+func (l *Loader) fillLast(ctx context.Context, info *scheduler.DAGInfo, def store.Definition) error {
+	if last := def.State.Last; last != nil {
+		info.Last = &timetable.Interval{Start: last.Start, End: last.End}
+	}
+	switch info.Graph.DAG.Schedule.Kind {
+	case "", dag.ScheduleNone, dag.ScheduleAssets:
+		return nil
+	}
+	list, err := l.store.ListRuns(ctx, store.RunFilter{DAG: def.ID, Types: []run.Type{run.TypeScheduled}}, store.Page{Limit: 1})
+	if err != nil {
+		return fmt.Errorf("find the last run of DAG %s: %w", def.ID, err)
+	}
+	for _, r := range list.Items {
+		if r.IntervalStart != nil && r.IntervalEnd != nil && (info.Last == nil || r.IntervalStart.After(info.Last.Start)) {
+			info.Last = &timetable.Interval{Start: *r.IntervalStart, End: *r.IntervalEnd}
+		}
+	}
+	return nil
+}
+
+// fillAssets finds the asset updates since the last run that assets have triggered.
+func (l *Loader) fillAssets(ctx context.Context, info *scheduler.DAGInfo) error {
+	refs := info.Graph.DAG.Schedule.Assets.Refs()
+	if len(refs) == 0 || info.Paused {
+		return nil
+	}
+	var since time.Time
+	list, err := l.store.ListRuns(ctx, store.RunFilter{DAG: info.Graph.DAG.ID, Types: []run.Type{run.TypeAssetTriggered}}, store.Page{Limit: 1})
+	if err != nil {
+		return fmt.Errorf("find the last asset-triggered run of DAG %s: %w", info.Graph.DAG.ID, err)
+	}
+	if len(list.Items) > 0 {
+		since = list.Items[0].RunAfter
+	}
+	info.Assets = map[string]time.Time{}
+	for _, ref := range refs {
+		events, err := l.store.AssetEvents(ctx, ref.Key(), since, time.Time{}, 0)
+		if err != nil {
+			return fmt.Errorf("read the events of asset %s: %w", ref.Key(), err)
+		}
+		if len(events) > 0 {
+			info.Assets[ref.Key()] = events[len(events)-1].At
+		}
+	}
+	return nil
+}
+
+// Active adds every unfinished run to a snapshot. Runs that cannot be loaded are left
+// out and reported together; the others are there.
+func (l *Loader) Active(ctx context.Context, s *scheduler.Snapshot) error {
+	var problems []error
+	page := store.Page{Limit: 1000}
+	for {
+		list, err := l.store.ListRuns(ctx, store.RunFilter{States: []run.RunState{run.RunQueued, run.RunRunning}, Order: store.OldestFirst}, page)
+		if err != nil {
+			return fmt.Errorf("list active runs: %w", err)
+		}
+		for _, r := range list.Items {
+			if _, err := l.AddRun(ctx, s, r.ID); err != nil {
+				if ctx.Err() != nil {
+					return err
+				}
+				problems = append(problems, err)
+			}
+		}
+		if page.Token = list.Next; page.Token == "" {
+			return errors.Join(problems...)
+		}
+	}
+}
+
+// DAGs adds every DAG that is not stale to a snapshot. A DAG that cannot be used is
+// left out and reported; the others are there.
+func (l *Loader) DAGs(ctx context.Context, s *scheduler.Snapshot) error {
+	var problems []error
+	page := store.Page{Limit: 1000}
+	for {
+		list, err := l.store.ListDAGs(ctx, store.DAGFilter{}, page)
+		if err != nil {
+			return fmt.Errorf("list DAGs: %w", err)
+		}
+		for _, def := range list.Items {
+			if err := l.AddDAG(ctx, s, def); err != nil {
+				if ctx.Err() != nil {
+					return err
+				}
+				problems = append(problems, err)
+			}
+		}
+		if page.Token = list.Next; page.Token == "" {
+			return errors.Join(problems...)
+		}
+	}
+}
