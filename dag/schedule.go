@@ -48,7 +48,7 @@ type Schedule struct {
 	// Cron are the expressions of the cron kinds, presets unexpanded: one, or
 	// several for ScheduleMultipleCron.
 	Cron []string `json:"cron,omitempty"`
-	// Timezone is what LoadLocation takes; empty means UTC.
+	// Timezone is what LoadLocation takes; the cron kinds must have one.
 	Timezone string `json:"timezone,omitempty"`
 	// Delta is the step of the delta kinds.
 	Delta *Delta `json:"delta,omitempty"`
@@ -108,7 +108,7 @@ func ScheduleCompatAirflow2() ScheduleCompat {
 }
 
 // ScheduleFromText returns what a DAG's schedule text means: @once, @continuous, or
-// else a preset or cron expression, in the given time zone. A schedule of null is not a
+// else a preset or cron expression, in the given time zone (empty is UTC). A schedule of null is not a
 // text: it is Schedule{Kind: ScheduleNone}; the texts "none" and "" are no valid
 // schedules in Airflow. Texts are not checked here.
 func ScheduleFromText(text, timezone string, compat ScheduleCompat) Schedule {
@@ -117,6 +117,9 @@ func ScheduleFromText(text, timezone string, compat ScheduleCompat) Schedule {
 		return Schedule{Kind: ScheduleOnce}
 	case "@continuous":
 		return Schedule{Kind: ScheduleContinuous}
+	}
+	if timezone == "" {
+		timezone = "UTC"
 	}
 	kind := ScheduleCronTrigger
 	if compat.CronDataIntervals {

@@ -30,6 +30,9 @@ func TestScheduleFromText(t *testing.T) {
 			t.Errorf("%q %+v: -want +got\n%s", test.text, test.compat, diff)
 		}
 	}
+	if got := ScheduleFromText("@daily", "", ScheduleCompat{}).Timezone; got != "UTC" {
+		t.Errorf("without a time zone: %q", got)
+	}
 	hour := Delta{Fixed: time.Hour}
 	if got := ScheduleFromDelta(hour, ScheduleCompat{}).Kind; got != ScheduleDeltaTrigger {
 		t.Errorf("delta in Airflow 3 is %s", got)

@@ -54,7 +54,10 @@ func describeFields(fields []string) (string, error) {
 	for _, obvious := range []string{", every minute", ", every hour", ", every day"} {
 		s = strings.ReplaceAll(s, obvious, "")
 	}
-	s = strings.TrimSuffix(strings.TrimSuffix(s, " "), ",")
+	s = strings.TrimSuffix(strings.TrimSuffix(s, ", "), ",")
+	if s == "" {
+		return "", errIndescribable
+	}
 	return strings.ToUpper(s[:1]) + s[1:], nil
 }
 

@@ -155,6 +155,36 @@ func Upcoming(t Timetable, last *Interval, r Restriction, now time.Time, n int) 
 	return out, nil
 }
 
+// Warnings says what is wrong with a schedule that Airflow imports without a word, but
+// that will never run: an expression without any tick, or a bad one among several.
+func Warnings(t Timetable, now time.Time) []string {
+	var out []string
+	warn := func(k tick) {
+		if _, err := k.next(now); err != nil {
+			out = append(out, err.Error())
+		}
+	}
+	switch t := t.(type) {
+	case cronInterval:
+		warn(t.tick)
+	case cronTrigger:
+		warn(t.tick)
+	case partition:
+		warn(t.tick)
+	case assetOrTime:
+		return Warnings(t.Timetable, now)
+	case multiple:
+		for i, member := range t.members {
+			if t.errs[i] != nil {
+				out = append(out, t.errs[i].Error())
+				continue
+			}
+			warn(member.tick)
+		}
+	}
+	return out
+}
+
 // RunID makes a run's id: its type and a time in ISO 8601 (the logical date of
 // scheduled runs, run_after of others). Runs without a logical date get a suffix that
 // tells them apart; it is left out when empty.
