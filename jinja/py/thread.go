@@ -48,6 +48,9 @@ func NewThread(ctx context.Context, l Limits) *Thread {
 	return &Thread{ctx: ctx, limits: l, Getattr: mustGetattr, Getitem: Item}
 }
 
+// Detached is a thread without a context, for work that is too small to be cancelled. Its Context is nil.
+func Detached(l Limits) *Thread { return NewThread(nil, l) } //nolint:staticcheck // see above
+
 func mustGetattr(th *Thread, v Value, name string) (Value, error) {
 	r, ok, err := Getattr(th, v, name)
 	if err == nil && !ok {
@@ -69,8 +72,8 @@ func (th *Thread) Step() error {
 		return &LimitError{What: "operations", Limit: th.limits.Steps}
 	}
 	if th.steps%stepCheck == 0 {
-		if err := th.ctx.Err(); err != nil {
-			return fmt.Errorf("rendering stopped: %w", err)
+		if th.ctx != nil && th.ctx.Err() != nil {
+			return fmt.Errorf("rendering stopped: %w", th.ctx.Err())
 		}
 	}
 	return nil

@@ -1,0 +1,671 @@
+package jinja
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/updraft-dev/updraft/jinja/py"
+)
+
+var listFilters = map[string]filterFunc{
+	"list": filterOf("do_list", func(r *run, a []py.Value) (py.Value, error) {
+		items, err := py.Collect(r.th, a[0])
+		return &py.List{Items: items}, err
+	}, "value"),
+	"first":    filterOf("do_first", first, "env", "seq"),
+	"last":     filterOf("do_last", last, "env", "seq"),
+	"random":   filterOf("do_random", randomItem, "env", "seq"),
+	"join":     filterOf("do_join", join, "env", "value", "d?", "attribute?"),
+	"reverse":  filterOf("do_reverse", reverse, "value"),
+	"sort":     filterOf("do_sort", sortFilter, "env", "value", "reverse?", "case_sensitive?", "attribute?"),
+	"unique":   filterOf("do_unique", unique, "env", "value", "case_sensitive?", "attribute?"),
+	"min":      filterOf("do_min", func(r *run, a []py.Value) (py.Value, error) { return extreme(r, a, "<") }, "env", "value", "case_sensitive?", "attribute?"),
+	"max":      filterOf("do_max", func(r *run, a []py.Value) (py.Value, error) { return extreme(r, a, ">") }, "env", "value", "case_sensitive?", "attribute?"),
+	"sum":      filterOf("do_sum", sum, "env", "iterable", "attribute?", "start?"),
+	"batch":    filterOf("do_batch", batch, "value", "linecount", "fill_with?"),
+	"slice":    filterOf("do_slice", sliceFilter, "value", "slices", "fill_with?"),
+	"groupby":  filterOf("do_groupby", groupBy, "env", "value", "attribute", "default?", "case_sensitive?"),
+	"dictsort": filterOf("do_dictsort", dictSort, "value", "case_sensitive?", "by?", "reverse?"),
+	"items":    filterOf("do_items", items, "value"),
+}
+
+func first(r *run, a []py.Value) (py.Value, error) {
+	it, err := py.Iter(r.th, a[0])
+	if err != nil {
+		return nil, err
+	}
+	v, ok, err := it()
+	if err == nil && !ok {
+		return r.undefinedHint("No first item, sequence was empty.", ""), nil
+	}
+	return v, err
+}
+
+func last(r *run, a []py.Value) (py.Value, error) {
+	if u, ok := a[0].(*Undefined); ok {
+		return nil, u.fail()
+	}
+	rev, err := py.Reversed(r.th, a[0])
+	if err != nil {
+		return nil, err
+	}
+	it, err := py.Iter(r.th, rev)
+	if err != nil {
+		return nil, err
+	}
+	v, ok, err := it()
+	if err == nil && !ok {
+		return r.undefinedHint("No last item, sequence was empty.", ""), nil
+	}
+	return v, err
+}
+
+func randomItem(r *run, a []py.Value) (py.Value, error) {
+	n, err := py.Len(r.th, a[0])
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return r.undefinedHint("No random item, sequence was empty.", ""), nil
+	}
+	if r.env.cfg.Random == nil {
+		return nil, errNoRandom
+	}
+	return py.Item(r.th, a[0], r.env.cfg.Random(n))
+}
+
+// getter reads an attribute path such as "a.b.0" from each item; no path answers the item.
+func getter(r *run, path py.Value, post func(py.Value) (py.Value, error), def py.Value) func(py.Value) (py.Value, error) {
+	var keys []py.Value
+	switch p := path.(type) {
+	case nil:
+	case int:
+		keys = []py.Value{p}
+	default:
+		s, ok := py.IsString(p)
+		if !ok {
+			keys = []py.Value{p}
+			break
+		}
+		for _, part := range strings.Split(s, ".") {
+			if n, err := strconv.Atoi(part); err == nil && part[0] != '-' && part[0] != '+' {
+				keys = append(keys, n)
+			} else {
+				keys = append(keys, part)
+			}
+		}
+	}
+	return func(v py.Value) (py.Value, error) {
+		var err error
+		for _, k := range keys {
+			if v, err = r.item(v, k); err != nil {
+				return nil, err
+			}
+			if _, undef := v.(*Undefined); undef && def != nil {
+				v = def
+			}
+		}
+		if post != nil {
+			return post(v)
+		}
+		return v, nil
+	}
+}
+
+// folded ignores case in text unless the filter was told to mind it.
+func folded(r *run, caseSensitive py.Value) (func(py.Value) (py.Value, error), error) {
+	sensitive, err := truth(r, py.Or(caseSensitive, false))
+	if err != nil || sensitive {
+		return nil, err
+	}
+	return func(v py.Value) (py.Value, error) {
+		if s, ok := py.IsString(v); ok {
+			return py.Lower(s), nil
+		}
+		return v, nil
+	}, nil
+}
+
+func join(r *run, a []py.Value) (py.Value, error) {
+	it, err := py.Iter(r.th, a[0])
+	if err != nil {
+		return nil, err
+	}
+	sep, err := soft(r, py.Or(a[1], ""))
+	if err != nil {
+		return nil, err
+	}
+	get := getter(r, py.Or(a[2], nil), nil, nil)
+	var parts []py.Value
+	markup := false
+	for {
+		v, ok, err := it()
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			break
+		}
+		if v, err = get(v); err != nil {
+			return nil, err
+		}
+		if v, err = soft(r, v); err != nil {
+			return nil, err
+		}
+		_, m := v.(py.Markup)
+		markup = markup || m
+		parts = append(parts, v)
+	}
+	list := &py.List{Items: parts}
+	if _, ok := sep.(py.Markup); r.autoescape && (markup || ok) {
+		m, err := py.ToMarkup(r.th, sep)
+		if err != nil {
+			return nil, err
+		}
+		return method(r, m, "join", list)
+	}
+	s, _ := py.IsString(sep)
+	return method(r, s, "join", list)
+}
+
+func reverse(r *run, a []py.Value) (py.Value, error) {
+	if _, ok := py.IsString(a[0]); ok {
+		return py.Item(r.th, a[0], py.Slice{Step: -1})
+	}
+	rev, err := py.Reversed(r.th, a[0])
+	if err == nil {
+		return rev, nil
+	}
+	if !py.IsClass(err, "TypeError") {
+		return nil, err
+	}
+	list, err := py.Collect(r.th, a[0])
+	if err != nil {
+		if py.IsClass(err, "TypeError") {
+			return nil, py.Errorf(classArgument, "argument must be iterable")
+		}
+		return nil, err
+	}
+	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
+		list[i], list[j] = list[j], list[i]
+	}
+	return &py.List{Items: list}, nil
+}
+
+// sortKey is the key that sort uses: an attribute, or several with commas.
+func sortKey(r *run, path, caseSensitive py.Value) (func(py.Value) (py.Value, error), error) {
+	post, err := folded(r, caseSensitive)
+	if err != nil {
+		return nil, err
+	}
+	s, ok := py.IsString(path)
+	if !ok || !strings.Contains(s, ",") {
+		return getter(r, path, post, nil), nil
+	}
+	var gets []func(py.Value) (py.Value, error)
+	for _, p := range strings.Split(s, ",") {
+		gets = append(gets, getter(r, p, post, nil))
+	}
+	return func(v py.Value) (py.Value, error) {
+		key := make([]py.Value, len(gets))
+		for i, get := range gets {
+			k, err := get(v)
+			if err != nil {
+				return nil, err
+			}
+			key[i] = k
+		}
+		return &py.List{Items: key}, nil
+	}, nil
+}
+
+func sortFilter(r *run, a []py.Value) (py.Value, error) {
+	rev, err := truth(r, py.Or(a[1], false))
+	if err != nil {
+		return nil, err
+	}
+	key, err := sortKey(r, py.Or(a[3], nil), a[2])
+	if err != nil {
+		return nil, err
+	}
+	list, err := py.Collect(r.th, a[0])
+	if err != nil {
+		return nil, err
+	}
+	return &py.List{Items: list}, py.Sort(r.th, list, rev, key)
+}
+
+func unique(r *run, a []py.Value) (py.Value, error) {
+	post, err := folded(r, a[1])
+	if err != nil {
+		return nil, err
+	}
+	get := getter(r, py.Or(a[2], nil), post, nil)
+	it, err := py.Iter(r.th, a[0])
+	if err != nil {
+		return nil, err
+	}
+	seen := &py.Set{}
+	return py.NewGenerator("do_unique", func() (py.Value, bool, error) {
+		for {
+			v, ok, err := it()
+			if err != nil || !ok {
+				return nil, false, err
+			}
+			key, err := get(v)
+			if err != nil {
+				return nil, false, err
+			}
+			if has, err := seen.Has(key); err != nil {
+				return nil, false, err
+			} else if has {
+				continue
+			}
+			if err := r.th.Alloc(64); err != nil {
+				return nil, false, err
+			}
+			return v, true, seen.Add(key)
+		}
+	}), nil
+}
+
+func extreme(r *run, a []py.Value, op string) (py.Value, error) {
+	post, err := folded(r, a[1])
+	if err != nil {
+		return nil, err
+	}
+	get := getter(r, py.Or(a[2], nil), post, nil)
+	list, err := py.Collect(r.th, a[0])
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return r.undefinedHint("No aggregated item, sequence was empty.", ""), nil
+	}
+	best := list[0]
+	bestKey, err := get(best)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range list[1:] {
+		key, err := get(v)
+		if err != nil {
+			return nil, err
+		}
+		res, err := py.Compare(r.th, op, key, bestKey)
+		if err != nil {
+			return nil, err
+		}
+		better, err := truth(r, res)
+		if err != nil {
+			return nil, err
+		}
+		if better {
+			best, bestKey = v, key
+		}
+	}
+	return best, nil
+}
+
+func sum(r *run, a []py.Value) (py.Value, error) {
+	get := getter(r, py.Or(a[1], nil), nil, nil)
+	it, err := py.Iter(r.th, a[0])
+	if err != nil {
+		return nil, err
+	}
+	total := py.Or(a[2], 0)
+	if _, ok := total.(string); ok {
+		return nil, py.TypeError("sum() can't sum strings [use ''.join(seq) instead]")
+	}
+	for {
+		v, ok, err := it()
+		if err != nil || !ok {
+			return total, err
+		}
+		if v, err = get(v); err != nil {
+			return nil, err
+		}
+		if total, err = py.Binary(r.th, "+", total, v); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func batch(r *run, a []py.Value) (py.Value, error) {
+	size, err := py.AsIndex(a[1])
+	if err != nil {
+		return nil, err
+	}
+	it, err := py.Iter(r.th, a[0])
+	if err != nil {
+		return nil, err
+	}
+	fill := py.Or(a[2], nil)
+	done := false
+	var ahead []py.Value
+	return py.NewGenerator("do_batch", func() (py.Value, bool, error) {
+		for !done {
+			v, ok, err := it()
+			if err != nil {
+				return nil, false, err
+			}
+			if !ok {
+				done = true
+				break
+			}
+			if len(ahead) == size {
+				out := ahead
+				ahead = []py.Value{v}
+				return &py.List{Items: out}, true, nil
+			}
+			ahead = append(ahead, v)
+		}
+		if len(ahead) == 0 {
+			return nil, false, nil
+		}
+		out := ahead
+		ahead = nil
+		for fill != nil && len(out) < size {
+			if err := r.th.Alloc(16); err != nil {
+				return nil, false, err
+			}
+			out = append(out, fill)
+		}
+		return &py.List{Items: out}, true, nil
+	}), nil
+}
+
+func sliceFilter(r *run, a []py.Value) (py.Value, error) {
+	n, err := py.AsIndex(a[1])
+	if err != nil {
+		return nil, err
+	}
+	list, err := py.Collect(r.th, a[0])
+	if err != nil {
+		return nil, err
+	}
+	fill := py.Or(a[2], nil)
+	if n == 0 {
+		return nil, py.Errorf("ZeroDivisionError", "integer division or modulo by zero")
+	}
+	each, extra, offset, i := len(list)/max(n, 1), len(list)%max(n, 1), 0, 0
+	return py.NewGenerator("do_slice", func() (py.Value, bool, error) {
+		if i >= n {
+			return nil, false, nil
+		}
+		start := offset + i*each
+		if i < extra {
+			offset++
+		}
+		part := append([]py.Value(nil), list[start:offset+(i+1)*each]...)
+		if fill != nil && i >= extra && extra > 0 {
+			part = append(part, fill)
+		}
+		i++
+		return &py.List{Items: part}, true, r.th.Alloc(16 * len(part))
+	}), nil
+}
+
+// group is one answer of groupby: a tuple with names.
+type group struct {
+	key  py.Value
+	list *py.List
+}
+
+var groupType = &py.Type{Module: "jinja2.filters", Name: "_GroupTuple"}
+
+func (g *group) tuple() py.Tuple { return py.Tuple{g.key, g.list} }
+
+// Type is jinja2.filters._GroupTuple.
+func (g *group) Type() *py.Type { return groupType }
+
+// Repr is that of a tuple.
+func (g *group) Repr(th *py.Thread) (string, error) { return py.Repr(th, g.tuple()) }
+
+// Iter walks grouper and list.
+func (g *group) Iter(*py.Thread) (py.Iterator, error) { return py.FromSlice(g.tuple()), nil }
+
+// Len is 2.
+func (g *group) Len(*py.Thread) (int, error) { return 2, nil }
+
+// Item is that of a tuple.
+func (g *group) Item(th *py.Thread, key py.Value) (py.Value, error) {
+	return py.Item(th, g.tuple(), key)
+}
+
+// Attr answers grouper and list.
+func (g *group) Attr(_ *py.Thread, name string) (py.Value, bool, error) {
+	switch name {
+	case "grouper":
+		return g.key, true, nil
+	case "list":
+		return g.list, true, nil
+	}
+	return nil, false, nil
+}
+
+func groupBy(r *run, a []py.Value) (py.Value, error) {
+	post, err := folded(r, a[3])
+	if err != nil {
+		return nil, err
+	}
+	get := getter(r, a[1], post, py.Or(a[2], nil))
+	list, err := py.Collect(r.th, a[0])
+	if err != nil {
+		return nil, err
+	}
+	if err := py.Sort(r.th, list, false, get); err != nil {
+		return nil, err
+	}
+	var out []py.Value
+	var cur *group
+	var curKey py.Value
+	for _, v := range list {
+		key, err := get(v)
+		if err != nil {
+			return nil, err
+		}
+		eq := false
+		if cur != nil {
+			if eq, err = py.Equal(r.th, curKey, key); err != nil {
+				return nil, err
+			}
+		}
+		if !eq {
+			// The group shows the key as its first member wrote it.
+			shown, err := getter(r, a[1], nil, py.Or(a[2], nil))(v)
+			if err != nil {
+				return nil, err
+			}
+			cur, curKey = &group{key: shown, list: &py.List{}}, key
+			out = append(out, cur)
+		}
+		cur.list.Items = append(cur.list.Items, v)
+	}
+	return &py.List{Items: out}, r.th.Alloc(64 * len(list))
+}
+
+func dictSort(r *run, a []py.Value) (py.Value, error) {
+	by, _ := py.IsString(py.Or(a[2], "key"))
+	pos := 0
+	switch by {
+	case "key":
+	case "value":
+		pos = 1
+	default:
+		return nil, py.Errorf(classArgument, "You can only sort by either \"key\" or \"value\"")
+	}
+	rev, err := truth(r, py.Or(a[3], false))
+	if err != nil {
+		return nil, err
+	}
+	post, err := folded(r, a[1])
+	if err != nil {
+		return nil, err
+	}
+	view, err := method(r, a[0], "items")
+	if err != nil {
+		return nil, err
+	}
+	list, err := py.Collect(r.th, view)
+	if err != nil {
+		return nil, err
+	}
+	err = py.Sort(r.th, list, rev, func(v py.Value) (py.Value, error) {
+		key, err := py.Item(r.th, v, pos)
+		if err == nil && post != nil {
+			return post(key)
+		}
+		return key, err
+	})
+	return &py.List{Items: list}, err
+}
+
+// items walks a mapping. Like Python's generator it looks at the value only when it is walked.
+func items(r *run, a []py.Value) (py.Value, error) {
+	var it py.Iterator
+	return py.NewGenerator("do_items", func() (py.Value, bool, error) {
+		if it == nil {
+			if _, ok := a[0].(*Undefined); ok {
+				return nil, false, nil
+			}
+			if !isMapping(a[0]) {
+				return nil, false, py.TypeError("Can only get item pairs from a mapping.")
+			}
+			view, err := method(r, a[0], "items")
+			if err != nil {
+				return nil, false, err
+			}
+			if it, err = py.Iter(r.th, view); err != nil {
+				return nil, false, err
+			}
+		}
+		return it()
+	}), nil
+}
+
+func mapFilter(r *run, v py.Value, a py.Args) (py.Value, error) {
+	fn, err := mapper(r, a)
+	if err != nil {
+		return nil, err
+	}
+	var it py.Iterator
+	return py.NewGenerator("sync_do_map", func() (py.Value, bool, error) {
+		if it == nil {
+			if t, err := truth(r, v); err != nil || !t {
+				return nil, false, err
+			}
+			if it, err = py.Iter(r.th, v); err != nil {
+				return nil, false, err
+			}
+		}
+		x, ok, err := it()
+		if err != nil || !ok {
+			return nil, false, err
+		}
+		res, err := fn(x)
+		return res, err == nil, err
+	}), nil
+}
+
+func mapper(r *run, a py.Args) (func(py.Value) (py.Value, error), error) {
+	kw := py.NewDict()
+	for _, k := range a.Kw {
+		kw.SetStr(k.Name, k.Value)
+	}
+	if attr, ok := kw.GetStr("attribute"); ok && len(a.Pos) == 0 {
+		def, _ := kw.GetStr("default")
+		for _, k := range a.Kw {
+			if k.Name != "attribute" && k.Name != "default" {
+				return nil, py.Errorf(classArgument, "Unexpected keyword argument %s", quoted(k.Name))
+			}
+		}
+		return getter(r, attr, nil, def), nil
+	}
+	if len(a.Pos) == 0 {
+		return nil, py.Errorf(classArgument, "map requires a filter argument")
+	}
+	name, _ := py.IsString(a.Pos[0])
+	f := r.env.filter(name)
+	rest := py.Args{Pos: a.Pos[1:], Kw: a.Kw}
+	return func(v py.Value) (py.Value, error) {
+		if f == nil {
+			return nil, py.Errorf(classRuntime, "No filter named %s.", quoted(name))
+		}
+		return f(r, v, rest)
+	}, nil
+}
+
+// selector makes select, reject, selectattr and rejectattr.
+func selector(name string, byAttr, keep bool) filterFunc {
+	return func(r *run, v py.Value, a py.Args) (py.Value, error) {
+		var it py.Iterator
+		pred, err := predicate(r, byAttr, a)
+		if err != nil {
+			return nil, err
+		}
+		return py.NewGenerator("select_or_reject", func() (py.Value, bool, error) {
+			if it == nil {
+				if t, err := truth(r, v); err != nil || !t {
+					return nil, false, err
+				}
+				if it, err = py.Iter(r.th, v); err != nil {
+					return nil, false, err
+				}
+			}
+			for {
+				x, ok, err := it()
+				if err != nil || !ok {
+					return nil, false, err
+				}
+				if err := r.th.Step(); err != nil {
+					return nil, false, err
+				}
+				t, err := pred(x)
+				if err != nil {
+					return nil, false, err
+				}
+				if t == keep {
+					return x, true, nil
+				}
+			}
+		}), nil
+	}
+}
+
+func predicate(r *run, byAttr bool, a py.Args) (func(py.Value) (bool, error), error) {
+	get := func(v py.Value) (py.Value, error) { return v, nil }
+	pos := a.Pos
+	if byAttr {
+		if len(pos) == 0 {
+			return nil, py.Errorf(classArgument, "Missing parameter for attribute name")
+		}
+		get = getter(r, pos[0], nil, nil)
+		pos = pos[1:]
+	}
+	if len(pos) == 0 {
+		return func(v py.Value) (bool, error) {
+			x, err := get(v)
+			if err != nil {
+				return false, err
+			}
+			return truth(r, x)
+		}, nil
+	}
+	name, _ := py.IsString(pos[0])
+	test := r.env.test(name)
+	rest := py.Args{Pos: pos[1:], Kw: a.Kw}
+	return func(v py.Value) (bool, error) {
+		if test == nil {
+			return false, py.Errorf(classRuntime, "No test named %s.", quoted(name))
+		}
+		x, err := get(v)
+		if err != nil {
+			return false, err
+		}
+		if x, err = test(r, x, rest); err != nil {
+			return false, err
+		}
+		return truth(r, x)
+	}, nil
+}
