@@ -118,7 +118,7 @@ func (l *loader) duration(p place, n *node, seconds bool) (time.Duration, bool) 
 			l.wrong(p, n, "less than 285 years", "")
 			return 0, false
 		}
-		return time.Duration(f * 1e6).Round(0) * time.Microsecond, true
+		return time.Duration(f*1e6).Round(0) * time.Microsecond, true
 	}
 	want := "a timedelta"
 	if seconds {

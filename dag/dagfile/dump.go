@@ -1,0 +1,3 @@
+package dagfile
+
+func (b *dagBuilder) dump() string { return "" }
