@@ -1,0 +1,150 @@
+package scheduler
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/updraft-dev/updraft/run"
+)
+
+// Explain says in one sentence why an instance is where it is: what it waits for, who
+// holds the slots it needs, until when, or how it ended. It asks the same rules that
+// Plan decides by. It changes nothing.
+func (s *Snapshot) Explain(k run.Key, now time.Time) (string, error) {
+	v := s.runs[k.ID]
+	if v == nil {
+		return "", fmt.Errorf("run %s is not known", k.ID)
+	}
+	r, ok := v.find(k.Task, k.Map)
+	if !ok {
+		return "", fmt.Errorf("run %s has no task instance %s", k.ID, k.Name())
+	}
+	c := v.cell(r)
+	name := c.Name()
+	switch {
+	case c.State.Finished():
+		return v.explainEnd(c), nil
+	case v.Run.State == run.RunQueued:
+		return name + " waits because its run is queued: " + s.explainQueuedRun(v, now), nil
+	case v.Run.State.Finished():
+		return fmt.Sprintf("%s will not run: its run has ended (%s); clear the run to run it", name, v.Run.State), nil
+	}
+	switch c.State {
+	case run.Scheduled:
+		return name + " has its dependencies met and waits for a slot: " + s.explainSlots(v, r), nil
+	case run.Queued:
+		return fmt.Sprintf("%s was queued at %s and waits for the executor to take it", name, clock(c.QueuedAt)), nil
+	case run.Running:
+		return fmt.Sprintf("%s has been running since %s on %s (try %d)", name, clock(c.Start), orUnknown(c.Worker), c.Try), nil
+	case run.Restarting:
+		return name + " was cleared while it was running: it is being stopped and will then run again", nil
+	case run.Deferred:
+		return name + " has deferred itself and waits for its trigger, without a process", nil
+	}
+	e := &examination{v: v, now: now, explain: true}
+	d := e.examine(r)
+	if d.met {
+		return name + " has its dependencies met and is scheduled by the next plan", nil
+	}
+	if d.mark != run.None {
+		return fmt.Sprintf("%s becomes %s at the next plan: %s", name, d.mark, strings.Join(d.why, "; ")), nil
+	}
+	return name + " waits: " + strings.Join(d.why, "; "), nil
+}
+
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "an unknown worker"
+	}
+	return s
+}
+
+func (v *View) explainEnd(c *cell) string {
+	text := fmt.Sprintf("%s is %s", c.Name(), c.State)
+	switch {
+	case c.State == run.Failed && c.Reason != "":
+		text += fmt.Sprintf(" (%s, try %d of %d): %s", c.Cause, c.Try, c.MaxTries+1, c.Reason)
+	case c.Reason != "":
+		text += ": " + c.Reason
+	case c.State == run.Skipped || c.State == run.UpstreamFailed:
+		t, _ := v.Graph.Index(c.Task)
+		text += fmt.Sprintf(" by its trigger rule %s: %s", v.Graph.Tasks[t].TriggerRule, v.list(v.Graph.Up[t]))
+	}
+	return text
+}
+
+// explainQueuedRun says what keeps a run from starting.
+func (s *Snapshot) explainQueuedRun(v *View, now time.Time) string {
+	dv := s.dags[v.Run.DAG]
+	switch {
+	case v.Run.RunAfter.After(now):
+		return "it is due at " + clock(v.Run.RunAfter)
+	case dv.Paused && v.Run.Backfill == "":
+		return fmt.Sprintf("DAG %s is paused; unpause it with `updraft dags unpause %s`", v.Run.DAG, v.Run.DAG)
+	}
+	limit := s.maxActiveRuns(v)
+	if running := s.countRunning(dv, v.Run.Backfill); limit > 0 && running >= limit {
+		return fmt.Sprintf("max_active_runs is %d and %d run already", limit, running)
+	}
+	return "the next plan starts it"
+}
+
+// explainSlots says which limit holds a scheduled instance back, and who is in the way.
+func (s *Snapshot) explainSlots(v *View, r ref) string {
+	t := v.Graph.Tasks[r.task]
+	switch v.admits(r) {
+	case "max_active_tasks":
+		return fmt.Sprintf("max_active_tasks is %d and %d tasks of the run are queued or running",
+			v.Graph.DAG.MaxActiveTasks, v.all[run.Queued]+v.all[run.Running])
+	case "max_active_tis_per_dagrun":
+		return fmt.Sprintf("max_active_tis_per_dagrun of the task is %d", t.MaxActivePerRun)
+	case "max_active_tis_per_dag":
+		return fmt.Sprintf("max_active_tis_per_dag of the task is %d, over all runs of the DAG", t.MaxActivePerDAG)
+	case "pool":
+		return s.explainPool(t.Pool, t.PoolSlots)
+	}
+	if s.Parallelism > 0 && s.occupied >= s.Parallelism {
+		return fmt.Sprintf("the executor runs %d attempts at once and all are taken", s.Parallelism)
+	}
+	return "there is one, the next plan queues it"
+}
+
+func (s *Snapshot) explainPool(name string, slots int) string {
+	p, ok := s.pools[name]
+	if !ok {
+		return fmt.Sprintf("pool %s does not exist; create it with `updraft pools set %s SLOTS DESCRIPTION`", name, name)
+	}
+	if slots > p.Slots && p.Slots >= 0 {
+		return fmt.Sprintf("it needs %d slots of pool %s, which has %d in all: it can never run", slots, name, p.Slots)
+	}
+	return fmt.Sprintf("it needs %d of pool %s, which has %d slots of which %d are free; held by %s",
+		slots, name, p.Slots, max(s.open(name), 0), s.holders(name))
+}
+
+// holders names the instances that hold slots of a pool, at most five.
+func (s *Snapshot) holders(pool string) string {
+	var names []string
+	for _, v := range s.Unfinished() {
+		for t := range v.tasks {
+			if v.Graph.Tasks[t].Pool != pool {
+				continue
+			}
+			for p := range v.tasks[t].cells {
+				c := &v.tasks[t].cells[p]
+				if c.State.Occupying() || c.State == run.Deferred && s.pools[pool].IncludeDeferred {
+					names = append(names, c.Key(v.Run.ID).String())
+				}
+			}
+		}
+	}
+	const most = 5
+	slices.Sort(names)
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
+}
