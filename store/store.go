@@ -258,7 +258,7 @@ type Settings interface {
 	// DeleteSetting removes a value, or ErrNotFound.
 	DeleteSetting(ctx context.Context, k Kind, id string) error
 	// AssetEvents returns events of an asset (by URI; empty: of all), oldest first,
-	// with After < At <= until; limit bounds the number (0: 1000).
+	// with after < At <= until (zero until: no end); limit bounds the number (0: 1000).
 	AssetEvents(ctx context.Context, asset string, after, until time.Time, limit int) ([]run.AssetEvent, error)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/updraft-dev/updraft/run"
@@ -300,7 +301,11 @@ func encodeRun(r *run.Run) ([]byte, error) {
 	e.string(10, r.TriggeredBy)
 	e.string(11, r.Reason)
 	if len(r.Events) > 0 {
-		events, err := json.Marshal(r.Events)
+		utc := slices.Clone(r.Events)
+		for i := range utc {
+			utc[i].At = utc[i].At.UTC()
+		}
+		events, err := json.Marshal(utc)
 		if err != nil {
 			return nil, fmt.Errorf("encoding the asset events of run %s: %w", r.ID, err)
 		}
