@@ -43,7 +43,14 @@ func Get[T any](a *Attempt, name string, def T) (T, error) {
 		case float64:
 			out = time.Duration(n * float64(time.Second))
 		}
+	case []any:
+		if l, ok := v.(Tuple); ok {
+			out = []any(l)
+		}
 	case []string:
+		if t, ok := v.(Tuple); ok {
+			v = []any(t)
+		}
 		switch l := v.(type) {
 		case string:
 			out = []string{l}

@@ -1,16 +1,18 @@
-// Package task is the runtime inside a worker: it claims an attempt, renders its
-// arguments, runs the operator, streams the log and reports the result. This file
-// is the contract between the runtime and the operators; which operators there are
-// is package operators/builtin's matter.
 package task
 
+// This file is the contract between the runtime and the operators.
+
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
@@ -75,7 +77,28 @@ type Services struct {
 	Processes Processes
 	Python    Python
 	Templates Templates
+	Mail      Mailer
 	Now       func() time.Time
+}
+
+// Mailer sends mails. It may be used concurrently.
+type Mailer interface {
+	// Send sends one mail through the server that a connection (smtp_default) names.
+	Send(ctx context.Context, c settings.Connection, m Mail) error
+}
+
+// Mail is one mail.
+type Mail struct {
+	// From is empty for the connection's from_email.
+	From        string
+	To, CC, BCC []string
+	Subject     string
+	// Body is HTML unless Plain.
+	Body  string
+	Plain bool
+	// Files are attached; paths are absolute.
+	Files   []string
+	Headers map[string]string
 }
 
 // XComs reads and writes the attempt's XComs.
@@ -190,19 +213,71 @@ type Exit struct {
 	LastLine string
 }
 
+// Err says in one sentence how a process failed, with the cause and the exit code; nil
+// when it ended with 0. Memory is the bound it was started with.
+func (e Exit) Err(memory int64) error {
+	out := &CauseError{Cause: run.CauseTask, ExitCode: e.Code}
+	switch {
+	case e.OOM:
+		out.Cause = run.CauseOOM
+		limit := "of the machine"
+		if memory > 0 {
+			limit = "limit " + byteSize(memory)
+		}
+		out.Err = fmt.Errorf("killed by %s: out of memory (%s)", cmp.Or(e.Signal, "SIGKILL"), limit)
+	case e.Signal != "":
+		out.Err = withLine("killed by "+e.Signal, e.LastLine)
+	case e.Code != 0:
+		out.Err = withLine(fmt.Sprintf("exit code %d", e.Code), e.LastLine)
+	default:
+		return nil
+	}
+	return out
+}
+
+func withLine(what, line string) error {
+	if line = strings.TrimSpace(line); line != "" {
+		what += ": " + line
+	}
+	return errors.New(what)
+}
+
+// byteSize is a number of bytes for people: 64 MiB, 1.5 GiB, 1000 bytes.
+func byteSize(n int64) string {
+	for _, u := range []struct {
+		name string
+		size int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if n >= u.size {
+			return strconv.FormatFloat(math.Round(float64(n)/float64(u.size)*10)/10, 'f', -1, 64) + " " + u.name
+		}
+	}
+	return strconv.FormatInt(n, 10) + " bytes"
+}
+
 // Python runs Python callables.
 type Python interface {
 	// Call runs one callable for an attempt and returns its value in Airflow's
 	// tagged JSON form (nil for None). Exceptions become this package's errors.
 	Call(ctx context.Context, a *Attempt, c PythonCall) (json.RawMessage, error)
+	// Check runs a callable whose truth matters, as sensors and checks have. Done is
+	// the truth of its value or PokeReturnValue; value is what the latter carries,
+	// nil otherwise.
+	Check(ctx context.Context, a *Attempt, c PythonCall) (done bool, value json.RawMessage, err error)
 }
 
 // PythonCall is one call of a Python callable.
 type PythonCall struct {
-	Callable      dag.Callable
+	Callable dag.Callable
+	// Args, Kwargs and TemplatesDict are what arguments hold: JSON-like values, Tuple,
+	// times, and json.RawMessage in Airflow's tagged form.
 	Args          []any
 	Kwargs        map[string]any
 	TemplatesDict map[string]any
+	// Responses, when not empty, are HTTP answers: the callable's first argument, as
+	// one object, or as a list if Paged.
+	Responses []PythonResponse
+	Paged     bool
 	// Isolated asks for a fresh interpreter; Interpreter names it (ExternalPython).
 	Isolated    bool
 	Interpreter string
@@ -211,8 +286,19 @@ type PythonCall struct {
 	SystemSitePackages bool
 	// NoContext calls with Args and Kwargs only.
 	NoContext bool
+	// HideValue keeps the returned value out of the log.
+	HideValue bool
 	// Env adds to the environment of the call.
 	Env []string
+}
+
+// PythonResponse is an HTTP answer for a callable that checks or filters it.
+type PythonResponse struct {
+	StatusCode  int
+	Reason, URL string
+	Headers     map[string]string
+	Encoding    string
+	Body        []byte
 }
 
 // Templates renders with the attempt's template context.
@@ -243,7 +329,8 @@ func (e *FatalError) Unwrap() error { return e.Err }
 func Fatal(err error) error { return &FatalError{Err: err} }
 
 // Misconfigured is Fatal for faults of configuration: bad arguments, unknown
-// connections, templates that do not render.
+// connections. (A template that does not render may do so at the next try: the
+// runtime reports it as a failure with cause config that is retried, as Airflow.)
 func Misconfigured(err error) error { return &FatalError{Cause: run.CauseConfig, Err: err} }
 
 // CauseError is a failure with a cause and, if a process ended it, an exit code.
@@ -260,6 +347,9 @@ func (e *CauseError) Unwrap() error { return e.Err }
 type RescheduleError struct{ At time.Time }
 
 func (e *RescheduleError) Error() string { return "rescheduled to " + e.At.Format(time.RFC3339) }
+
+// infra marks an error as not the task's fault: a store or service that did not answer.
+func infra(err error) error { return &CauseError{Cause: run.CauseInfra, Err: err} }
 
 // Reschedule ends this execution; the same try is executed again at the time given.
 func Reschedule(at time.Time) error { return &RescheduleError{At: at} }

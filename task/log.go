@@ -1,0 +1,270 @@
+package task
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/updraft-dev/updraft/run"
+)
+
+// Logs opens the logs of attempts.
+type Logs interface {
+	// Open opens an attempt's log for appending. What is written is kept even if the
+	// worker dies before Close.
+	Open(ctx context.Context, a run.Attempt) (Log, error)
+}
+
+// Log is one attempt's log. It may be used concurrently.
+type Log interface {
+	io.Writer
+	// Redact masks these texts in everything written from then on.
+	Redact(secrets ...string)
+	// Close flushes and releases the log.
+	Close() error
+}
+
+// tailSize bounds the end of a failed attempt's log that is kept with its result.
+const tailSize = 4 << 10
+
+// attemptLog is an attempt's log, opened when something is first written to it. It
+// keeps the end of what was written.
+type attemptLog struct {
+	ctx  context.Context // of the attempt, without its cancellation: logs outlive it
+	logs Logs
+	key  run.Attempt
+	now  func() time.Time
+
+	mu      sync.Mutex
+	out     Log
+	err     error
+	secrets []string
+	tail    []byte
+	line    []byte
+	// partial says that the last thing written did not end its line.
+	partial bool
+}
+
+func (l *attemptLog) open() {
+	if l.out != nil || l.err != nil || l.logs == nil {
+		return
+	}
+	if l.out, l.err = l.logs.Open(l.ctx, l.key); l.err == nil && len(l.secrets) > 0 {
+		l.out.Redact(l.secrets...)
+	}
+}
+
+// Write takes what a process writes. It never fails: a task must not die of its log.
+func (l *attemptLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.write(p)
+	return len(p), nil
+}
+
+func (l *attemptLog) write(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	l.open()
+	if l.out != nil {
+		if _, err := l.out.Write(p); err != nil && l.err == nil {
+			l.err = err
+		}
+	}
+	l.partial = p[len(p)-1] != '\n'
+	if len(p) >= tailSize {
+		l.tail = append(l.tail[:0], p[len(p)-tailSize:]...)
+		return
+	}
+	l.tail = append(l.tail, p...)
+	if len(l.tail) > 4*tailSize {
+		l.tail = append(l.tail[:0], l.tail[len(l.tail)-tailSize:]...)
+	}
+}
+
+// Redact masks texts in what is written from now on, and in the tail.
+func (l *attemptLog) Redact(secrets ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range secrets {
+		if maskable(s) {
+			l.secrets = append(l.secrets, s)
+		}
+	}
+	if l.out != nil {
+		l.out.Redact(secrets...)
+	}
+}
+
+// maskable says that a secret is long enough to be masked: masking "a" would ruin the
+// log and tell where the secret is.
+func maskable(s string) bool { return len(s) >= minSecret }
+
+// minSecret is the length from which Airflow masks.
+const minSecret = 5
+
+// mask masks the secrets known so far, longest first.
+func (l *attemptLog) mask(s string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.secrets) == 0 || s == "" {
+		return s
+	}
+	pairs := make([]string, 0, 2*len(l.secrets))
+	for _, secret := range sortedByLength(l.secrets) {
+		pairs = append(pairs, secret, "***")
+	}
+	return strings.NewReplacer(pairs...).Replace(s)
+}
+
+// lastLines is the end of the log, whole lines where possible, at most tailSize.
+func (l *attemptLog) lastLines() string {
+	l.mu.Lock()
+	tail := string(l.tail)
+	l.mu.Unlock()
+	tail = strings.ToValidUTF8(l.mask(tail), "\uFFFD")
+	if len(tail) > tailSize {
+		tail = tail[len(tail)-tailSize:]
+		if i := strings.IndexByte(tail, '\n'); i >= 0 && i+1 < len(tail) {
+			tail = tail[i+1:]
+		}
+	}
+	return strings.ToValidUTF8(strings.TrimRight(tail, "\n"), "")
+}
+
+// Close closes the log if it was ever opened, and says what went wrong with it.
+func (l *attemptLog) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.out != nil {
+		if err := l.out.Close(); err != nil && l.err == nil {
+			l.err = err
+		}
+		l.out = nil
+	}
+	return l.err
+}
+
+// Enabled implements slog.Handler.
+func (l *attemptLog) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelInfo
+}
+
+// Handle implements slog.Handler: "[time] LEVEL - message key=value".
+func (l *attemptLog) Handle(_ context.Context, r slog.Record) error {
+	l.record(r, nil, "")
+	return nil
+}
+
+// WithAttrs implements slog.Handler.
+func (l *attemptLog) WithAttrs(attrs []slog.Attr) slog.Handler { return &attrLog{l: l, attrs: attrs} }
+
+// WithGroup implements slog.Handler.
+func (l *attemptLog) WithGroup(name string) slog.Handler { return &attrLog{l: l, prefix: name + "."} }
+
+func (l *attemptLog) record(r slog.Record, attrs []slog.Attr, prefix string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.line[:0]
+	if l.partial {
+		b = append(b, '\n')
+	}
+	b = append(b, '[')
+	b = l.now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000-07:00")
+	b = append(b, "] "...)
+	b = append(b, levelName(r.Level)...)
+	b = append(b, " - "...)
+	b = append(b, r.Message...)
+	for _, a := range attrs {
+		b = appendAttr(b, "", a)
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		b = appendAttr(b, prefix, a)
+		return true
+	})
+	b = append(b, '\n')
+	l.line = b
+	l.write(b)
+}
+
+// levelName is Python's name of a level.
+func levelName(level slog.Level) string {
+	switch {
+	case level >= slog.LevelError:
+		return "ERROR"
+	case level >= slog.LevelWarn:
+		return "WARNING"
+	case level >= slog.LevelInfo:
+		return "INFO"
+	default:
+		return "DEBUG"
+	}
+}
+
+func appendAttr(b []byte, prefix string, a slog.Attr) []byte {
+	v := a.Value.Resolve()
+	if v.Kind() == slog.KindGroup {
+		if a.Key != "" {
+			prefix += a.Key + "."
+		}
+		for _, e := range v.Group() {
+			b = appendAttr(b, prefix, e)
+		}
+		return b
+	}
+	if a.Key == "" {
+		return b
+	}
+	b = append(append(append(append(b, ' '), prefix...), a.Key...), '=')
+	s := v.String()
+	if s == "" || strings.ContainsAny(s, " \t\r\n\"=") {
+		return strconv.AppendQuote(b, s)
+	}
+	return append(b, s...)
+}
+
+// attrLog is an attemptLog with attributes of its own.
+type attrLog struct {
+	l      *attemptLog
+	attrs  []slog.Attr
+	prefix string
+}
+
+// Enabled implements slog.Handler.
+func (h *attrLog) Enabled(ctx context.Context, level slog.Level) bool { return h.l.Enabled(ctx, level) }
+
+// Handle implements slog.Handler.
+func (h *attrLog) Handle(_ context.Context, r slog.Record) error {
+	h.l.record(r, h.attrs, h.prefix)
+	return nil
+}
+
+// WithAttrs implements slog.Handler.
+func (h *attrLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	all := append([]slog.Attr{}, h.attrs...)
+	for _, a := range attrs {
+		a.Key = h.prefix + a.Key
+		all = append(all, a)
+	}
+	return &attrLog{l: h.l, attrs: all, prefix: h.prefix}
+}
+
+// WithGroup implements slog.Handler.
+func (h *attrLog) WithGroup(name string) slog.Handler {
+	return &attrLog{l: h.l, attrs: h.attrs, prefix: h.prefix + name + "."}
+}
+
+func sortedByLength(in []string) []string {
+	out := append([]string{}, in...)
+	for i := 1; i < len(out); i++ { // few, and mostly sorted
+		for j := i; j > 0 && len(out[j]) > len(out[j-1]); j-- {
+			out[j], out[j-1] = out[j-1], out[j]
+		}
+	}
+	return out
+}
