@@ -12,6 +12,8 @@ import (
 	"github.com/updraft-dev/updraft/store"
 )
 
+const codeCorrupt = sqlite3.SQLITE_CORRUPT
+
 // code returns SQLite's primary result code of an error, or 0.
 func code(err error) int {
 	var e *sqlite.Error
