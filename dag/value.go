@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -60,7 +62,15 @@ const typeTag = "__type"
 // json.Marshal. Unknown Go types are an error naming the type.
 func EncodeValue(v any) (any, error) {
 	switch v := v.(type) {
-	case nil, bool, string, float64, int64:
+	case nil, bool, string, int64:
+		return v, nil
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) { // JSON has no such numbers
+			return map[string]any{typeTag: "float", "value": strconv.FormatFloat(v, 'g', -1, 64)}, nil
+		}
+		if v == math.Trunc(v) && math.Abs(v) < 1e15 { // 2.0 must not come back as 2
+			return json.Number(strconv.FormatFloat(v, 'f', 1, 64)), nil
+		}
 		return v, nil
 	case int:
 		return int64(v), nil
@@ -186,6 +196,8 @@ func decodeTagged(tag string, v map[string]any) (any, error) {
 			t = t.In(loc)
 		}
 		return t, nil
+	case "float":
+		return strconv.ParseFloat(str("value"), 64)
 	case "xcom":
 		return XComRef{Task: str("task"), Key: str("key")}, nil
 	case "group_arg":

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/dag/params"
 )
 
 // dagBuilder reads one DAG.
@@ -61,6 +62,7 @@ func (l *loader) loadDAG(e entry, block, defaults *node) {
 	b.connect()
 	if len(l.problems) == before {
 		b.validate()
+		b.checkParams()
 	}
 	l.dags = append(l.dags, b.d)
 }
@@ -215,6 +217,33 @@ func (b *dagBuilder) readDocs() {
 		b.d.DocMD += "\n"
 	}
 	b.d.DocMD += "## YML DAG\n```yaml\n" + b.dump() + "\n```"
+}
+
+// checkParams checks what params may be. Defaults must be valid when the DAG has a
+// schedule, because then nobody gives them values.
+func (b *dagBuilder) checkParams() {
+	for _, p := range b.d.Params {
+		at := b.paramAt(p.Name)
+		if err := params.CheckSchema(p); err != nil {
+			b.problem(at, "", err.Error(), "")
+			continue
+		}
+		if b.d.Schedule.Kind == dag.ScheduleNone {
+			continue
+		}
+		if err := params.Check(p, p.Default); err != nil {
+			b.problem(at, "", err.Error(), "a DAG with a schedule needs params with valid defaults")
+		}
+	}
+}
+
+func (b *dagBuilder) paramAt(name string) pos {
+	for _, n := range []*node{b.cfg.get("params"), b.args.get("params")} {
+		if n != nil && n.kind == kindDict && n.dict.get(name) != nil {
+			return n.dict.get(name).at
+		}
+	}
+	return b.key.at
 }
 
 // validate adds what package dag finds, at its place in the file.

@@ -42,7 +42,11 @@ func (b *dagBuilder) schedule(n *node) (dag.Schedule, bool) {
 		if strings.EqualFold(strings.TrimSpace(n.text), "none") {
 			return dag.Schedule{Kind: dag.ScheduleNone}, true
 		}
-		return dag.ScheduleFromText(n.text, b.d.Timezone, b.compat()), true
+		zone := b.d.Timezone
+		if zone == "" {
+			zone = "UTC"
+		}
+		return dag.ScheduleFromText(n.text, zone, b.compat()), true
 	case kindList:
 		return b.assetSchedule(n)
 	case kindObject:
@@ -341,9 +345,6 @@ func (t *timetableReader) zone() string {
 	}
 	if err != nil {
 		t.fail(v, err.Error(), "")
-	}
-	if strings.EqualFold(name, "UTC") {
-		return ""
 	}
 	return name
 }

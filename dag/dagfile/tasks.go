@@ -140,7 +140,7 @@ func (t *taskBuilder) effective() {
 	}
 	if args != nil && args.kind == kindDict {
 		for _, e := range args.dict.entries {
-			if !overridden(eff, e.name()) {
+			if !t.overridden(eff, e.name()) {
 				eff.set(e.key, e.val)
 			}
 		}
@@ -148,9 +148,13 @@ func (t *taskBuilder) effective() {
 	t.eff = eff
 }
 
-// overridden says that a key, or another form of the same callable, is there already.
-func overridden(d *dict, name string) bool {
-	if d.find(name) >= 0 {
+// overridden says that the task itself has a key, or another form of the same callable.
+func (t *taskBuilder) overridden(d *dict, name string) bool {
+	own := func(key string) bool {
+		i := d.find(key)
+		return i >= 0 && i < t.defaults
+	}
+	if own(name) {
 		return true
 	}
 	base := name
@@ -160,7 +164,7 @@ func overridden(d *dict, name string) bool {
 	if !strings.HasSuffix(base, "_callback") && !strings.HasSuffix(base, "_callable") {
 		return false
 	}
-	return d.find(base) >= 0 || d.find(base+"_name") >= 0 || d.find(base+"_lambda") >= 0
+	return own(base) || own(base+"_name") || own(base+"_lambda")
 }
 
 // variables applies variables_as_arguments: a variable that exists replaces an argument.
