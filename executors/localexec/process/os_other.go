@@ -1,0 +1,17 @@
+//go:build unix && !linux
+
+package process
+
+import "syscall"
+
+// rssUnit is the unit of Rusage.Maxrss in bytes.
+const rssUnit = 1
+
+// sysProcAttr: a process group of its own. Death with the shepherd is Linux's.
+func sysProcAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// oomKills cannot be known here.
+func oomKills() int { return 0 }
+
+// watchMemory: memory bounds of local processes are enforced on Linux only.
+func (c *child) watchMemory(<-chan struct{}) {}

@@ -1,0 +1,85 @@
+// Package process runs the processes of local attempts under a shepherd: a small
+// process of its own that starts them, waits for them and remembers how they ended.
+// The process that schedules may be killed and started again; its attempts' processes
+// live on, their output is kept in files, and Exec attaches to them again.
+package process
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/updraft-dev/updraft/task"
+)
+
+// request is a line from the host to the shepherd.
+type request struct {
+	// Do is start, term or kill.
+	Do string `json:"do"`
+	ID string `json:"id"`
+	// The rest belongs to start.
+	Argv   []string `json:"argv,omitempty"`
+	Env    []string `json:"env,omitempty"`
+	Dir    string   `json:"dir,omitempty"`
+	Stdin  []byte   `json:"stdin,omitempty"`
+	Spool  string   `json:"spool,omitempty"`
+	Memory int64    `json:"memory,omitempty"`
+}
+
+// answer is a line from the shepherd to the host: a process has ended, or could not
+// be started.
+type answer struct {
+	ID   string     `json:"id"`
+	Exit *task.Exit `json:"exit,omitempty"`
+	// Error says why it could not be started.
+	Error string `json:"error,omitempty"`
+	// lost says, on the host's side only, why there will be no answer; the process and
+	// its output stay as they are.
+	lost error
+}
+
+// maxLine bounds a line of the protocol: arguments and environment of one process are
+// bounded by the system (2 MiB on Linux), and stdin comes in base64.
+const maxLine = 64 << 20
+
+// Names of the files in a process' spool folder.
+const (
+	outFile    = "out"    // its output, written by the process itself
+	offsetFile = "offset" // how much of it has been handed on, as text
+	exitFile   = "exit"   // how it ended, as JSON
+)
+
+// identify names a process by what it is for, so that starting it twice is starting
+// it once.
+func identify(c task.Command) string {
+	sum := sha256.Sum256([]byte(c.Attempt.String() + "\x00" + c.Name))
+	return hex.EncodeToString(sum[:12])
+}
+
+func writeLine(w io.Writer, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+// lines reads JSON lines until the reader ends or handle fails.
+func lines[T any](r io.Reader, handle func(T) error) error {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(make([]byte, 0, 64<<10), maxLine)
+	for sc.Scan() {
+		var v T
+		if err := json.Unmarshal(sc.Bytes(), &v); err != nil {
+			return fmt.Errorf("read a line of the shepherd's protocol: %w", err)
+		}
+		if err := handle(v); err != nil {
+			return err
+		}
+	}
+	return sc.Err()
+}

@@ -1,0 +1,324 @@
+//go:build unix
+
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/updraft-dev/updraft/task"
+)
+
+// Linger is how long a shepherd without processes waits for a host before it ends.
+const Linger = 5 * time.Second
+
+// shepherd is the state of a shepherd process.
+type shepherd struct {
+	start chan func()
+	mu    sync.Mutex
+	procs map[string]*child
+	hosts map[net.Conn]bool
+	idle  *time.Timer
+}
+
+// child is one process of the shepherd.
+type child struct {
+	req    request
+	pid    int
+	oom    bool
+	maxRSS int64
+	done   chan struct{}
+	exit   task.Exit
+}
+
+// Shepherd serves a socket until it has had neither processes nor a host for Linger.
+// It holds a lock beside the socket; where another shepherd has it, it returns nil at
+// once.
+func Shepherd(ctx context.Context, socket string) error {
+	lock, err := os.OpenFile(socket+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the shepherd's lock: %w", err)
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil //nolint:nilerr // another shepherd serves already
+	}
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove a stale socket: %w", err)
+	}
+	if err := sweep(filepath.Dir(socket)); err != nil {
+		return err
+	}
+	ln, err := net.Listen("unix", socket)
+	if err != nil {
+		return fmt.Errorf("listen for hosts: %w", err)
+	}
+	s := &shepherd{start: make(chan func()), procs: map[string]*child{}, hosts: map[net.Conn]bool{}}
+	s.idle = time.AfterFunc(Linger, func() { ln.Close() })
+	go s.starter()
+	stop := context.AfterFunc(ctx, func() { ln.Close() })
+	defer stop()
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			return nil //nolint:nilerr // closed: idle, or told to end
+		}
+		go s.serve(conn)
+	}
+}
+
+// sweep removes what processes have left that died with an earlier shepherd. What has
+// ended properly stays, for the host that will ask for it.
+func sweep(dir string) error {
+	started, err := filepath.Glob(filepath.Join(dir, "*", outFile))
+	if err != nil {
+		return err
+	}
+	for _, out := range started {
+		spool := filepath.Dir(out)
+		if _, ended := readExit(spool); ended {
+			continue
+		}
+		if err := os.RemoveAll(spool); err != nil {
+			return fmt.Errorf("remove the output of a dead process: %w", err)
+		}
+	}
+	return nil
+}
+
+// starter starts processes on one thread that never ends: the kernel kills them when
+// the thread that started them ends, which is how they die with the shepherd.
+func (s *shepherd) starter() {
+	runtime.LockOSThread()
+	for f := range s.start {
+		f()
+	}
+}
+
+func (s *shepherd) serve(conn net.Conn) {
+	defer conn.Close()
+	s.mu.Lock()
+	s.hosts[conn] = true
+	s.idle.Stop()
+	s.mu.Unlock()
+	var write sync.Mutex
+	reply := func(a answer) {
+		write.Lock()
+		defer write.Unlock()
+		if err := writeLine(conn, a); err != nil {
+			conn.Close()
+		}
+	}
+	if err := lines(conn, func(r request) error { s.handle(r, reply); return nil }); err != nil {
+		reply(answer{Error: err.Error()})
+	}
+	s.mu.Lock()
+	delete(s.hosts, conn)
+	s.rest()
+	s.mu.Unlock()
+}
+
+// rest lets the shepherd end soon if it has nothing to do; s.mu is held.
+func (s *shepherd) rest() {
+	if len(s.hosts) == 0 && len(s.procs) == 0 {
+		s.idle.Reset(Linger)
+	}
+}
+
+func (s *shepherd) handle(r request, reply func(answer)) {
+	s.mu.Lock()
+	c := s.procs[r.ID]
+	s.mu.Unlock()
+	switch r.Do {
+	case "term", "kill":
+		if c != nil {
+			sig := syscall.SIGTERM
+			if r.Do == "kill" {
+				sig = syscall.SIGKILL
+			}
+			signalGroup(c.pid, sig)
+		}
+		return
+	case "start":
+	default:
+		reply(answer{ID: r.ID, Error: fmt.Sprintf("unknown request %q", r.Do)})
+		return
+	}
+	if c == nil {
+		var err error
+		if c, err = s.launch(r); err != nil {
+			reply(answer{ID: r.ID, Error: err.Error()})
+			return
+		}
+	}
+	go func() {
+		<-c.done
+		reply(answer{ID: r.ID, Exit: &c.exit})
+	}()
+}
+
+func signalGroup(pid int, sig syscall.Signal) {
+	if err := syscall.Kill(-pid, sig); err != nil {
+		return // the group is gone already
+	}
+}
+
+// launch starts a process with its output going to its spool.
+func (s *shepherd) launch(r request) (*child, error) {
+	if len(r.Argv) == 0 {
+		return nil, errors.New("no command")
+	}
+	out, err := os.OpenFile(filepath.Join(r.Spool, outFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the output file: %w", err)
+	}
+	defer out.Close()
+	in, err := stdin(r)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	path, err := lookPath(r)
+	if err != nil {
+		return nil, err
+	}
+	c := &child{req: r, done: make(chan struct{})}
+	before := oomKills()
+	var proc *os.Process
+	started := make(chan struct{})
+	s.start <- func() {
+		proc, err = os.StartProcess(path, r.Argv, &os.ProcAttr{
+			Dir: r.Dir, Env: r.Env, Files: []*os.File{in, out, out}, Sys: sysProcAttr(),
+		})
+		close(started)
+	}
+	<-started
+	if err != nil {
+		return nil, startError(r, err)
+	}
+	c.pid = proc.Pid
+	s.mu.Lock()
+	s.procs[r.ID] = c
+	s.mu.Unlock()
+	go s.wait(c, proc, before)
+	return c, nil
+}
+
+func startError(r request, err error) error {
+	var pe *os.PathError
+	if r.Dir != "" && errors.As(err, &pe) && errors.Is(err, os.ErrNotExist) {
+		if _, serr := os.Stat(r.Dir); serr != nil {
+			return fmt.Errorf("the working directory %s does not exist", r.Dir)
+		}
+	}
+	return fmt.Errorf("start %s: %w", r.Argv[0], err)
+}
+
+// lookPath finds the program in the PATH of the process' own environment.
+func lookPath(r request) (string, error) {
+	name := r.Argv[0]
+	if strings.Contains(name, "/") {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(r.Dir, name)
+		}
+		return name, nil
+	}
+	for _, e := range r.Env {
+		list, ok := strings.CutPrefix(e, "PATH=")
+		if !ok {
+			continue
+		}
+		for _, dir := range filepath.SplitList(list) {
+			p := filepath.Join(dir, name)
+			if st, err := os.Stat(p); err == nil && !st.IsDir() && st.Mode()&0o111 != 0 {
+				return p, nil
+			}
+		}
+		return "", fmt.Errorf("command %q was not found in PATH=%s", name, list)
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("command %q was not found", name)
+	}
+	return path, nil
+}
+
+// stdin is a file with what the process reads, or the null device.
+func stdin(r request) (*os.File, error) {
+	if r.Stdin == nil {
+		return os.Open(os.DevNull)
+	}
+	f, err := os.CreateTemp(r.Spool, "in")
+	if err != nil {
+		return nil, fmt.Errorf("prepare standard input: %w", err)
+	}
+	defer os.Remove(f.Name())
+	if _, err := f.Write(r.Stdin); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("prepare standard input: %w", err)
+	}
+	if _, err := f.Seek(0, 0); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("prepare standard input: %w", err)
+	}
+	return f, nil
+}
+
+// wait waits for a process, ends what it left behind, and writes down how it ended.
+func (s *shepherd) wait(c *child, proc *os.Process, oomBefore int) {
+	watched := make(chan struct{})
+	stop := make(chan struct{})
+	go func() {
+		defer close(watched)
+		c.watchMemory(stop)
+	}()
+	st, err := proc.Wait()
+	close(stop)
+	<-watched
+	signalGroup(c.pid, syscall.SIGKILL) // background children of the task end with it
+	c.exit = exitOf(st, err)
+	c.exit.MaxRSS = max(c.exit.MaxRSS, c.maxRSS)
+	c.exit.OOM = c.oom || c.exit.Signal == "SIGKILL" && oomKills() > oomBefore
+	b, err := json.Marshal(c.exit)
+	if err == nil {
+		tmp := filepath.Join(c.req.Spool, exitFile+".tmp")
+		if err = os.WriteFile(tmp, b, 0o600); err == nil {
+			err = os.Rename(tmp, filepath.Join(c.req.Spool, exitFile))
+		}
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		fmt.Fprintln(os.Stderr, "shepherd:", err)
+	}
+	s.mu.Lock()
+	delete(s.procs, c.req.ID)
+	s.rest()
+	s.mu.Unlock()
+	close(c.done)
+}
+
+func exitOf(st *os.ProcessState, err error) task.Exit {
+	if err != nil {
+		return task.Exit{Code: -1, LastLine: err.Error()}
+	}
+	x := task.Exit{Code: st.ExitCode()}
+	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		x.Code, x.Signal = -1, unix.SignalName(ws.Signal())
+	}
+	if ru, ok := st.SysUsage().(*syscall.Rusage); ok {
+		x.MaxRSS = ru.Maxrss * rssUnit
+	}
+	return x
+}
