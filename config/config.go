@@ -1,0 +1,271 @@
+// Package config reads the configuration of an installation: defaults, then the file
+// updraft.yaml in UPDRAFT_HOME, then environment variables, then flags. Every setting
+// is a URL or a small value and knows where its value came from.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// FileName is the name of the configuration file in UPDRAFT_HOME.
+const FileName = "updraft.yaml"
+
+// key describes one setting. The table below is the one definition: loading,
+// validation, `updraft config list` and the documentation come from it.
+type key struct {
+	name, def, doc string
+	check          func(string) error
+}
+
+// keys are the settings, in the order they are listed. {home} stands for UPDRAFT_HOME.
+func keys() []key {
+	return []key{
+		{"dags", "{home}/dags", "folder of DAG files", notEmpty},
+		{"store", "sqlite://{home}/updraft.db", "where DAGs, runs and settings are kept: sqlite:///PATH[?durability=full|normal]", scheme("sqlite")},
+		{"logs", "file://{home}/logs", "where task logs are kept: file:///PATH", scheme("file")},
+		{"executor", "local", "what runs tasks: local", oneOf("local")},
+		{"parallelism", "32", "how many tasks run at once", atLeast(1)},
+		{"listen", "127.0.0.1:8080", "address of /health, /metrics and /status", address},
+		{"python", "python3", "the Python interpreter for Python tasks (3.9 or newer)", notEmpty},
+		{"paused_at_creation", "false", "whether new DAGs start paused", boolean},
+		{"strict", "false", "whether warnings about DAG files are errors", boolean},
+		{"airflow_compat", "3", "which Airflow's meaning plain schedules have: 3 (triggers) or 2 (data intervals)", oneOf("2", "3")},
+		{"log_retention", "720h", "how long task logs are kept; 0 is for ever", duration},
+		{"log_max_bytes", "67108864", "largest log of one attempt; its middle is dropped beyond", atLeast(1 << 16)},
+		{"run_retention", "0", "how long finished runs are kept; 0 is for ever", duration},
+		{"poll_interval", "250ms", "how often to look for changes made by other processes", duration},
+		{"base_url", "", "address that links in mails begin with", nil},
+		{"secrets_connections", "", "file of connections (JSON, YAML or .env), looked at first", nil},
+		{"secrets_variables", "", "file of variables (JSON, YAML or .env), looked at first", nil},
+	}
+}
+
+// Setting is one setting with its value and where that came from.
+type Setting struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Source string `json:"source"`
+	Doc    string `json:"doc"`
+	// Env is the environment variable that sets it.
+	Env string `json:"env"`
+}
+
+// Config is a complete, valid configuration.
+type Config struct {
+	Home     string
+	settings map[string]Setting
+}
+
+// Input is where a configuration is read from.
+type Input struct {
+	// Lookup reads the environment.
+	Lookup func(string) (string, bool)
+	// Flags are values given on the command line, by setting name; home among them.
+	Flags map[string]string
+	// UserHome is the user's home folder, for the default of UPDRAFT_HOME.
+	UserHome string
+}
+
+// EnvName is the environment variable of a setting.
+func EnvName(name string) string { return "UPDRAFT_" + strings.ToUpper(name) }
+
+// Load reads a configuration. The error joins every fault: each names the place, the
+// value and what to write instead.
+func Load(in Input) (*Config, error) {
+	home, ok := in.Flags["home"]
+	if !ok {
+		if home, ok = in.Lookup("UPDRAFT_HOME"); !ok || home == "" {
+			home = filepath.Join(in.UserHome, ".updraft")
+		}
+	}
+	home, err := filepath.Abs(home)
+	if err != nil {
+		return nil, fmt.Errorf("UPDRAFT_HOME: %w", err)
+	}
+	c := &Config{Home: home, settings: map[string]Setting{}}
+	file, err := readFile(filepath.Join(home, FileName))
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	for _, k := range keys() {
+		s := Setting{Name: k.name, Doc: k.doc, Env: EnvName(k.name), Source: "default", Value: strings.ReplaceAll(k.def, "{home}", home)}
+		if v, ok := file[k.name]; ok {
+			s.Value, s.Source = v, FileName
+			delete(file, k.name)
+		}
+		if v, ok := in.Lookup(s.Env); ok {
+			s.Value, s.Source = v, s.Env
+		}
+		if v, ok := in.Flags[k.name]; ok {
+			s.Value, s.Source = v, "--"+strings.ReplaceAll(k.name, "_", "-")
+		}
+		if k.check != nil {
+			if err := k.check(s.Value); err != nil {
+				faults = append(faults, fmt.Errorf("setting %s (from %s) is %q: %w", k.name, s.Source, s.Value, err))
+			}
+		}
+		c.settings[k.name] = s
+	}
+	for name := range file {
+		faults = append(faults, fmt.Errorf("%s has the unknown setting %q: `updraft config list` shows those there are", filepath.Join(home, FileName), name))
+	}
+	return c, errors.Join(faults...)
+}
+
+func readFile(path string) (map[string]string, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	var raw map[string]any
+	if err := yaml.Unmarshal(b, &raw); err != nil {
+		return nil, fmt.Errorf("%s is not a YAML map of settings: %w", path, err)
+	}
+	out := make(map[string]string, len(raw))
+	for k, v := range raw {
+		switch v.(type) {
+		case map[string]any, []any:
+			return nil, fmt.Errorf("%s: setting %q has to be one value, not a list or map", path, k)
+		}
+		out[k] = fmt.Sprint(v)
+	}
+	return out, nil
+}
+
+// Settings returns all settings in the order of the table, passwords in URLs masked.
+func (c *Config) Settings() []Setting {
+	out := []Setting{{Name: "home", Value: c.Home, Env: "UPDRAFT_HOME", Doc: "the one folder that holds database, logs and keys"}}
+	for _, k := range keys() {
+		s := c.settings[k.name]
+		s.Value = mask(s.Value)
+		out = append(out, s)
+	}
+	return out
+}
+
+// mask hides the password of a URL.
+func mask(v string) string {
+	u, err := url.Parse(v)
+	if err != nil || u.User == nil {
+		return v
+	}
+	return u.Redacted()
+}
+
+// Text returns a setting as it is.
+func (c *Config) Text(name string) string { return c.settings[name].Value }
+
+// Int returns a setting that was checked to be a number.
+func (c *Config) Int(name string) int {
+	n, err := strconv.Atoi(c.settings[name].Value)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// Bool returns a setting that was checked to be true or false.
+func (c *Config) Bool(name string) bool {
+	b, err := strconv.ParseBool(c.settings[name].Value)
+	return err == nil && b
+}
+
+// Duration returns a setting that was checked to be a duration.
+func (c *Config) Duration(name string) time.Duration {
+	d, err := parseDuration(c.settings[name].Value)
+	if err != nil {
+		return 0
+	}
+	return d
+}
+
+// Path returns the path of a setting that is a URL of a file.
+func (c *Config) Path(name string) string {
+	v := c.settings[name].Value
+	if _, path, ok := strings.Cut(v, "://"); ok {
+		path, _, _ = strings.Cut(path, "?")
+		return path
+	}
+	return v
+}
+
+func notEmpty(v string) error {
+	if v == "" {
+		return errors.New("it must not be empty")
+	}
+	return nil
+}
+
+func scheme(allowed ...string) func(string) error {
+	return func(v string) error {
+		s, path, ok := strings.Cut(v, "://")
+		if !ok || !slices.Contains(allowed, s) {
+			return fmt.Errorf("write a URL that begins with %s://", strings.Join(allowed, ":// or "))
+		}
+		if !strings.HasPrefix(path, "/") {
+			return fmt.Errorf("write an absolute path: %s:///%s", s, path)
+		}
+		return nil
+	}
+}
+
+func oneOf(allowed ...string) func(string) error {
+	return func(v string) error {
+		if !slices.Contains(allowed, v) {
+			return fmt.Errorf("use one of: %s", strings.Join(allowed, ", "))
+		}
+		return nil
+	}
+}
+
+func atLeast(least int) func(string) error {
+	return func(v string) error {
+		if n, err := strconv.Atoi(v); err != nil || n < least {
+			return fmt.Errorf("use a whole number of at least %d", least)
+		}
+		return nil
+	}
+}
+
+func boolean(v string) error {
+	if _, err := strconv.ParseBool(v); err != nil {
+		return errors.New("use true or false")
+	}
+	return nil
+}
+
+func parseDuration(v string) (time.Duration, error) {
+	if v == "0" {
+		return 0, nil
+	}
+	return time.ParseDuration(v)
+}
+
+func duration(v string) error {
+	if d, err := parseDuration(v); err != nil || d < 0 {
+		return errors.New("use a duration such as 250ms, 30s, 5m or 720h, or 0")
+	}
+	return nil
+}
+
+func address(v string) error {
+	if _, _, err := net.SplitHostPort(v); err != nil {
+		return errors.New("use HOST:PORT, such as 127.0.0.1:8080; port 0 takes a free one")
+	}
+	return nil
+}
