@@ -59,7 +59,7 @@ func Get[T any](a *Attempt, name string, def T) (T, error) {
 			for i, e := range l {
 				s, ok := e.(string)
 				if !ok {
-					return def, Misconfigured(fmt.Errorf("argument %s: element %d is %T, not a text", name, i, e))
+					return def, Misconfigured(fmt.Errorf("argument %s: element %d is %s, not a text", name, i, describe(e)))
 				}
 				texts[i] = s
 			}
@@ -69,5 +69,19 @@ func Get[T any](a *Attempt, name string, def T) (T, error) {
 	if t, ok := out.(T); ok {
 		return t, nil
 	}
-	return def, Misconfigured(fmt.Errorf("argument %s is %T, not %T", name, v, def))
+	return def, Misconfigured(fmt.Errorf("argument %s is %s, not %s", name, describe(v), kindOf(def)))
+}
+
+// kindOf names what an argument has to be.
+func kindOf(def any) string {
+	switch def.(type) {
+	case int, int64:
+		return "a whole number"
+	case time.Duration:
+		return "a timedelta or a number of seconds"
+	case []string:
+		return "a text or a list of texts"
+	default:
+		return describe(def)
+	}
 }
