@@ -1,0 +1,2 @@
+"""Airflow's exceptions."""
+from updraft_runner.exceptions import *  # noqa: F401,F403

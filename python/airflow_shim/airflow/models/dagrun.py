@@ -1,0 +1,2 @@
+"""The run, for annotations."""
+from updraft_runner.context import DagRun  # noqa: F401

@@ -1,0 +1,2 @@
+"""Variables."""
+from updraft_runner.secrets import Variable  # noqa: F401

@@ -1,0 +1,2 @@
+"""Connections."""
+from updraft_runner.secrets import Connection  # noqa: F401

@@ -1,0 +1,116 @@
+package python
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// ErrNotFound is what a Handler's error is when there is no such variable or
+// connection. The callable then sees Airflow's exception for it, or its default.
+var ErrNotFound = errors.New("not found")
+
+// Handler answers what a running callable asks. Its methods are called one after
+// another for one call, concurrently for several; an error other than ErrNotFound
+// becomes an exception in the callable.
+type Handler interface {
+	// XComPush stores a value, in Airflow's tagged JSON form, under a key of the
+	// call's own task instance.
+	XComPush(ctx context.Context, key string, value json.RawMessage) error
+	// XComPull returns the values found, ordered by task as asked, then map index.
+	XComPull(ctx context.Context, q XComQuery) ([]XCom, error)
+	// Variable returns a variable's text.
+	Variable(ctx context.Context, key string) (string, error)
+	// SetVariable writes a variable.
+	SetVariable(ctx context.Context, key, value, description string) error
+	// DeleteVariable removes a variable.
+	DeleteVariable(ctx context.Context, key string) error
+	// Connection returns a connection. Its secrets should be masked in the log
+	// from then on.
+	Connection(ctx context.Context, id string) (Connection, error)
+}
+
+// XComQuery selects XComs.
+type XComQuery struct {
+	// TaskIDs is never empty.
+	TaskIDs      []string
+	Key          string
+	DAGID, RunID string
+	// MapIndexes selects indexes; nil selects all.
+	MapIndexes        []int
+	IncludePriorDates bool
+}
+
+// XCom is one value with where it comes from.
+type XCom struct {
+	TaskID   string          `json:"task_id"`
+	MapIndex int             `json:"map_index"`
+	Value    json.RawMessage `json:"value"`
+}
+
+// Connection is an Airflow connection as callables see it. Extra is its text.
+type Connection struct {
+	ID          string `json:"conn_id"`
+	Type        string `json:"conn_type,omitempty"`
+	Description string `json:"description,omitempty"`
+	Host        string `json:"host,omitempty"`
+	Login       string `json:"login,omitempty"`
+	Password    string `json:"password,omitempty"`
+	Schema      string `json:"schema,omitempty"`
+	Port        int    `json:"port,omitempty"`
+	Extra       string `json:"extra,omitempty"`
+}
+
+// answer is the frame that a question gets.
+type answer struct {
+	Value    any    `json:"value,omitempty"`
+	Error    string `json:"error,omitempty"`
+	NotFound bool   `json:"not_found,omitempty"`
+}
+
+// respond asks the handler and turns what it says into an answer.
+func respond(ctx context.Context, h Handler, f *attemptFrame) answer {
+	if h == nil {
+		return answer{Error: fmt.Sprintf("%s: XComs, variables and connections are not available here", f.Op)}
+	}
+	value, err := ask(ctx, h, f)
+	switch {
+	case err == nil:
+		return answer{Value: value}
+	case errors.Is(err, ErrNotFound):
+		return answer{Error: err.Error(), NotFound: true}
+	default:
+		return answer{Error: err.Error()}
+	}
+}
+
+func ask(ctx context.Context, h Handler, f *attemptFrame) (any, error) {
+	switch f.Op {
+	case "xcom_push":
+		return nil, h.XComPush(ctx, f.Key, f.Value)
+	case "xcom_pull":
+		found, err := h.XComPull(ctx, XComQuery{
+			TaskIDs: f.TaskIDs, Key: f.Key, DAGID: f.DAGID, RunID: f.RunID,
+			MapIndexes: f.MapIndexes, IncludePriorDates: f.PriorDates,
+		})
+		return found, err
+	case "variable_get":
+		return h.Variable(ctx, f.Key)
+	case "variable_set":
+		var text string
+		if err := json.Unmarshal(f.Value, &text); err != nil {
+			return nil, fmt.Errorf("variable %s: its value is no text: %w", f.Key, err)
+		}
+		return nil, h.SetVariable(ctx, f.Key, text, f.Description)
+	case "variable_delete":
+		return nil, h.DeleteVariable(ctx, f.Key)
+	case "connection_get":
+		found, err := h.Connection(ctx, f.ConnID)
+		if found.ID == "" {
+			found.ID = f.ConnID
+		}
+		return found, err
+	}
+	return nil, fmt.Errorf("unknown question %q", f.Op)
+}

@@ -1,0 +1,246 @@
+"""One attempt: from the descriptors it was given to the result it sends."""
+import atexit
+import faulthandler
+import importlib
+import inspect
+import io
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+
+from updraft_runner import calls, context, exceptions, frames, report, session, xcom
+
+CHANNEL = 3
+_LOG = logging.getLogger("airflow.task")
+
+
+def forked(channel, output, argv, env):
+    """In a new fork of the parent: takes the descriptors, runs, ends the process."""
+    for target in (1, 2):
+        os.dup2(output, target)
+    os.close(output)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    if argv:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        execute(channel, argv, env)
+    else:
+        os.set_inheritable(channel, False)
+        attempt(socket.socket(fileno=channel))
+    os._exit(0)
+
+
+def execute(channel, argv, env):
+    """Becomes another interpreter; says so in a result when that fails."""
+    try:
+        if channel != CHANNEL:
+            os.dup2(channel, CHANNEL)
+        os.set_inheritable(CHANNEL, True)
+        full = dict(os.environ, **(env or {}))
+        if argv[0] != sys.executable:
+            full.pop("PYTHONHOME", None)  # it names the library of this Python
+        os.execve(argv[0], argv, full)
+    except OSError as error:
+        sock = socket.socket(fileno=channel)
+        frames.receive(sock)
+        said = "cannot run %s: %s; set the task's python to a Python 3.9 or newer" % (argv[0], error.strerror)
+        frames.send(sock, {"op": "result", "outcome": "fail", "err_type": type(error).__name__,
+                           "err_message": said, "traceback": said})
+
+
+def executed(fd):
+    """In a fresh interpreter: as forked, without the fork."""
+    os.set_inheritable(fd, False)
+    attempt(socket.socket(fileno=fd))
+    _leave()
+
+
+def attempt(sock):
+    """Reads the call, runs it, sends the result."""
+    call = frames.receive(sock)
+    if call is None:
+        return
+    here = session.Session(sock)
+    session.use(here)
+    try:
+        _streams()
+        body = _outcome(call, here)
+    except BaseException as error:  # whatever it is, Go must hear of it
+        body = _failed(error)
+    if os.getpid() != here.pid:
+        os._exit(0)  # a fork made by the callable that came back through here
+    _flush()
+    try:
+        here.tell(body)
+    except frames.TooLarge as error:
+        here.tell(frames.dumps(report.result(error)))
+    except OSError:
+        pass  # nobody is left to hear it
+    atexit._run_exitfuncs()
+    _flush()
+
+
+def _outcome(call, here):
+    try:
+        _prepare(call)
+        return _run(call, here)
+    finally:
+        # From here on nothing is raised into us: a late SIGTERM just ends.
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        here.contexts.clear()
+
+
+def _failed(error):
+    frame = report.result(error)
+    try:
+        report.log(error, frame, _LOG)
+    except Exception:
+        pass  # a broken log must not turn a known failure into an unknown one
+    return frames.dumps(frame)
+
+
+def _streams():
+    """Text streams over the new descriptors; nothing of the parent's buffers."""
+    for fd, name in ((1, "stdout"), (2, "stderr")):
+        raw = io.open(fd, "wb", closefd=False)
+        stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", line_buffering=True)
+        setattr(sys, name, stream)
+        setattr(sys, "__%s__" % name, stream)
+    faulthandler.enable(sys.stderr)
+
+
+def _prepare(call):
+    report.logging_to(sys.stdout, call.get("log_level") or "INFO")
+    env = call.get("env") or {}
+    os.environ.update(env)
+    if "TZ" in env:
+        time.tzset()
+    paths = (env.get("PYTHONPATH") or "").split(os.pathsep) if "PYTHONPATH" in env else []
+    paths = [p for p in (call.get("path") or []) + paths if p]
+    sys.path[:0] = [p for p in paths if p not in sys.path]
+    importlib.invalidate_caches()
+    if call.get("dir"):
+        os.chdir(call["dir"])
+    if call.get("memory_limit"):
+        _limit(call["memory_limit"])
+    signal.signal(signal.SIGTERM, _terminated)
+    if call.get("timeout"):
+        signal.signal(signal.SIGALRM, _timeout)
+        signal.setitimer(signal.ITIMER_REAL, call["timeout"])
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+
+
+def _limit(size):
+    import resource
+    kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+    _, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY:
+        size = min(size, hard)
+    resource.setrlimit(kind, (size, hard))
+
+
+def _raise(name, said):
+    """The class that the user's code would catch: Airflow's if it is there."""
+    module = sys.modules.get("airflow.exceptions")
+    kind = getattr(module, name, None) or getattr(exceptions, name)
+    raise kind(said)
+
+
+def _timeout(_number, _frame):
+    _raise("AirflowTaskTimeout", "Timeout, PID: %d" % os.getpid())
+
+
+def _terminated(_number, _frame):
+    # Once: a second one must end the process even while this one is handled.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _raise("AirflowTaskTerminated", "the task was told to end (SIGTERM)")
+
+
+def _run(call, here):
+    given = context.build(call.get("context"))
+    if call.get("templates_dict") is not None:
+        given["templates_dict"] = xcom.decode(call["templates_dict"])
+    here.contexts.append(given)
+    mode = call.get("mode") or "task"
+    function = calls.load(call["callable"], here.own_modules)
+    args = [xcom.decode(a, here.own_modules) for a in call.get("args") or []]
+    kwargs = {k: xcom.decode(v, here.own_modules) for k, v in (call.get("kwargs") or {}).items()}
+    if call.get("responses") is not None:
+        found = [calls.Response(r) for r in call["responses"]]
+        args.insert(0, found if call.get("paged") else found[0])
+    if mode == "callback":
+        value = _callback(function, given, kwargs)
+    else:
+        given.setdefault("templates_dict", None)
+        if not call.get("no_context"):
+            kwargs = calls.arguments(function, args, kwargs, given)
+        value = function(*args, **kwargs)
+    if inspect.iscoroutine(value):
+        import asyncio
+        value = asyncio.run(value)
+    return _value(value, mode, call, here)
+
+
+def _callback(function, given, kwargs):
+    """A callback takes the context; a notifier class is made first."""
+    if isinstance(function, type):
+        made = function(**kwargs)
+        return made.notify(given) if hasattr(made, "notify") else made(given)
+    return function(given, **kwargs)
+
+
+def _value(value, mode, call, here):
+    frame = {"op": "result", "outcome": "success"}
+    if mode == "callback":
+        return frames.dumps(frame)
+    if mode == "check":
+        frame["done"] = bool(value)
+        poke = hasattr(value, "is_done") and hasattr(value, "xcom_value")
+        value = value.xcom_value if poke else None
+    elif not call.get("hide_value"):
+        _note("Done. Returned value was: %s", value)
+    if call.get("discard_value"):
+        return frames.dumps(frame)
+    if call.get("multiple_outputs") and value is not None:
+        _each_output(value, here)
+    body = frames.dumps(xcom.encode(value, "return_value"))
+    return frames.dumps(frame)[:-1] + b',"value":' + body + b"}"
+
+
+def _note(said, value):
+    """A line in the log, unless the callable closed or broke it."""
+    try:
+        _LOG.info(said, value)
+    except Exception:
+        pass
+
+
+def _each_output(value, here):
+    if not isinstance(value, dict):
+        raise TypeError("multiple_outputs needs a dict, but the callable returned a %s" % type(value).__name__)
+    for key in value:
+        if not isinstance(key, str):
+            raise TypeError("multiple_outputs needs text as keys, but %r is a %s" % (key, type(key).__name__))
+    for key, part in value.items():
+        here.xcom_push(key, part)
+
+
+def _flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass  # closed or replaced by the callable
+
+
+def _leave():
+    """Ends a fresh interpreter without waiting for threads left behind."""
+    _flush()
+    os._exit(0)

@@ -1,0 +1,257 @@
+"""The context of a task, built from the JSON that Go sends."""
+import logging
+import sys
+
+from updraft_runner import macros, secrets, session, times
+from updraft_runner.session import NOTSET
+
+_DATES = frozenset((
+    "logical_date", "execution_date", "data_interval_start", "data_interval_end", "run_after",
+    "start_date", "end_date", "queued_at", "queued_dttm", "partition_date",
+    "prev_data_interval_start_success", "prev_data_interval_end_success",
+    "prev_start_date_success", "prev_end_date_success",
+))
+# In Airflow's context whatever the run; None unless Go says otherwise.
+_ALWAYS = (
+    "map_index_template", "partition_date", "partition_key",
+    "prev_data_interval_end_success", "prev_data_interval_start_success",
+    "prev_end_date_success", "prev_start_date_success",
+)
+
+
+def _value(name, value):
+    if name in _DATES and isinstance(value, str):
+        return times.parse(value)
+    return value
+
+
+class Record:
+    """Something of the run, with the attributes that Go sent."""
+
+    def __init__(self, fields):
+        for name, value in fields.items():
+            setattr(self, name, _value(name, value))
+
+    def __repr__(self):
+        ids = [repr(getattr(self, n)) for n in ("dag_id", "task_id", "run_id") if hasattr(self, n)]
+        return "<%s %s>" % (type(self).__name__, " ".join(ids))
+
+
+class DAG(Record):
+    """The DAG of the task."""
+
+
+class Task(Record):
+    """The task: its id, operator and settings."""
+
+    @property
+    def log(self):
+        """The task's logger."""
+        return logging.getLogger("airflow.task")
+
+
+class DagRun(Record):
+    """The run of the DAG."""
+
+    def get_task_instance(self, *_, **__):
+        """Not available inside of a task."""
+        raise RuntimeError("a task cannot look up other task instances; use ti.xcom_pull")
+
+
+class TaskInstance(Record):
+    """The attempt that is running."""
+
+    def xcom_push(self, key, value, execution_date=None):
+        """Stores a value under key for this task instance."""
+        session.current().xcom_push(key, value)
+
+    def xcom_pull(self, task_ids=None, dag_id=None, key="return_value", include_prior_dates=False,
+                  *, map_indexes=NOTSET, default=None, run_id=None, session=None):
+        """Values of other tasks; of this one without task_ids.
+
+        One text as task_ids gives one value (a list when that task is
+        mapped and no map_indexes are given), a list of them gives a list.
+        What is missing is None; default counts only with map_indexes, as in
+        Airflow.
+        """
+        del session  # Airflow 2 passes its database session
+        single = task_ids is None or isinstance(task_ids, str)
+        tasks = [task_ids or self.task_id] if single else list(task_ids)
+        query = {"task_ids": tasks, "key": key, "dag_id": dag_id or self.dag_id,
+                 "run_id": run_id or self.run_id, "include_prior_dates": bool(include_prior_dates)}
+        if map_indexes is NOTSET:
+            return _all_indexes(query, tasks, single)
+        one = map_indexes is None or isinstance(map_indexes, int)
+        wanted = [map_indexes] if one else list(map_indexes)
+        return _chosen_indexes(query, tasks, wanted, single and one, default)
+
+    @property
+    def log(self):
+        """The task's logger."""
+        return logging.getLogger("airflow.task")
+
+    @property
+    def key(self):
+        """dag, task, run, try and map index."""
+        return (self.dag_id, self.task_id, self.run_id, self.try_number, self.map_index)
+
+    def get_template_context(self, *_, **__):
+        """The context."""
+        return session.get_current_context()
+
+    def get_dagrun(self, *_, **__):
+        """The run."""
+        return self.dag_run
+
+
+def _all_indexes(query, tasks, single):
+    found = session.current().xcom_pull(map_indexes=None, **query)
+    values = []
+    for task in tasks:
+        values.extend([v for t, _, v in found if t == task] or [None])
+    if single and len(values) == 1 and not query["include_prior_dates"]:
+        return values[0]
+    return values
+
+
+def _chosen_indexes(query, tasks, wanted, single, default):
+    indexes = [i for i in wanted if i is not None]
+    found = session.current().xcom_pull(
+        map_indexes=indexes if len(indexes) == len(wanted) else None, **query)
+    values = []
+    for task in tasks:
+        for index in wanted:
+            hits = [v for t, i, v in found if t == task and (index is None or i == index)]
+            values.append(hits[0] if hits and hits[0] is not None else default)
+    return values[0] if single else values
+
+
+class _Variables:
+    def __init__(self, as_json):
+        self._json = as_json
+
+    def get(self, key, default=NOTSET):
+        """The variable or default; without one a missing variable is an error."""
+        return secrets.Variable.get(key, default, deserialize_json=self._json)
+
+    __getitem__ = get
+
+    def __getattr__(self, key):
+        if key.startswith("__"):
+            raise AttributeError(key)
+        return self.get(key)
+
+
+class _Connections:
+    def get(self, conn_id, default=None):
+        """The connection or default."""
+        from updraft_runner.exceptions import AirflowNotFoundException
+        try:
+            return secrets.Connection.get(conn_id)
+        except AirflowNotFoundException:
+            return default
+
+    def __getitem__(self, conn_id):
+        return secrets.Connection.get(conn_id)
+
+    def __getattr__(self, conn_id):
+        if conn_id.startswith("__"):
+            raise AttributeError(conn_id)
+        return secrets.Connection.get(conn_id)
+
+
+class _Fields(dict):
+    __getattr__ = dict.__getitem__
+
+
+class _Missing:
+    """A part of Airflow's context that Updraft does not have."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def _refuse(self, *_, **__):
+        raise NotImplementedError("Updraft has no %s in the context" % self._name)
+
+    __getitem__ = __setitem__ = __call__ = __iter__ = _refuse
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._refuse()
+
+
+def build(raw):
+    """The context: a dict as Airflow's, from Go's JSON."""
+    raw = dict(raw or {})
+    dag = DAG(raw.pop("dag", None) or {})
+    task = Task(raw.pop("task", None) or {})
+    run = DagRun(raw.pop("dag_run", None) or {})
+    ti = TaskInstance(raw.pop("task_instance", None) or raw.pop("ti", None) or {})
+    raw.pop("ti", None)
+    _link(dag, task, run, ti)
+    context = {name: None for name in _ALWAYS}
+    context.update(inlets=[], outlets=[], params={}, task_reschedule_count=0, triggering_asset_events={})
+    for name in ("inlet_events", "outlet_events", "task_state_store"):
+        context[name] = _Missing(name)
+    for name in ("logical_date", "data_interval_start", "data_interval_end"):
+        if getattr(run, name, None) is not None:
+            context[name] = getattr(run, name)
+    context.update((name, _value(name, value)) for name, value in raw.items())
+    context.update(
+        dag=dag, task=task, dag_run=run, ti=ti, task_instance=ti, run_id=run.run_id,
+        var=_Fields(value=_Variables(False), json=_Variables(True)), conn=_Connections(),
+        macros=macros)
+    for name, value in _stamps(context, ti).items():
+        context.setdefault(name, value)
+    if isinstance(context.get("exception"), dict):
+        context["exception"] = _exception(context["exception"])
+    return context
+
+
+def _link(dag, task, run, ti):
+    defaults = {"map_index": -1, "try_number": 1, "max_tries": 0, "state": "running"}
+    for name, value in defaults.items():
+        if not hasattr(ti, name):
+            setattr(ti, name, value)
+    for name, holders in (("dag_id", (ti, dag, run, task)), ("task_id", (ti, task)), ("run_id", (ti, run))):
+        known = next((getattr(h, name) for h in holders if hasattr(h, name)), "")
+        for holder in holders:
+            if not hasattr(holder, name):
+                setattr(holder, name, known)
+    if not hasattr(run, "conf") or run.conf is None:
+        run.conf = {}
+    if not hasattr(run, "logical_date"):
+        run.logical_date = None
+    run.execution_date = ti.logical_date = ti.execution_date = run.logical_date
+    ti.task, ti.dag_run, ti.dag, task.dag = task, run, dag, dag
+
+
+def _stamps(context, ti):
+    """What follows from the logical date; nothing without one."""
+    date = context.get("logical_date")
+    key = "%s__%s__" % (ti.dag_id, ti.task_id)
+    if date is None:
+        context.pop("logical_date", None)
+        return {"task_instance_key_str": key + ti.run_id}
+    utc = date.astimezone(times.UTC)
+    nodash = utc.strftime("%Y%m%d")
+    return {
+        "ds": utc.strftime("%Y-%m-%d"), "ds_nodash": nodash, "ts": utc.isoformat(),
+        "ts_nodash": utc.strftime("%Y%m%dT%H%M%S"), "ts_nodash_with_tz": utc.strftime("%Y%m%dT%H%M%S%z"),
+        "task_instance_key_str": key + nodash,
+    }
+
+
+def _exception(found):
+    """The exception of an earlier part of the attempt, for callbacks."""
+    module = sys.modules.get("airflow.exceptions") or sys.modules["updraft_runner.exceptions"]
+    kind = getattr(module, found.get("type", "").rpartition(".")[2], None)
+    builtin = getattr(__import__("builtins"), found.get("type", ""), None)
+    for candidate in (kind, builtin):
+        if isinstance(candidate, type) and issubclass(candidate, BaseException):
+            try:
+                return candidate(found.get("message", ""))
+            except TypeError:
+                break
+    return Exception("%s: %s" % (found.get("type", "error"), found.get("message", "")))

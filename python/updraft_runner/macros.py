@@ -1,0 +1,27 @@
+"""The macros of the context; imports happen when one is used."""
+import datetime as _datetime
+
+_MODULES = ("json", "random", "time", "uuid", "yaml", "dateutil")
+
+datetime = _datetime.datetime
+timedelta = _datetime.timedelta
+
+
+def ds_add(ds, days):
+    """A date as text, days later (or earlier)."""
+    if not days:
+        return str(ds)
+    day = _datetime.datetime.strptime(str(ds), "%Y-%m-%d") + _datetime.timedelta(days=days)
+    return day.strftime("%Y-%m-%d")
+
+
+def ds_format(ds, input_format, output_format):
+    """A date as text in another format."""
+    return _datetime.datetime.strptime(str(ds), input_format).strftime(output_format)
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        import importlib
+        return importlib.import_module(name)
+    raise AttributeError("macros has no %r" % name)

@@ -1,0 +1,48 @@
+"""Entry point: `python main.py zygote FD SHIM` or `python main.py attempt FD SHIM`.
+
+Parsed by whatever interpreter the user names, so the syntax must stay that of
+Python 2 until the version has been checked.
+"""
+import os
+import sys
+
+OLDEST = (3, 9)
+TOO_OLD = 78
+
+
+def paths(shim):
+    """Takes our folder off the front of sys.path and puts it at the end.
+
+    User code must win over ours for any name; with shim "always" our airflow
+    wins over an installed one, with "never" it cannot be imported.
+    """
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    own = os.path.join(here, "updraft_runner")
+    sys.path[:] = [p for p in sys.path if p and os.path.abspath(p) != own]
+    sys.path.append(here)
+    stand_in = os.path.join(here, "airflow_shim")
+    if shim == "always":
+        sys.path.insert(0, stand_in)
+    elif shim != "never":
+        sys.path.append(stand_in)
+
+
+def main():
+    if sys.version_info[:2] < OLDEST:
+        found = ".".join(str(part) for part in sys.version_info[:3])
+        sys.stderr.write("updraft: Python %s is too old, 3.9 or newer is needed\n" % found)
+        sys.stderr.flush()
+        os._exit(TOO_OLD)
+    role, fd, shim = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    sys.argv[:] = ["updraft"]
+    paths(shim)
+    if role == "zygote":
+        from updraft_runner import zygote
+        zygote.main(fd)
+    else:
+        from updraft_runner import child
+        child.executed(fd)
+
+
+if __name__ == "__main__":
+    main()

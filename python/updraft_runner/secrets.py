@@ -1,0 +1,154 @@
+"""Variable and Connection, with the methods of Airflow 2 and 3."""
+import json
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from updraft_runner import exceptions, session
+from updraft_runner.session import NOTSET
+
+
+class Variable:
+    """Access to variables; missing ones raise KeyError unless a default is given."""
+
+    def __init__(self, key=None, val=None, description=None):
+        self.key, self.val, self.description = key, val, description
+
+    @classmethod
+    def get(cls, key, default_var=NOTSET, deserialize_json=False, *, default=NOTSET):
+        """The variable's text, or what its JSON says."""
+        default = default if default_var is NOTSET else default_var
+        try:
+            text = session.current().ask("variable_get", key=key)
+        except session.NotFound:
+            if default is NOTSET:
+                raise KeyError("Variable %s does not exist" % key) from None
+            return default
+        return json.loads(text) if deserialize_json else text
+
+    @classmethod
+    def set(cls, key, value, description=None, serialize_json=False):
+        """Writes a variable; with serialize_json as JSON."""
+        text = json.dumps(value, indent=2) if serialize_json else str(value)
+        session.current().ask("variable_set", key=key, value=text, description=description or "")
+
+    @classmethod
+    def setdefault(cls, key, default, description=None, deserialize_json=False):
+        """The variable, written first when it is missing."""
+        found = cls.get(key, NOTSET if default is None else None, deserialize_json)
+        if found is None:
+            cls.set(key, default, description, serialize_json=deserialize_json)
+            return default
+        return found
+
+    @classmethod
+    def delete(cls, key):
+        """Removes a variable."""
+        session.current().ask("variable_delete", key=key)
+
+
+class Connection:
+    """How to reach a system: the fields of Airflow's connections."""
+
+    def __init__(self, conn_id=None, conn_type=None, description=None, host=None, login=None,
+                 password=None, schema=None, port=None, extra=None, uri=None):
+        self.conn_id, self.description = conn_id, description
+        self.conn_type, self.host, self.login, self.password = conn_type, host, login, password
+        self.schema, self.port = schema, port
+        self.extra = json.dumps(extra) if isinstance(extra, dict) else extra
+        if uri:
+            self._parse(uri)
+
+    def _parse(self, uri):
+        scheme, _, rest = uri.partition("://")
+        kind = scheme.replace("-", "_")
+        inner, again, tail = rest.partition("://")
+        parts = urlsplit("//" + (tail if again else rest))
+        self.conn_type = "postgres" if kind == "postgresql" else kind
+        host = unquote(parts.netloc.rpartition("@")[2].partition(":")[0])
+        self.host = (inner + "://" + host) if again else host
+        self.login = unquote(parts.username) if parts.username else parts.username
+        self.password = unquote(parts.password) if parts.password else parts.password
+        self.schema, self.port = unquote(parts.path[1:]), parts.port
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if query:
+            self.extra = query["__extra__"] if "__extra__" in query else json.dumps(query)
+
+    @property
+    def extra_dejson(self):
+        """The extra as a dict; {} when there is none."""
+        if not self.extra:
+            return {}
+        try:
+            return json.loads(self.extra)
+        except ValueError:
+            return {}
+
+    def get_extra_dejson(self, *_, **__):
+        """As extra_dejson."""
+        return self.extra_dejson
+
+    def get_password(self):
+        """The password."""
+        return self.password
+
+    def get_extra(self):
+        """The extra as text."""
+        return self.extra
+
+    def get_uri(self):
+        """The connection as a URI, each part percent-encoded."""
+        login = ""
+        if self.login is not None:
+            login = quote(self.login, safe="")
+        if self.password is not None:
+            login += ":" + quote(self.password, safe="")
+        host = self.host or ""
+        inner = ""
+        if "://" in host:
+            inner, _, host = host.partition("://")
+            inner += "://"
+        uri = "%s://%s%s%s" % ((self.conn_type or "").replace("_", "-"), inner,
+                               login + "@" if login else "", quote(host, safe=""))
+        if self.port:
+            uri += ":%d" % self.port
+        if self.schema or login or host or self.port:
+            uri += "/" + quote(self.schema or "", safe="")
+        return uri + self._query()
+
+    def _query(self):
+        extra = self.extra_dejson
+        if not extra:
+            return ""
+        plain = all(isinstance(v, str) for v in extra.values())
+        return "?" + urlencode(extra if plain else {"__extra__": self.extra})
+
+    @classmethod
+    def get(cls, conn_id):
+        """The connection; AirflowNotFoundException when there is none."""
+        try:
+            found = session.current().ask("connection_get", conn_id=conn_id)
+        except session.NotFound:
+            raise exceptions.AirflowNotFoundException(
+                "The conn_id `%s` isn't defined" % conn_id) from None
+        return cls(**found)
+
+    get_connection_from_secrets = get
+
+    def __repr__(self):
+        return "Connection(conn_id=%r, conn_type=%r)" % (self.conn_id, self.conn_type)
+
+    __str__ = __repr__
+
+
+class BaseHook:
+    """Base of hooks: finds connections."""
+
+    @classmethod
+    def get_connection(cls, conn_id):
+        """The connection; AirflowNotFoundException when there is none."""
+        return Connection.get(conn_id)
+
+    @property
+    def log(self):
+        """The hook's logger."""
+        import logging
+        return logging.getLogger("airflow.task.hooks." + type(self).__qualname__)

@@ -1,0 +1,184 @@
+"""The parent: forks one process per attempt, reaps it, reports how it ended.
+
+It imports nothing of the user's (but for modules named in the
+configuration), has one thread, and ends when the other side of the control
+socket does. Everything heavy goes between an attempt and Go directly, over a
+socket of its own that only passes through here as a descriptor.
+"""
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+
+from updraft_runner import child, frames
+
+# prctl(2): the signal a process gets when its parent dies.
+_PR_SET_PDEATHSIG = 1
+
+
+def _libc():
+    try:
+        import ctypes
+        return ctypes.CDLL(None, use_errno=True).prctl
+    except (ImportError, OSError, AttributeError):
+        return None
+
+
+class Zygote:
+    """The state of the parent: the children alive, by attempt and by pid."""
+
+    def __init__(self, control):
+        self.control = control
+        self.pid = os.getpid()
+        self.prctl = _libc()
+        self.buffer = bytearray()
+        self.fds = []
+        self.by_pid = {}
+        self.by_attempt = {}
+        self.wake_read, self.wake_write = os.pipe()
+        for fd in (self.wake_read, self.wake_write):
+            os.set_blocking(fd, False)
+
+    def serve(self):
+        """Works until the control socket closes; then no child is left."""
+        signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        # A service manager signals every process of the service; the end of
+        # this one is decided by Go, which closes the control socket.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        poll.register(self.wake_read, select.POLLIN)
+        alive = True
+        while alive:
+            for fd, _ in poll.poll():
+                if fd == self.wake_read:
+                    os.read(self.wake_read, 4096)
+                else:
+                    alive = self.read()
+            self.reap()
+        for pid in self.by_pid:
+            _kill_group(pid, signal.SIGKILL)
+
+    def read(self):
+        data, fds, _, _ = socket.recv_fds(self.control, 1 << 16, 64)
+        self.fds.extend(fds)
+        if not data:
+            return False
+        self.buffer += data
+        for frame in frames.split(self.buffer):
+            if frame["op"] == "spawn":
+                self.spawn(frame)
+            elif frame["op"] == "signal":
+                pid = self.by_attempt.get(frame["id"])
+                if pid is not None:
+                    _kill_group(pid, frame["signal"])
+        return True
+
+    def spawn(self, frame):
+        channel, output = self.fds.pop(0), self.fds.pop(0)
+        # Blocked until the child has its own handler: a SIGTERM that comes
+        # while it still ignores the signal as we do would be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self.become(frame, channel, output)
+        except OSError as error:
+            frames.send(self.control, {"op": "failed", "id": frame["id"], "error": str(error)})
+            return
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+            os.close(channel)
+            os.close(output)
+        self.by_pid[pid] = frame["id"]
+        self.by_attempt[frame["id"]] = pid
+        frames.send(self.control, {"op": "started", "id": frame["id"], "pid": pid})
+
+    def become(self, frame, channel, output):
+        """The child's side of the fork; never returns."""
+        try:
+            os.setsid()
+            if self.prctl is not None:
+                self.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+                if os.getppid() != self.pid:
+                    os._exit(1)
+            signal.set_wakeup_fd(-1)
+            for fd in [self.control.detach(), self.wake_read, self.wake_write] + self.fds:
+                os.close(fd)
+            child.forked(channel, output, frame.get("exec"), frame.get("env"))
+        finally:
+            os._exit(1)
+
+    def reap(self):
+        while self.by_pid:
+            pid = _exited()
+            if pid is None:
+                return
+            if pid in self.by_pid:
+                # While the leader is a zombie its number cannot belong to
+                # anyone else: what it left behind in its group ends now.
+                _kill_group(pid, signal.SIGKILL)
+            done, status, usage = os.wait4(pid or -1, os.WNOHANG)
+            if done == 0:
+                return
+            attempt = self.by_pid.pop(done, None)
+            if attempt is None:
+                continue
+            del self.by_attempt[attempt]
+            # ru_maxrss is bytes on macOS and kibibytes elsewhere.
+            size = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+            frames.send(self.control, {
+                "op": "exited", "id": attempt, "max_rss": size,
+                "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1,
+                "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
+            })
+
+
+def _exited():
+    """The pid of a child that ended; 0 where that cannot be asked without
+    reaping it; None when there is none."""
+    if not hasattr(os, "waitid"):
+        return 0
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return found.si_pid if found else None
+
+
+def _kill_group(pid, number):
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        try:
+            os.kill(pid, number)  # forked, but not yet a group of its own
+        except ProcessLookupError:
+            pass
+    except PermissionError:
+        pass  # macOS: a group of zombies only
+
+
+def main(fd):
+    """Runs the parent on the control socket fd."""
+    control = socket.socket(fileno=fd)
+    hello = frames.receive(control)
+    if hello is None:
+        return
+    problems = []
+    for name in hello.get("pre_import") or []:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:  # an import may raise anything
+            problems.append("%s: %s: %s" % (name, type(error).__name__, error))
+    gc.collect()
+    gc.freeze()
+    frames.send(control, {
+        "op": "hello", "pid": os.getpid(), "executable": sys.executable,
+        "version": ".".join(str(part) for part in sys.version_info[:3]), "problems": problems,
+    })
+    Zygote(control).serve()
