@@ -175,7 +175,8 @@ func minuteWords(hour string) words {
 		every:   func(step string) string { return "every " + step + " minutes" },
 		between: func(a, b string) string { return "minutes " + a + " through " + b + " past the hour" },
 		on: func(expr, content string) string {
-			if expr == "0" && (strings.Contains(hour, "/") || !strings.Contains(hour, "-")) {
+			// A lone range of hours needs the minute to be understood.
+			if expr == "0" && (strings.ContainsAny(hour, "/,") || !strings.Contains(hour, "-")) {
 				return ""
 			}
 			return "at " + content + " minutes past the hour"
@@ -222,8 +223,10 @@ func weekdayWords() words {
 	return words{
 		item: func(s string) (string, error) {
 			s, _, _ = strings.Cut(s, "#")
-			return pick(strings.ReplaceAll(s, "L", ""), 0,
-				"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+			if s = strings.ReplaceAll(s, "L", ""); s == "7" {
+				s = "0"
+			}
+			return pick(s, 0, "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 		},
 		every:   func(step string) string { return ", every " + step + " days of the week" },
 		between: func(a, b string) string { return ", " + a + " through " + b },
@@ -282,7 +285,8 @@ func describeWeekday(expr string) (string, error) {
 	}
 	weeks := ", every " + step + " weeks"
 	if strings.Contains(base, ",") {
-		list, err := w.segment(base)
+		w.on = func(_, content string) string { return ", only on " + content }
+		list, err := w.list(base)
 		return weeks + list, err
 	}
 	low, high, isRange := strings.Cut(base, "-")
@@ -291,6 +295,7 @@ func describeWeekday(expr string) (string, error) {
 	if !isRange || errFrom != nil || errTo != nil {
 		return w.segment(expr)
 	}
+	from %= 7
 	if to == 0 {
 		to = 7
 	}
@@ -336,7 +341,7 @@ func (w words) step(expr string) (string, error) {
 		between, err := w.span(base, w.between)
 		return s + ", " + strings.TrimPrefix(between, ", "), err
 	}
-	if strings.Contains(base, "*") {
+	if base == "*" {
 		return s, nil
 	}
 	item, err := w.item(base)
@@ -374,9 +379,10 @@ func (w words) listItem(item string) (string, error) {
 		span, err := w.span(base, through)
 		return s + ", " + span, err
 	}
-	if !strings.Contains(base, "*") {
-		// What should follow is left out there, but not its comma.
-		s += ", "
+	if base == "*" {
+		return s, nil
 	}
-	return s, nil
+	// What should follow is left out in lists, but not its comma.
+	_, err := w.item(base)
+	return s + ", ", err
 }

@@ -150,6 +150,7 @@ type values struct {
 	star bool  // the field has a * beside others or alone
 	last bool  // L
 	all  bool  // means the whole field and nothing else
+	size int   // of all that
 }
 
 func (p *cronParser) parseField(f field, expr string) (values, error) {
@@ -177,14 +178,14 @@ func (p *cronParser) parseField(f field, expr string) (values, error) {
 	slices.Sort(vs.set)
 	vs.set = slices.Compact(vs.set)
 	r := f.rule()
-	n := len(vs.set)
+	vs.size = len(vs.set)
 	if vs.star {
-		n++
+		vs.size++
 	}
 	if vs.last {
-		n++
+		vs.size++
 	}
-	vs.all = vs.star && n == 1 || n == r.max-r.min+1 && !p.keepsList(f)
+	vs.all = vs.star && vs.size == 1 || vs.size == r.max-r.min+1 && !p.keepsList(f)
 	return vs, nil
 }
 
@@ -259,7 +260,7 @@ func (p *cronParser) parseItem(f field, item string, vs *values) error {
 		vs.last = true
 		return nil
 	}
-	n, err := p.value(f, item)
+	n, err := f.value(item)
 	if err != nil {
 		return err
 	}
@@ -324,11 +325,11 @@ func (p *cronParser) addRange(f field, lowText, highText string, step int, singl
 	if f == fieldDay && highText == "l" {
 		highText = strconv.Itoa(r.max)
 	}
-	low, err := p.value(f, lowText)
+	low, err := f.value(lowText)
 	if err != nil {
 		return err
 	}
-	high, err := p.value(f, highText)
+	high, err := f.value(highText)
 	if err != nil {
 		return err
 	}
@@ -384,7 +385,7 @@ func (p *cronParser) add(f field, n int, nth uint8, vs *values) error {
 }
 
 // value reads a number or a name.
-func (p *cronParser) value(f field, text string) (int, error) {
+func (f field) value(text string) (int, error) {
 	r := f.rule()
 	if !allDigits(text) {
 		if n, ok := nameValue(f, text); ok {
@@ -393,11 +394,8 @@ func (p *cronParser) value(f field, text string) (int, error) {
 		return 0, fmt.Errorf("%q is not understood: use numbers from %d to %d%s", text, r.min, r.max, f.examples())
 	}
 	n := number(text)
-	switch {
-	case f == fieldWeekday && n == 7 && len(p.fields) == 5:
+	if f == fieldWeekday && n == 7 {
 		return 0, nil
-	case f == fieldDay && n == 0 && len(p.fields) == 6:
-		return 1, nil
 	}
 	return n, nil
 }
@@ -468,7 +466,7 @@ func (p *cronParser) store(f field, vs values) {
 
 // checkNth refuses plain weekdays beside numbered ones; all seven pass, as in Airflow.
 func (p *cronParser) checkNth() error {
-	if !p.c.hasNth || p.plainWeekdays.all || len(p.plainWeekdays.set) == 7 {
+	if !p.c.hasNth || p.plainWeekdays.all || p.plainWeekdays.size == 7 {
 		return nil
 	}
 	for _, wd := range p.plainWeekdays.set {
