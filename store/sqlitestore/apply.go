@@ -93,6 +93,9 @@ func (b *batchRows) row(ctx context.Context, w *session) (id int64, refused, err
 	if c := b.create; c != nil {
 		found, err = w.row(ctx, insertRun, []any{b.run.DAG, b.run.Run, string(c.state), c.clears, string(c.typ),
 			c.logical, c.runAfter, c.backfill, c.body}, &id)
+		if found {
+			w.changed++
+		}
 		refused = store.ErrExists
 	} else {
 		found, err = w.row(ctx, findRun, []any{b.run.DAG, b.run.Run}, &id)

@@ -100,7 +100,7 @@ func (c *committer) commit(ctx context.Context, group []*operation) {
 }
 
 func (c *committer) transact(ctx context.Context, group []*operation) error {
-	if _, err := c.w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := c.w.begin(ctx); err != nil {
 		return err
 	}
 	for _, op := range group {
@@ -108,8 +108,12 @@ func (c *committer) transact(ctx context.Context, group []*operation) error {
 			return c.rollback(ctx, err)
 		}
 	}
+	wrote := c.w.changed > 0
 	if _, err := c.w.exec(ctx, "COMMIT"); err != nil {
 		return c.rollback(ctx, err)
+	}
+	if !wrote { // nor did SQLite touch the file
+		return nil
 	}
 	c.stats.Commits++
 	c.stats.Writes += int64(len(group))

@@ -12,6 +12,8 @@ import (
 type session struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+	// changed counts rows written since begin.
+	changed int64
 }
 
 func newSession(ctx context.Context, db *sql.DB) (*session, error) {
@@ -44,7 +46,16 @@ func (s *session) exec(ctx context.Context, query string, args ...any) (int64, e
 	if err != nil {
 		return 0, err
 	}
-	return r.RowsAffected()
+	n, err := r.RowsAffected()
+	s.changed += n
+	return n, err
+}
+
+// begin starts a transaction that writes; SQLite waits here for other processes.
+func (s *session) begin(ctx context.Context) error {
+	_, err := s.exec(ctx, "BEGIN IMMEDIATE")
+	s.changed = 0 // SQLite counts the last statement's rows for BEGIN too
+	return err
 }
 
 // row scans the only row into dest and says whether there is one.

@@ -254,10 +254,10 @@ func (s *Store) Close() error {
 
 // Stats counts what the store has done since Open.
 type Stats struct {
-	// Commits is the number of transactions; with durability full each costs one
-	// fsync.
+	// Commits is the number of transactions that wrote. With durability full each
+	// costs one fsync; four more come with every 8 MB, when the log goes into the file.
 	Commits int64
-	// Writes is the number of calls that wrote in them.
+	// Writes is the number of calls that shared them.
 	Writes int64
 }
 
