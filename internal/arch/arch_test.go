@@ -1,0 +1,72 @@
+package arch
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestImportTable(t *testing.T) {
+	t.Parallel()
+	pkgs, err := Packages("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(pkgs) < 10 {
+		t.Fatalf("only %d packages were found", len(pkgs))
+	}
+	for _, v := range Violations(Layers(), Forbidden(), pkgs) {
+		t.Error(v)
+	}
+}
+
+// TestStaleEntries: a layer that names a folder that is gone is a lie.
+func TestStaleEntries(t *testing.T) {
+	t.Parallel()
+	pkgs, err := Packages("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range Layers() {
+		for _, p := range l.Packages {
+			found := slices.ContainsFunc(pkgs, func(k Package) bool {
+				prefix, many := strings.CutSuffix(p, "*")
+				return k.Dir == p || many && strings.HasPrefix(k.Dir, prefix)
+			})
+			if !found && p != "functions/*" {
+				t.Errorf("layer %s names %s, which does not exist", l.Name, p)
+			}
+		}
+	}
+}
+
+func TestViolationsAreFound(t *testing.T) {
+	t.Parallel()
+	imports := func(dir string, docs int, im ...string) Package { return Package{Dir: dir, Docs: docs, Imports: im} }
+	tests := []struct {
+		name string
+		pkg  Package
+		want string
+	}{
+		{"words import nothing of ours", imports("dag", 1, Module+"/store"), "it may import []"},
+		{"words import no module", imports("run", 1, "github.com/x/y"), "may only import"},
+		{"the planner does no I/O", imports("scheduler", 1, Module+"/store"), "imports store (contracts)"},
+		{"drivers are strangers", imports("store/sqlitestore", 1, Module+"/logs/filelogs"), "a driver never imports another"},
+		{"a contract knows no driver", imports("store", 1, Module+"/store/sqlitestore"), "imports store/sqlitestore (drivers)"},
+		{"everything has a place", imports("util", 1), "is in no layer"},
+		{"one package comment", imports("dag", 2), "has 2 package comments"},
+		{"forbidden", imports("cli", 1, "github.com/stretchr/testify/require"), "one assertion style"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := Violations(Layers(), Forbidden(), []Package{tt.pkg})
+			if len(got) != 1 || !strings.Contains(got[0], tt.want) {
+				t.Errorf("got %q, want one with %q", got, tt.want)
+			}
+		})
+	}
+	if got := Violations(Layers(), Forbidden(), []Package{imports("operators/bash", 1, Module+"/operators/sensor", Module+"/task", "fmt")}); got != nil {
+		t.Errorf("a legal package is refused: %q", got)
+	}
+}
