@@ -20,9 +20,18 @@ import (
 // PythonRunner is Python that also runs callbacks.
 type PythonRunner interface {
 	Python
-	// Callback calls an author's Python callback with the attempt's context; failure
-	// is what the context's exception says, empty for none.
-	Callback(ctx context.Context, a *Attempt, c dag.Callback, failure string) error
+	// Callback calls an author's Python callback with the attempt's context, and what
+	// is known of its end; nil before the end.
+	Callback(ctx context.Context, a *Attempt, c dag.Callback, end *End) error
+}
+
+// End is how an attempt ended, for callbacks.
+type End struct {
+	Report *run.Report
+	// State is what the instance becomes.
+	State run.State
+	// Err is the operator's error; nil after a success.
+	Err error
 }
 
 // killGrace is the time between SIGTERM and SIGKILL for commands of callbacks.
@@ -33,6 +42,7 @@ const killGrace = 10 * time.Second
 type Event struct {
 	// Event is execute, success, failure, retry or skipped.
 	Event       string    `json:"event"`
+	State       string    `json:"state,omitempty"`
 	DAG         string    `json:"dag_id"`
 	Run         string    `json:"run_id"`
 	Task        string    `json:"task_id"`
@@ -52,7 +62,7 @@ type Event struct {
 	Tail        string    `json:"tail,omitempty"`
 }
 
-func (x *execution) event(name string, rep *run.Report) Event {
+func (x *execution) event(name string, end *End) Event {
 	i := &x.w.Instance
 	e := Event{
 		Event: name, DAG: x.a.DAG.ID, Run: x.w.Run.Run, Task: i.Task, Map: i.Map, Try: i.Try, MaxTries: i.MaxTries,
@@ -61,8 +71,9 @@ func (x *execution) event(name string, rep *run.Report) Event {
 	if x.w.Run.LogicalDate != nil {
 		e.LogicalDate = isoTime(*x.w.Run.LogicalDate)
 	}
-	if rep != nil {
-		e.End, e.Label = rep.At, rep.Label
+	if end != nil {
+		rep := end.Report
+		e.State, e.End, e.Label = end.State.String(), rep.At, rep.Label
 		e.Cause, e.ExitCode, e.Reason, e.Tail = rep.Cause, rep.ExitCode, rep.Reason, rep.Tail
 	}
 	return e
@@ -86,15 +97,15 @@ func (x *execution) callbacksFor(rep *run.Report, retry bool) ([]dag.Callback, s
 }
 
 // callbacks calls them one after the other. What goes wrong is logged, and nothing else.
-func (x *execution) callbacks(ctx context.Context, event string, list []dag.Callback, rep *run.Report) {
+func (x *execution) callbacks(ctx context.Context, event string, list []dag.Callback, end *End) {
 	for i, c := range list {
-		if err := x.callback(ctx, event, i, c, rep); err != nil {
+		if err := x.callback(ctx, event, i, c, end); err != nil {
 			x.say(slog.LevelError, "on_%s_callback failed: %v", event, err)
 		}
 	}
 }
 
-func (x *execution) callback(ctx context.Context, event string, i int, c dag.Callback, rep *run.Report) (err error) {
+func (x *execution) callback(ctx context.Context, event string, i int, c dag.Callback, end *End) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -108,21 +119,17 @@ func (x *execution) callback(ctx context.Context, event string, i int, c dag.Cal
 		if c.Callable == nil {
 			return errors.New("it names no callable")
 		}
-		failure := ""
-		if rep != nil && rep.Outcome != run.OutcomeSuccess {
-			failure = rep.Reason
-		}
-		return x.r.cfg.Python.Callback(ctx, &x.a, c, failure)
+		return x.r.cfg.Python.Callback(ctx, &x.a, c, end)
 	case dag.CallbackCommand:
-		return x.callbackCommand(ctx, event, i, c, rep)
+		return x.callbackCommand(ctx, event, i, c, end)
 	case dag.CallbackWebhook:
-		return x.callbackWebhook(ctx, event, c, rep)
+		return x.callbackWebhook(ctx, event, c, end)
 	default:
 		return fmt.Errorf("unknown kind of callback %q", c.Kind)
 	}
 }
 
-func (x *execution) callbackCommand(ctx context.Context, event string, i int, c dag.Callback, rep *run.Report) error {
+func (x *execution) callbackCommand(ctx context.Context, event string, i int, c dag.Callback, end *End) error {
 	if x.r.cfg.Processes == nil {
 		return errors.New("processes are not available here")
 	}
@@ -133,7 +140,7 @@ func (x *execution) callbackCommand(ctx context.Context, event string, i int, c 
 	if len(argv) == 0 {
 		return errors.New("it has no command")
 	}
-	e := x.event(event, rep)
+	e := x.event(event, end)
 	body, err := json.Marshal(e)
 	if err != nil {
 		return err
@@ -149,7 +156,7 @@ func (x *execution) callbackCommand(ctx context.Context, event string, i int, c 
 	return exit.Err(0)
 }
 
-func (x *execution) callbackWebhook(ctx context.Context, event string, c dag.Callback, rep *run.Report) error {
+func (x *execution) callbackWebhook(ctx context.Context, event string, c dag.Callback, end *End) error {
 	if x.r.cfg.HTTP == nil {
 		return errors.New("webhooks are not available here")
 	}
@@ -157,7 +164,7 @@ func (x *execution) callbackWebhook(ctx context.Context, event string, c dag.Cal
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(x.event(event, rep))
+	body, err := json.Marshal(x.event(event, end))
 	if err != nil {
 		return err
 	}

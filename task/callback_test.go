@@ -30,7 +30,11 @@ type spy struct {
 	do    func(ctx context.Context) error
 }
 
-func (s *spy) Callback(ctx context.Context, a *Attempt, c dag.Callback, failure string) error {
+func (s *spy) Callback(ctx context.Context, a *Attempt, c dag.Callback, end *End) error {
+	failure := ""
+	if end != nil && end.Err != nil {
+		failure = end.State.String() + " " + end.Report.Reason
+	}
 	s.mu.Lock()
 	s.calls = append(s.calls, c.Callable.Path+":"+failure)
 	s.mu.Unlock()
@@ -53,10 +57,10 @@ func TestWhichCallbacks(t *testing.T) {
 		want    []string
 	}{
 		{"success", nil, 0, []string{"execute:", "success:"}},
-		{"failure", errors.New("no"), 0, []string{"execute:", "failure:no"}},
-		{"retry", errors.New("no"), 1, []string{"execute:", "retry:no"}},
-		{"fatal", Fatal(errors.New("no")), 1, []string{"execute:", "failure:no"}},
-		{"skip", Skip("why"), 1, []string{"execute:", "skipped:why"}},
+		{"failure", errors.New("no"), 0, []string{"execute:", "failure:failed no"}},
+		{"retry", errors.New("no"), 1, []string{"execute:", "retry:up_for_retry no"}},
+		{"fatal", Fatal(errors.New("no")), 1, []string{"execute:", "failure:failed no"}},
+		{"skip", Skip("why"), 1, []string{"execute:", "skipped:skipped why"}},
 		{"reschedule", Reschedule(now), 1, []string{"execute:"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -116,7 +120,7 @@ func TestCommandCallback(t *testing.T) {
 	w.task("t", "op", nil).OnFailure = []dag.Callback{{Kind: dag.CallbackCommand, Command: []string{"/bin/sh", "-c", `cat; echo; echo "$0 $UPDRAFT_EVENT $UPDRAFT_CAUSE $UPDRAFT_REASON $AIRFLOW_CTX_TASK_ID"`, "{{ arg }}"}}}
 	w.cfg.Folder = ""
 	rep, log := w.execute(t, "t", -1)
-	want := fmt.Sprintf(`{"event":"failure","dag_id":"d","run_id":"manual__2024-05-01T00:00:00+00:00","task_id":"t","map_index":-1,"try_number":1,"max_tries":0,"operator":"op","owner":"airflow","logical_date":"2024-05-01T00:00:00+00:00","start_date":"2024-05-01T11:59:58Z","end_date":"2024-05-01T12:00:00Z","hostname":"host1","cause":"task","exit_code":2,"reason":"exit code 2: oh","tail":%s}
+	want := fmt.Sprintf(`{"event":"failure","state":"failed","dag_id":"d","run_id":"manual__2024-05-01T00:00:00+00:00","task_id":"t","map_index":-1,"try_number":1,"max_tries":0,"operator":"op","owner":"airflow","logical_date":"2024-05-01T00:00:00+00:00","start_date":"2024-05-01T11:59:58Z","end_date":"2024-05-01T12:00:00Z","hostname":"host1","cause":"task","exit_code":2,"reason":"exit code 2: oh","tail":%s}
 ARG failure task exit code 2: oh t
 `, mustJSON(rep.Tail))
 	if !strings.HasSuffix(log, want) {
@@ -155,7 +159,7 @@ func TestWebhookCallback(t *testing.T) {
 	task.OnSkipped = []dag.Callback{hook(server.URL + "/S3CRET"), hook(server.URL), hook(dead.URL + "/S3CRET"), hook("http://\x00S3CRET")}
 	w.cfg.HTTP = server.Client()
 	_, log := w.execute(t, "t", -1)
-	want := Event{Event: "skipped", DAG: "d", Run: w.run.Run, Task: "t", Map: -1, Try: 1, Operator: "op", Owner: "airflow", LogicalDate: "2024-05-01T00:00:00+00:00", Start: now.Add(-2 * time.Second), End: now, Hostname: "host1", Reason: "holiday"}
+	want := Event{Event: "skipped", State: "skipped", DAG: "d", Run: w.run.Run, Task: "t", Map: -1, Try: 1, Operator: "op", Owner: "airflow", LogicalDate: "2024-05-01T00:00:00+00:00", Start: now.Add(-2 * time.Second), End: now, Hostname: "host1", Reason: "holiday"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

@@ -87,7 +87,7 @@ func (x *execution) finish(ctx context.Context, rep *run.Report, err error, quie
 	ctx, cancel := x.after(ctx)
 	defer cancel()
 	if len(calls) > 0 {
-		x.callbacks(ctx, event, calls, rep)
+		x.callbacks(ctx, event, calls, &End{Report: rep, State: state, Err: err})
 	}
 	if mail {
 		x.mail(ctx, rep, retry)

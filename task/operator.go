@@ -137,7 +137,8 @@ type Settings interface {
 	Connection(ctx context.Context, id string) (settings.Connection, error)
 	// Variable returns a variable's text, or an error that is store.ErrNotFound.
 	Variable(ctx context.Context, key string) (string, error)
-	SetVariable(ctx context.Context, key, value string) error
+	SetVariable(ctx context.Context, v settings.Variable) error
+	DeleteVariable(ctx context.Context, key string) error
 }
 
 // Runs lets sensors look at other runs, and TriggerDagRun make one.

@@ -81,7 +81,7 @@ func (x *execution) fail(rep *run.Report, err error) {
 func (x *execution) endReason(rep *run.Report, e *endError) string {
 	rep.Outcome = run.OutcomeFailed
 	switch {
-	case errors.Is(e.end, errTimeout):
+	case errors.Is(e.end, ErrTimeout):
 		rep.Cause = run.CauseTimeout
 		return fmt.Sprintf("execution_timeout of %s exceeded", x.a.Task.ExecutionTimeout)
 	case errors.Is(e.end, ErrCancelled):

@@ -86,10 +86,9 @@ var (
 	ErrCancelled = errors.New("cancelled")
 	// ErrShutdown says that the worker is shutting down.
 	ErrShutdown = errors.New("the worker is shutting down")
+	// ErrTimeout is the runtime's own cause: the execution_timeout has passed.
+	ErrTimeout = errors.New("execution_timeout")
 )
-
-// errTimeout ends the context of an operator after its execution_timeout.
-var errTimeout = errors.New("execution_timeout")
 
 // Runtime executes attempts. It is safe for concurrent use.
 type Runtime struct{ cfg Config }
@@ -207,7 +206,7 @@ func (x *execution) prepare(ctx context.Context) error {
 func (x *execution) work(ctx context.Context) (Result, error) {
 	if d := x.a.Task.ExecutionTimeout; d > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, d, errTimeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, d, ErrTimeout)
 		defer cancel()
 	}
 	args, err := x.arguments(ctx)

@@ -247,7 +247,7 @@ func TestSecretsAreMasked(t *testing.T) {
 			t.Errorf("argument is %v", a.Args["arg"])
 		}
 		fmt.Fprintf(a.Output, "password=%s longer=hunter2-and-more key=%s\n", a.Args["arg"], key)
-		if err := a.Settings.SetVariable(ctx, "new_token", "t0ken!"); err != nil {
+		if err := a.Settings.SetVariable(ctx, settings.Variable{Key: "new_token", Value: "t0ken!"}); err != nil {
 			t.Error(err)
 		}
 		return Result{}, fmt.Errorf("login with hunter2, t0ken! and %s failed", key)

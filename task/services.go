@@ -45,17 +45,22 @@ func (s settingsOf) Variable(ctx context.Context, key string) (string, error) {
 }
 
 // SetVariable implements Settings.
-func (s settingsOf) SetVariable(ctx context.Context, key, value string) error {
-	return s.setVariable(ctx, settings.Variable{Key: key, Value: value})
-}
-
-func (s settingsOf) setVariable(ctx context.Context, v settings.Variable) error {
+func (s settingsOf) SetVariable(ctx context.Context, v settings.Variable) error {
 	reg := s.x.r.cfg.Settings
 	if reg == nil {
 		return errNoSettings
 	}
 	s.x.log.Redact(v.Secrets()...)
 	return reg.PutVariable(ctx, v)
+}
+
+// DeleteVariable implements Settings.
+func (s settingsOf) DeleteVariable(ctx context.Context, key string) error {
+	reg := s.x.r.cfg.Settings
+	if reg == nil {
+		return errNoSettings
+	}
+	return reg.DeleteVariable(ctx, key)
 }
 
 // runsOf looks at runs for an attempt.
