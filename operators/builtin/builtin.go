@@ -1,0 +1,47 @@
+// Package builtin is the table of the operators that Updraft has. An operator is known
+// if its package is in the list here; nothing registers itself.
+package builtin
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/operators/empty"
+	"github.com/updraft-dev/updraft/task"
+)
+
+// Operators returns all operators, in the order in which they are documented. The
+// slice is the caller's.
+func Operators() []task.Operator {
+	return slices.Concat(
+		empty.Operators(),
+	)
+}
+
+// Catalog returns what the loader of DAG files has to know of the operators.
+func Catalog() *dag.Catalog { return theTable().catalog }
+
+// Lookup returns the operator with this import path or alias, or nil. It fits
+// task.Config.Operators.
+func Lookup(path string) *task.Operator { return theTable().byPath[path] }
+
+type table struct {
+	catalog *dag.Catalog
+	byPath  map[string]*task.Operator
+}
+
+// theTable is made at the first use and never changes.
+var theTable = sync.OnceValue(func() *table {
+	ops := Operators()
+	t := &table{byPath: make(map[string]*task.Operator)}
+	specs := make([]dag.OperatorSpec, len(ops))
+	for i := range ops {
+		specs[i] = ops[i].Spec
+		for _, p := range append([]string{ops[i].Spec.Class}, ops[i].Spec.Aliases...) {
+			t.byPath[p] = &ops[i]
+		}
+	}
+	t.catalog = dag.NewCatalog(specs...)
+	return t
+})
