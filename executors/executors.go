@@ -17,8 +17,12 @@ import (
 var (
 	// ErrBusy says that there is no room now: the attempt is to be offered again later.
 	ErrBusy = errors.New("executor has no room")
-	// ErrClosed says that the executor takes no more work.
+	// ErrClosed says that the executor takes no more work. As the cause of an attempt's
+	// context it says that the worker is shutting down.
 	ErrClosed = errors.New("executor is closed")
+	// ErrCancelled is the cause of an attempt's context that ends because somebody
+	// cleared or marked the task, or ended its run.
+	ErrCancelled = errors.New("cancelled")
 )
 
 // Work is one attempt to execute. Its instance is claimed: it has a token.

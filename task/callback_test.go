@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/settings"
 )
@@ -188,7 +189,7 @@ func TestCallbacksAreBoundedAndOutliveTheAttempt(t *testing.T) {
 			return ctx.Err()
 		}}
 		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(ErrCancelled)
+		cancel(executors.ErrCancelled)
 		start := time.Now()
 		rep := New(w.cfg).Execute(ctx, w.work(t, "t", -1))
 		if rep.Cause != run.CauseUser || time.Since(start) != time.Minute {

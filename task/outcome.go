@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/run"
 )
 
@@ -84,13 +85,13 @@ func (x *execution) endReason(rep *run.Report, e *endError) string {
 	case errors.Is(e.end, ErrTimeout):
 		rep.Cause = run.CauseTimeout
 		return fmt.Sprintf("execution_timeout of %s exceeded", x.a.Task.ExecutionTimeout)
-	case errors.Is(e.end, ErrCancelled):
+	case errors.Is(e.end, executors.ErrCancelled):
 		rep.Outcome, rep.Cause = run.OutcomeFatal, run.CauseUser
 		return "cancelled: the task was cleared or marked while it was running"
 	case errors.Is(e.end, ErrClaimLost):
 		rep.Cause = run.CauseInfra
 		return ErrClaimLost.Error()
-	case errors.Is(e.end, ErrShutdown):
+	case errors.Is(e.end, executors.ErrClosed):
 		rep.Cause = run.CauseInfra
 		return "stopped because the worker is shutting down"
 	default:

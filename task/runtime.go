@@ -79,16 +79,10 @@ type Work struct {
 	Resume bool
 }
 
-// Causes to end an attempt's context with (context.WithCancelCause). Any other end
-// counts as a failure of the infrastructure.
-var (
-	// ErrCancelled says that somebody cleared the task or marked it.
-	ErrCancelled = errors.New("cancelled")
-	// ErrShutdown says that the worker is shutting down.
-	ErrShutdown = errors.New("the worker is shutting down")
-	// ErrTimeout is the runtime's own cause: the execution_timeout has passed.
-	ErrTimeout = errors.New("execution_timeout")
-)
+// ErrTimeout is the cause of an attempt's context that ends because its
+// execution_timeout has passed. The other causes are those of package executors; any
+// other end counts as a failure of the infrastructure.
+var ErrTimeout = errors.New("execution_timeout")
 
 // Runtime executes attempts. It is safe for concurrent use.
 type Runtime struct{ cfg Config }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/settings"
 )
@@ -152,13 +153,13 @@ func TestEnds(t *testing.T) {
 		reason  string
 	}{
 		{"timeout", nil, killed, run.OutcomeFailed, run.CauseTimeout, "execution_timeout of 1m30s exceeded"},
-		{"cancelled", ErrCancelled, killed, run.OutcomeFatal, run.CauseUser, "cancelled: the task was cleared or marked while it was running"},
-		{"shutdown", ErrShutdown, killed, run.OutcomeFailed, run.CauseInfra, "stopped because the worker is shutting down"},
+		{"cancelled", executors.ErrCancelled, killed, run.OutcomeFatal, run.CauseUser, "cancelled: the task was cleared or marked while it was running"},
+		{"shutdown", executors.ErrClosed, killed, run.OutcomeFailed, run.CauseInfra, "stopped because the worker is shutting down"},
 		{"claim lost", ErrClaimLost, killed, run.OutcomeFailed, run.CauseInfra, "the attempt was replaced: it was cleared or taken for lost"},
 		{"anything else", context.Canceled, killed, run.OutcomeFailed, run.CauseInfra, "stopped by the worker (context canceled)"},
-		{"fatal at the end", ErrShutdown, Fatal(killed), run.OutcomeFailed, run.CauseInfra, "stopped because the worker is shutting down"},
-		{"skip at the end", ErrShutdown, Skip("anyway"), run.OutcomeSkipped, "", "anyway"},
-		{"success at the end", ErrShutdown, nil, run.OutcomeSuccess, "", ""},
+		{"fatal at the end", executors.ErrClosed, Fatal(killed), run.OutcomeFailed, run.CauseInfra, "stopped because the worker is shutting down"},
+		{"skip at the end", executors.ErrClosed, Skip("anyway"), run.OutcomeSkipped, "", "anyway"},
+		{"success at the end", executors.ErrClosed, nil, run.OutcomeSuccess, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -22,18 +22,13 @@ const DefaultParallelism = 32
 // Config says how attempts are executed.
 type Config struct {
 	// Execute runs one attempt to its end. It must return when ctx ends; the context's
-	// cause is then a *Cancelled or ErrClosed.
+	// cause is then executors.ErrCancelled, with the reason, or executors.ErrClosed.
 	Execute func(ctx context.Context, w executors.Work) run.Report
 	// Report takes the reports.
 	Report executors.Report
 	// Parallelism is how many attempts run at once; 0 is DefaultParallelism.
 	Parallelism int
 }
-
-// Cancelled is the cause of a context that ends because Cancel was called.
-type Cancelled struct{ Reason string }
-
-func (c *Cancelled) Error() string { return "cancelled: " + c.Reason }
 
 // Executor is the local executor.
 type Executor struct {
@@ -109,7 +104,7 @@ func (e *Executor) Cancel(_ context.Context, _ run.Attempt, token, reason string
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if cancel := e.running[token]; cancel != nil {
-		cancel(&Cancelled{Reason: reason})
+		cancel(fmt.Errorf("%w: %s", executors.ErrCancelled, reason))
 	}
 	return nil
 }
