@@ -242,6 +242,7 @@ const (
 	KindBackfill    Kind = "backfill"
 	KindImportError Kind = "import_error"
 	KindAsset       Kind = "asset"
+	KindFolder      Kind = "folder" // what is known of a folder of DAG files
 )
 
 // Settings keeps small named values. What they mean, and whether they are sealed,

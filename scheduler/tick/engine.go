@@ -48,6 +48,8 @@ type Engine struct {
 	inflight map[string]run.Attempt
 	// version is the store's count of foreign writes at the last load.
 	version int64
+	// draining says that Close was called: reports are taken, nothing is started.
+	draining bool
 }
 
 // message is one thing for the loop to handle; done, if set, gets the outcome after
@@ -97,6 +99,25 @@ func (e *Engine) Do(ctx context.Context, edit func(context.Context, *Edit) error
 		return ctx.Err()
 	}
 }
+
+// Close starts nothing any more, lets what runs end until ctx does, stops the rest,
+// and returns when their reports are durable. Run goes on until its own context ends.
+func (e *Engine) Close(ctx context.Context) error {
+	if e.exec == nil {
+		return nil
+	}
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	if err := e.Do(settle, func(context.Context, *Edit) error { e.draining = true; return nil }); err != nil {
+		return fmt.Errorf("stop the scheduler: %w", err)
+	}
+	err := e.exec.Close(ctx)
+	// The reports came before this edit, which is therefore committed after them.
+	return errors.Join(err, e.Do(settle, func(context.Context, *Edit) error { return nil }))
+}
+
+// settleTime bounds the commits of Close.
+const settleTime = 30 * time.Second
 
 // Run works until ctx ends; the error is then nil. It returns early only when the
 // store cannot be read at the start.
@@ -160,8 +181,12 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 			results[i] = m.edit(ctx, &Edit{Loader: e.loader, Snapshot: e.snap, Now: now})
 		}
 	}
-	d := e.plan(now)
-	work := e.claim(d.Start, now)
+	var d scheduler.Decision
+	var work []executors.Work
+	if !e.draining {
+		d = e.plan(now)
+		work = e.claim(d.Start, now)
+	}
 	batches := e.snap.Flush()
 	lost, err := e.commit(ctx, batches, group)
 	for i, m := range group {

@@ -1,0 +1,68 @@
+# Updraft. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+GO ?= go
+UPDRAFT_HOME ?= $(CURDIR)/.updraft
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+TOOL := $(GO) tool -modfile=go.tools.mod
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/updraft
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/updraft ./cmd/updraft
+	$(GO) build -trimpath -o bin/weatherapi ./cmd/weatherapi
+
+.PHONY: run
+run: build ## run the two sample pipelines and show what happened
+	@UPDRAFT_HOME='$(UPDRAFT_HOME)' UPDRAFT_DAGS='$(CURDIR)/dags' \
+	  AIRFLOW_CONN_WEATHER_DB='{"conn_type":"sqlite","host":"$(UPDRAFT_HOME)/weather.db"}' \
+	  bin/weatherapi -- bin/updraft run dags/simple_dag.yaml dags/weather_data_pipeline.yaml
+
+.PHONY: test
+test: ## run the tests (Go, make and Python 3 are enough)
+	$(GO) test ./...
+
+.PHONY: race
+race: ## run the tests with the race detector
+	$(GO) test -race ./...
+
+.PHONY: conformance
+conformance: ## replay the recorded answers of Airflow [DIR=folder]
+	$(GO) run ./internal/conformance/cmd/conformance $(DIR)
+
+.PHONY: lint
+lint: ## vet, gofmt and golangci-lint
+	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(TOOL) golangci-lint run
+
+.PHONY: tidy
+tidy: ## fail if go.mod or go.sum are not tidy
+	$(GO) mod tidy -diff
+
+.PHONY: check
+check: tidy lint test race conformance ## everything that CI checks beside fuzzing and benchmarks
+
+.PHONY: bench
+bench: build ## measure, write bench/results, fail when a count is above its gate
+	$(GO) run ./internal/bench
+
+FUZZTIME ?= 20s
+.PHONY: fuzz
+fuzz: ## fuzz every parser for FUZZTIME each
+	@set -e; grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | cut -d' ' -f2); do \
+	    echo "== $$dir $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir; done; done
+
+.PHONY: docs
+docs: build ## write the generated parts of docs/
+	$(GO) run ./internal/gendocs
+
+.PHONY: clean
+clean: ## remove what was built and the sample installation
+	rm -rf bin .updraft
