@@ -79,6 +79,8 @@ type Services struct {
 	Templates Templates
 	Mail      Mailer
 	Now       func() time.Time
+	// Environ is the worker's environment, for processes that inherit it; read only.
+	Environ []string
 }
 
 // Mailer sends mails. It may be used concurrently.

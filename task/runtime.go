@@ -42,7 +42,7 @@ type Config struct {
 	// Folder is the DAG folder.
 	Folder string
 	Now    func() time.Time
-	// Environ is the environment that commands of callbacks start from.
+	// Environ is the worker's environment: what commands start from.
 	Environ []string
 	// Hostname and Worker name this worker in log headers.
 	Hostname, Worker string
@@ -170,7 +170,7 @@ func (x *execution) prepare(ctx context.Context) error {
 	}
 	x.a = Attempt{
 		Key: w.Instance.Attempt(w.Run.ID), DAG: w.DAG, Run: &w.Run, Instance: &w.Instance,
-		Services: Services{XComs: x, Settings: settingsOf{x}, Runs: runsOf{x}, Processes: c.Processes, Templates: x, Mail: c.Mail, Now: c.Now},
+		Services: Services{XComs: x, Settings: settingsOf{x}, Runs: runsOf{x}, Processes: c.Processes, Templates: x, Mail: c.Mail, Now: c.Now, Environ: c.Environ},
 	}
 	if c.Python != nil {
 		x.a.Python = c.Python
