@@ -1,0 +1,120 @@
+package http
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/updraft-dev/updraft/task"
+)
+
+// pythonText is str(v) of a plain value; containers are JSON, which no server can tell
+// from a mistake either way.
+func pythonText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "None"
+	case string:
+		return v
+	case bool:
+		if v {
+			return "True"
+		}
+		return "False"
+	case time.Time:
+		return v.Format("2006-01-02 15:04:05.999999-07:00")
+	default:
+		raw, err := task.EncodeXCom(v)
+		if err != nil {
+			return fmt.Sprint(v)
+		}
+		return string(raw)
+	}
+}
+
+// form encodes a dict, or a list of pairs, as forms and queries are: an element that is
+// a list gives its name once for each, None gives nothing. A dict's names are sorted,
+// because a dict here has no order.
+func form(what string, v any) (string, error) {
+	var b strings.Builder
+	add := func(name string, values any) {
+		l, ok := list(values)
+		if m, isMap := values.(map[string]any); isMap {
+			ok = true
+			for _, k := range slices.Sorted(maps.Keys(m)) {
+				l = append(l, k) // a dict is its keys
+			}
+		}
+		if !ok {
+			l = []any{values}
+		}
+		for _, e := range l {
+			if e == nil {
+				continue
+			}
+			if b.Len() > 0 {
+				b.WriteByte('&')
+			}
+			b.WriteString(url.QueryEscape(name) + "=" + url.QueryEscape(pythonText(e)))
+		}
+	}
+	if m, ok := v.(map[string]any); ok {
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			add(name, m[name])
+		}
+		return b.String(), nil
+	}
+	pairs, ok := list(v)
+	if !ok {
+		return "", task.Misconfigured(fmt.Errorf("%s is %s, not a text, a dict or a list of pairs", what, pythonText(v)))
+	}
+	for i, p := range pairs {
+		pair, ok := list(p)
+		if !ok || len(pair) != 2 {
+			return "", task.Misconfigured(fmt.Errorf("%s: element %d is no pair of a name and a value", what, i))
+		}
+		add(pythonText(pair[0]), pair[1])
+	}
+	return b.String(), nil
+}
+
+// empty says that a value counts as nothing.
+func empty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case map[string]any:
+		return len(v) == 0
+	default:
+		l, ok := list(v)
+		return ok && len(l) == 0
+	}
+}
+
+// textMap reads a dict of texts; names with None are left out.
+func textMap(m map[string]any) map[string]string {
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		if v != nil {
+			out[k] = pythonText(v)
+		}
+	}
+	return out
+}
+
+// merge puts over on top of base, neither of which is changed.
+func merge(base, over map[string]any) map[string]any {
+	out := make(map[string]any, len(base)+len(over))
+	maps.Copy(out, base)
+	maps.Copy(out, over)
+	return out
+}
+
+// plain decodes a value that came from Python.
+func plain(raw json.RawMessage) (any, error) { return task.DecodeXCom(raw) }
