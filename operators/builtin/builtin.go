@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/operators/bash"
 	"github.com/updraft-dev/updraft/operators/empty"
 	"github.com/updraft-dev/updraft/task"
 )
@@ -16,6 +17,7 @@ import (
 func Operators() []task.Operator {
 	return slices.Concat(
 		empty.Operators(),
+		bash.Operators(),
 	)
 }
 

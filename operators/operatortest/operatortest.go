@@ -33,6 +33,8 @@ type Harness struct {
 	// Env and Dir are the attempt's.
 	Env []string
 	Dir string
+	// Environ is the worker's environment; the test's own is not seen.
+	Environ []string
 
 	Settings *Settings
 	XComs    *XComs
@@ -72,7 +74,7 @@ func (h *Harness) Attempt(args map[string]any) *task.Attempt {
 		Args: args, Log: slog.New(slog.NewTextHandler(h.log, nil)), Output: h.log, Env: h.Env, Dir: h.Dir,
 		Services: task.Services{
 			XComs: h.XComs, Settings: h.Settings, Runs: h.Runs, Processes: h.Processes, Python: h.Python,
-			Templates: h.Templates, Mail: h.Mails, Now: h.Now,
+			Templates: h.Templates, Mail: h.Mails, Now: h.Now, Environ: h.Environ,
 		},
 	}
 }

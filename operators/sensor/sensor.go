@@ -79,7 +79,7 @@ func wait(ctx context.Context, a *task.Attempt, poke Poke, due time.Time) (task.
 		return task.Result{}, err
 	}
 	w := waiting{options: o, a: a, started: a.Now(), count: 1, due: due}
-	if a.Instance.Reschedules > 0 && !a.Instance.FirstStart.IsZero() {
+	if !a.Instance.FirstStart.IsZero() { // it may have been executed before in this try
 		w.started, w.count = a.Instance.FirstStart, a.Instance.Reschedules+1
 	}
 	for {

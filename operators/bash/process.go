@@ -1,0 +1,248 @@
+package bash
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/task"
+)
+
+// killGrace is the time between SIGTERM and SIGKILL (Airflow's killed_task_cleanup_time).
+const killGrace = time.Minute
+
+// processArgs are the arguments about how the process is started.
+func processArgs() []dag.ArgSpec {
+	return []dag.ArgSpec{
+		envArg(),
+		{Name: "append_env", Type: dag.ArgBool, Default: false, Doc: "Add env to the worker's environment instead of replacing it."},
+		{
+			Name: "cwd", Type: dag.ArgString, Templated: true,
+			Doc: "Working directory, from the DAG file's folder; without it a new folder that is removed afterwards.",
+		},
+	}
+}
+
+func envArg() dag.ArgSpec {
+	return dag.ArgSpec{
+		Name: "env", Type: dag.ArgDict, Templated: true,
+		Doc: "Environment of the process; without it the process inherits the worker's.",
+	}
+}
+
+// outputArgs are the arguments about what becomes of output and exit code.
+func outputArgs() []dag.ArgSpec {
+	return []dag.ArgSpec{
+		{Name: "skip_on_exit_code", Type: dag.ArgAny, Default: int64(skipCode), Doc: "Exit code, or list of exit codes, that skips the task; null for none."},
+		encodingArg(),
+		{Name: "output_processor", Type: dag.ArgCallable, Doc: "Function that makes the return value of the last line of output."},
+	}
+}
+
+func encodingArg() dag.ArgSpec {
+	return dag.ArgSpec{Name: "output_encoding", Type: dag.ArgString, Default: "utf-8", Doc: "Encoding of the output."}
+}
+
+// runCommand executes a command and makes a result of its end.
+func runCommand(ctx context.Context, a *task.Attempt, c task.Command) (task.Result, error) {
+	skips, err := skipCodes(a)
+	if err != nil {
+		return task.Result{}, err
+	}
+	exit, last, err := execute(ctx, a, c)
+	if err != nil {
+		return task.Result{}, err
+	}
+	if exit.Signal == "" && slices.Contains(skips, exit.Code) {
+		return task.Result{}, task.Skip("exit code %d", exit.Code)
+	}
+	if err := exit.Err(a.Task.Resources.Memory); err != nil {
+		return task.Result{}, err
+	}
+	if last.tooLong() && a.Task.DoXComPush {
+		return task.Result{}, fmt.Errorf("the last line of output is longer than %d MiB: write results to a file, or set do_xcom_push to false", maxLine>>20)
+	}
+	return processed(ctx, a, last.text())
+}
+
+// processed is the result for the last line of output.
+func processed(ctx context.Context, a *task.Attempt, line string) (task.Result, error) {
+	f := a.Args["output_processor"]
+	if f == nil {
+		return task.Result{Value: line}, nil
+	}
+	callable, ok := f.(dag.Callable)
+	if !ok {
+		return task.Result{}, task.Misconfigured(errors.New("argument output_processor is no function"))
+	}
+	if a.Python == nil {
+		return task.Result{}, task.Misconfigured(errors.New("argument output_processor needs Python, which is not available here"))
+	}
+	raw, err := a.Python.Call(ctx, a, task.PythonCall{Callable: callable, Args: []any{line}, NoContext: true})
+	if err != nil {
+		return task.Result{}, err
+	}
+	return task.Result{Value: raw}, nil
+}
+
+// execute runs a command in the environment and folder that the arguments say.
+func execute(ctx context.Context, a *task.Attempt, c task.Command) (task.Exit, *lastLine, error) {
+	if a.Processes == nil {
+		return task.Exit{}, nil, task.Misconfigured(errors.New("processes are not available here"))
+	}
+	last, err := newLastLine(a)
+	if err != nil {
+		return task.Exit{}, nil, err
+	}
+	if c.Env, err = environment(a); err != nil {
+		return task.Exit{}, nil, err
+	}
+	dir, temporary, err := folder(a)
+	if err != nil {
+		return task.Exit{}, nil, err
+	}
+	c.Attempt, c.Dir, c.Output, c.Memory, c.Grace = a.Key, dir, last, a.Task.Resources.Memory, killGrace
+	exit, err := a.Processes.Exec(ctx, c)
+	if temporary {
+		if err := os.RemoveAll(dir); err != nil {
+			a.Log.WarnContext(ctx, "the working directory could not be removed: "+err.Error())
+		}
+	}
+	if err != nil {
+		return exit, last, fmt.Errorf("running %s: %w", c.Argv[0], err)
+	}
+	if ctx.Err() != nil { // what a process says that was told to stop does not count
+		return exit, last, fmt.Errorf("stopped: %w", context.Cause(ctx))
+	}
+	last.fallback(exit.LastLine)
+	return exit, last, nil
+}
+
+// environment is the environment of the process: the worker's, env, or both, and
+// always the attempt's own variables.
+func environment(a *task.Attempt) ([]string, error) {
+	own, err := task.Get(a, "env", map[string]any(nil))
+	if err != nil {
+		return nil, err
+	}
+	add, err := task.Get(a, "append_env", false)
+	if err != nil {
+		return nil, err
+	}
+	vars := make(map[string]string)
+	set := func(list []string) {
+		for _, kv := range list {
+			if k, v, ok := strings.Cut(kv, "="); ok {
+				vars[k] = v
+			}
+		}
+	}
+	if add || a.Args["env"] == nil {
+		set(a.Environ)
+	}
+	for k, v := range own {
+		text, ok := v.(string)
+		if !ok {
+			return nil, task.Misconfigured(fmt.Errorf("argument env: %s is %v, not a text: put it in quotes", k, v))
+		}
+		if k == "" || strings.ContainsAny(k, "=\x00") || strings.ContainsRune(text, 0) {
+			return nil, task.Misconfigured(fmt.Errorf("argument env: %q cannot be a variable", k))
+		}
+		vars[k] = text
+	}
+	set(a.Env)
+	out := make([]string, 0, len(vars))
+	for _, k := range slices.Sorted(maps.Keys(vars)) {
+		out = append(out, k+"="+vars[k])
+	}
+	return out, nil
+}
+
+// folder is where the process runs; a temporary one is made if the author names none.
+func folder(a *task.Attempt) (dir string, temporary bool, err error) {
+	if dir, err = task.Get(a, "cwd", ""); err != nil {
+		return "", false, err
+	}
+	if dir == "" {
+		dir, err = scratch(a)
+		return dir, true, err
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(a.Dir, dir)
+	}
+	switch st, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", false, fmt.Errorf("argument cwd: %s does not exist", dir)
+	case err != nil:
+		return "", false, fmt.Errorf("argument cwd: %w", err)
+	case !st.IsDir():
+		return "", false, fmt.Errorf("argument cwd: %s is no directory", dir)
+	}
+	return dir, false, nil
+}
+
+// scratch makes the temporary folder of an attempt. Its name follows from the attempt,
+// so that a worker that takes over removes it in the end; the DAG folder tells
+// installations on one machine apart.
+func scratch(a *task.Attempt) (string, error) {
+	sum := sha256.Sum256([]byte(a.Dir + "\x00" + a.Key.String()))
+	dir := filepath.Join(os.TempDir(), "updraft-"+hex.EncodeToString(sum[:12]))
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		err = nil
+		// It may have been put there by somebody else, to be read or to be run.
+		st, e := os.Lstat(dir)
+		if e != nil {
+			err = e
+		} else if owner, ok := st.Sys().(*syscall.Stat_t); !ok || !st.IsDir() || int(owner.Uid) != os.Getuid() || st.Mode().Perm() != 0o700 {
+			err = fmt.Errorf("%s exists and is not this worker's: remove it", dir)
+		}
+	}
+	if err != nil {
+		return "", &task.CauseError{Cause: run.CauseInfra, Err: fmt.Errorf("making the working directory: %w", err)}
+	}
+	return dir, nil
+}
+
+// skipCodes are the exit codes that skip the task.
+func skipCodes(a *task.Attempt) ([]int, error) {
+	const name = "skip_on_exit_code"
+	v, given := a.Args[name]
+	switch v := v.(type) {
+	case nil:
+		if given {
+			return nil, nil
+		}
+		return []int{skipCode}, nil
+	case []any:
+		return codes(name, v)
+	case task.Tuple:
+		return codes(name, v)
+	default:
+		return codes(name, []any{v})
+	}
+}
+
+func codes(name string, list []any) ([]int, error) {
+	out := make([]int, len(list))
+	for i, e := range list {
+		n, ok := e.(int64)
+		if !ok {
+			return nil, task.Misconfigured(fmt.Errorf("argument %s: %v is no exit code: use whole numbers", name, e))
+		}
+		out[i] = int(n)
+	}
+	return out, nil
+}
