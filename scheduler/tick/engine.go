@@ -42,6 +42,7 @@ type Engine struct {
 	loader *Loader
 	exec   executors.Executor
 	inbox  chan message
+	notice chan struct{}
 	ready  chan struct{}
 
 	snap     *scheduler.Snapshot
@@ -63,7 +64,7 @@ type message struct {
 // New returns an engine; Run starts it.
 func New(cfg Config) (*Engine, error) {
 	e := &Engine{
-		cfg: cfg, loader: NewLoader(cfg.Store), inbox: make(chan message, 1024), ready: make(chan struct{}),
+		cfg: cfg, loader: NewLoader(cfg.Store), inbox: make(chan message, 1024), ready: make(chan struct{}), notice: make(chan struct{}, 1),
 		inflight: map[string]run.Attempt{},
 	}
 	if cfg.Open != nil {
@@ -83,6 +84,15 @@ func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
 // Report hands in what became of an attempt.
 func (e *Engine) Report(r run.Report) { e.inbox <- message{report: &r} }
+
+// Notice has the engine look now, rather than at the next poll, for what other
+// processes have written.
+func (e *Engine) Notice() {
+	select {
+	case e.notice <- struct{}{}:
+	default:
+	}
+}
 
 // Do runs an edit in the loop and returns when what it changed is durable.
 func (e *Engine) Do(ctx context.Context, edit func(context.Context, *Edit) error) error {
@@ -143,6 +153,10 @@ func (e *Engine) Run(ctx context.Context) error {
 			group = e.gather(m)
 		case <-alarm.C:
 		case <-poll:
+			if !e.reloadIfChanged(ctx) {
+				continue
+			}
+		case <-e.notice:
 			if !e.reloadIfChanged(ctx) {
 				continue
 			}
