@@ -20,7 +20,7 @@ func (w *waiting) next(now time.Time) time.Time {
 		return earlier(next, w.due)
 	}
 	// The sensor has to be there when its timeout passes, to say so.
-	return earlier(w.due, w.started.Add(w.timeout+time.Millisecond))
+	return earlier(w.due, w.started.Add(w.timeout))
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -95,7 +95,7 @@ func wait(ctx context.Context, a *task.Attempt, poke Poke, due time.Time) (task.
 			return task.Result{Value: value}, nil
 		}
 		now := a.Now()
-		if now.Sub(w.started) > o.timeout {
+		if now.Sub(w.started) >= o.timeout {
 			return task.Result{}, w.timedOut(now)
 		}
 		next := w.next(now)
@@ -181,7 +181,7 @@ func (w *waiting) softened(err error) error {
 
 // timedOut is the end of a sensor whose timeout has passed: Airflow does not retry it.
 func (w *waiting) timedOut(now time.Time) error {
-	err := fmt.Errorf("sensor timed out: waited %s, longer than its timeout of %s",
+	err := fmt.Errorf("sensor timed out: waited %s, its timeout is %s",
 		now.Sub(w.started).Round(time.Millisecond), w.timeout)
 	return w.softened(&task.FatalError{Cause: run.CauseTimeout, Err: err})
 }
