@@ -16,60 +16,75 @@ func Get[T any](a *Attempt, name string, def T) (T, error) {
 	if t, ok := v.(T); ok {
 		return t, nil
 	}
-	var out any
-	switch any(def).(type) {
-	case int:
-		switch n := v.(type) {
-		case int64:
-			out = int(n)
-		case float64:
-			if n == float64(int(n)) {
-				out = int(n)
-			}
-		}
-	case float64:
-		switch n := v.(type) {
-		case int64:
-			out = float64(n)
-		case int:
-			out = float64(n)
-		}
-	case time.Duration:
-		switch n := v.(type) {
-		case int64:
-			out = time.Duration(n) * time.Second
-		case int:
-			out = time.Duration(n) * time.Second
-		case float64:
-			out = time.Duration(n * float64(time.Second))
-		}
-	case []any:
-		if l, ok := v.(Tuple); ok {
-			out = []any(l)
-		}
-	case []string:
-		if t, ok := v.(Tuple); ok {
-			v = []any(t)
-		}
-		switch l := v.(type) {
-		case string:
-			out = []string{l}
-		case []any:
-			texts := make([]string, len(l))
-			for i, e := range l {
-				s, ok := e.(string)
-				if !ok {
-					return def, Misconfigured(fmt.Errorf("argument %s: element %d is %s, not a text", name, i, describe(e)))
-				}
-				texts[i] = s
-			}
-			out = texts
-		}
+	out, err := convert(name, v, def)
+	if err != nil {
+		return def, err
 	}
 	if t, ok := out.(T); ok {
 		return t, nil
 	}
 	return def, Misconfigured(fmt.Errorf("argument %s is %s, not %s", name, describe(v), kindOf(def)))
+}
+
+// convert makes of v what is meant where a value like def is wanted; nil if nothing is.
+func convert(name string, v, def any) (any, error) {
+	if t, ok := v.(Tuple); ok {
+		v = []any(t)
+	}
+	switch def.(type) {
+	case int:
+		if f, ok := asFloat(v); ok && f == float64(int(f)) {
+			return int(f), nil
+		}
+	case float64:
+		if f, ok := asFloat(v); ok {
+			return f, nil
+		}
+	case time.Duration:
+		if f, ok := asFloat(v); ok {
+			return time.Duration(f * float64(time.Second)), nil
+		}
+	case []any:
+		if l, ok := v.([]any); ok {
+			return l, nil
+		}
+	case []string:
+		return texts(name, v)
+	}
+	return nil, nil
+}
+
+func asFloat(v any) (float64, bool) {
+	switch n := v.(type) {
+	case int:
+		return float64(n), true
+	case int64:
+		return float64(n), true
+	case float64:
+		return n, true
+	default:
+		return 0, false
+	}
+}
+
+// texts takes a text or a list of texts.
+func texts(name string, v any) (any, error) {
+	switch l := v.(type) {
+	case string:
+		return []string{l}, nil
+	case []any:
+		out := make([]string, len(l))
+		for i, e := range l {
+			s, ok := e.(string)
+			if !ok {
+				return nil, Misconfigured(fmt.Errorf("argument %s: element %d is %s, not a text", name, i, describe(e)))
+			}
+			out[i] = s
+		}
+		return out, nil
+	default:
+		return nil, nil
+	}
 }
 
 // kindOf names what an argument has to be.

@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/updraft-dev/updraft/run"
 )
 
 // isoTime is how Airflow writes times in the environment and in run ids.
@@ -44,9 +42,4 @@ func (x *execution) contextEnv() []string {
 		env = append(env, "UPDRAFT_DATA_INTERVAL_START="+isoTime(*a.Run.IntervalStart), "UPDRAFT_DATA_INTERVAL_END="+isoTime(*a.Run.IntervalEnd))
 	}
 	return env
-}
-
-// attemptLabel is the instance as log lines and mails name it.
-func attemptLabel(a run.Attempt) string {
-	return a.Name() + " of " + a.ID.String() + ", try " + strconv.Itoa(a.Try)
 }

@@ -209,8 +209,6 @@ func appendInstance(b []byte, i *run.Instance) []byte {
 }
 
 // instance reads the fields of appendInstance.
-//
-//nolint:gocyclo,funlen // one case per field
 func (d *decoder) instance(i *run.Instance) {
 	for f := d.next(); f != 0; f = d.next() {
 		switch f {

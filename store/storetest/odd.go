@@ -219,7 +219,7 @@ func testCancelled(t *testing.T, h Harness) {
 func testOwnership(t *testing.T, h Harness) {
 	id := run.ID{DAG: "d", Run: "r"}
 	r, i, value := fullRun(id), full("a"), []byte(`"before"`)
-	want := run.Run(cloneRun(r))
+	want := cloneRun(r)
 	wantInstance := cloneInstance(i)
 	apply(t, h.Store, store.Batch{Run: id, Create: &r, Changes: []run.Change{{Want: i, If: run.Condition{Absent: true},
 		XComs: []run.XCom{{Name: "k", Value: value}}}}})
