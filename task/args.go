@@ -33,15 +33,15 @@ func convert(name string, v, def any) (any, error) {
 	}
 	switch def.(type) {
 	case int:
-		if f, ok := asFloat(v); ok && f == float64(int(f)) {
+		if f, ok := number(v); ok && f == float64(int(f)) {
 			return int(f), nil
 		}
 	case float64:
-		if f, ok := asFloat(v); ok {
+		if f, ok := number(v); ok {
 			return f, nil
 		}
 	case time.Duration:
-		if f, ok := asFloat(v); ok {
+		if f, ok := number(v); ok {
 			return time.Duration(f * float64(time.Second)), nil
 		}
 	case []any:
@@ -52,19 +52,6 @@ func convert(name string, v, def any) (any, error) {
 		return texts(name, v)
 	}
 	return nil, nil
-}
-
-func asFloat(v any) (float64, bool) {
-	switch n := v.(type) {
-	case int:
-		return float64(n), true
-	case int64:
-		return float64(n), true
-	case float64:
-		return n, true
-	default:
-		return 0, false
-	}
 }
 
 // texts takes a text or a list of texts.

@@ -226,6 +226,8 @@ func untagged(class string, m map[string]any) any {
 
 func number(v any) (float64, bool) {
 	switch v := v.(type) {
+	case int:
+		return float64(v), true
 	case int64:
 		return float64(v), true
 	case float64:
