@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/operators/exitcode"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/task"
 )
@@ -45,7 +46,7 @@ func envArg() dag.ArgSpec {
 // outputArgs are the arguments about what becomes of output and exit code.
 func outputArgs() []dag.ArgSpec {
 	return []dag.ArgSpec{
-		{Name: "skip_on_exit_code", Type: dag.ArgAny, Default: int64(skipCode), Doc: "Exit code, or list of exit codes, that skips the task; null for none."},
+		exitcode.Arg(int64(skipCode)),
 		encodingArg(),
 		{Name: "output_processor", Type: dag.ArgCallable, Doc: "Function that makes the return value of the last line of output."},
 	}
@@ -57,7 +58,7 @@ func encodingArg() dag.ArgSpec {
 
 // runCommand executes a command and makes a result of its end.
 func runCommand(ctx context.Context, a *task.Attempt, c task.Command) (task.Result, error) {
-	skips, err := skipCodes(a)
+	skips, err := exitcode.Skips(a, skipCode)
 	if err != nil {
 		return task.Result{}, err
 	}
@@ -214,35 +215,4 @@ func scratch(a *task.Attempt) (string, error) {
 		return "", &task.CauseError{Cause: run.CauseInfra, Err: fmt.Errorf("making the working directory: %w", err)}
 	}
 	return dir, nil
-}
-
-// skipCodes are the exit codes that skip the task.
-func skipCodes(a *task.Attempt) ([]int, error) {
-	const name = "skip_on_exit_code"
-	v, given := a.Args[name]
-	switch v := v.(type) {
-	case nil:
-		if given {
-			return nil, nil
-		}
-		return []int{skipCode}, nil
-	case []any:
-		return codes(name, v)
-	case task.Tuple:
-		return codes(name, v)
-	default:
-		return codes(name, []any{v})
-	}
-}
-
-func codes(name string, list []any) ([]int, error) {
-	out := make([]int, len(list))
-	for i, e := range list {
-		n, ok := e.(int64)
-		if !ok {
-			return nil, task.Misconfigured(fmt.Errorf("argument %s: %v is no exit code: use whole numbers", name, e))
-		}
-		out[i] = int(n)
-	}
-	return out, nil
 }
