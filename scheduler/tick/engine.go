@@ -49,6 +49,7 @@ type Engine struct {
 	inflight map[string]run.Attempt
 	// version is the store's count of foreign writes at the last load.
 	version int64
+	pace pace
 	// draining says that Close was called: reports are taken, nothing is started.
 	draining bool
 }
@@ -150,7 +151,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case m := <-e.inbox:
-			group = e.gather(m)
+			group = e.gather(ctx, m)
 		case <-alarm.C:
 		case <-poll:
 			if !e.reloadIfChanged(ctx) {
@@ -167,20 +168,6 @@ func (e *Engine) Run(ctx context.Context) error {
 			alarm.Reset(max(0, wake.Sub(e.cfg.Now())))
 		}
 	}
-}
-
-// gather takes what else is waiting, so that it shares the commit.
-func (e *Engine) gather(first message) []message {
-	group := []message{first}
-	for len(group) < cap(e.inbox) {
-		select {
-		case m := <-e.inbox:
-			group = append(group, m)
-		default:
-			return group
-		}
-	}
-	return group
 }
 
 // turn handles a group of messages: apply, plan, commit, dispatch.
@@ -236,6 +223,7 @@ func (e *Engine) plan(now time.Time) scheduler.Decision {
 
 func (e *Engine) report(r run.Report, now time.Time) {
 	delete(e.inflight, r.Token)
+	e.pace.note(now)
 	if e.snap.Report(r, now) {
 		return
 	}

@@ -1,0 +1,129 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/updraft-dev/updraft/dag/bag"
+	"github.com/updraft-dev/updraft/scheduler/tick"
+)
+
+// StandaloneOptions say what Standalone does.
+type StandaloneOptions struct {
+	// OnReady is told the address it serves on, once DAGs are loaded and scheduled.
+	OnReady func(address string, first Synced)
+	// Grace is how long running tasks may go on after ctx ended.
+	Grace time.Duration
+}
+
+// Standalone schedules a folder of DAG files until ctx ends: it watches the files,
+// executes tasks, keeps house (old logs and runs), and serves /health, /metrics and
+// /status on the listen address.
+func (i *Installation) Standalone(ctx context.Context, o StandaloneOptions) error {
+	files, err := i.Folder(ctx)
+	if err != nil {
+		return err
+	}
+	// What takes longest comes first: the rest starts on what is stored already.
+	first, err := i.SyncDAGs(ctx, files)
+	if err != nil {
+		return err
+	}
+	i.tell(first)
+	ln, err := net.Listen("tcp", i.Config.Text("listen"))
+	if err != nil {
+		return fmt.Errorf("listen for /health and /metrics: %w (set UPDRAFT_LISTEN to another address)", err)
+	}
+	m := newMetrics()
+	server := &http.Server{Handler: i.handler(m), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	defer server.Close()
+	return i.Work(ctx, WorkOptions{Schedule: true, OnChange: m.see, Grace: o.Grace}, func(ctx context.Context, e *tick.Engine) error {
+		m.ready.Store(true)
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(ln) }()
+		watched := make(chan error, 1)
+		go func() { watched <- i.watch(ctx, files, e) }()
+		kept := make(chan error, 1)
+		go func() { kept <- i.keepHouse(ctx) }()
+		if o.OnReady != nil {
+			o.OnReady(ln.Addr().String(), first)
+		}
+		var err error
+		select {
+		case <-ctx.Done():
+		case err = <-served:
+			err = fmt.Errorf("serve %s: %w", ln.Addr(), err)
+		}
+		m.ready.Store(false)
+		return errors.Join(err, <-watched, <-kept)
+	})
+}
+
+// watch stores what changes in the folder and tells the engine.
+func (i *Installation) watch(ctx context.Context, files *bag.Bag, e *tick.Engine) error {
+	err := files.Watch(ctx, func(c bag.Changes) {
+		synced, err := i.store(ctx, files, c)
+		if err != nil {
+			i.Log.ErrorContext(ctx, "storing changed DAG files", "error", err)
+		}
+		i.tell(synced)
+		if len(synced.IDs()) == 0 {
+			return
+		}
+		if err := e.DAGsChanged(ctx, synced.IDs()...); err != nil && ctx.Err() == nil {
+			i.Log.ErrorContext(ctx, "scheduling changed DAGs", "error", err)
+		}
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// tell logs what a look at the DAG files brought.
+func (i *Installation) tell(s Synced) {
+	for _, w := range s.Warnings {
+		i.Log.Warn(w.Error())
+	}
+	for _, e := range s.Errors {
+		i.Log.Error("DAG file is broken; what it last had goes on", "file", e.File, "error", e.Error)
+	}
+	if len(s.Stored) > 0 || len(s.Stale) > 0 {
+		i.Log.Info("DAG files read", "stored", len(s.Stored), "gone", len(s.Stale), "broken", len(s.Errors))
+	}
+}
+
+// houseInterval is how often old logs and runs are looked for.
+const houseInterval = time.Hour
+
+// keepHouse removes logs and runs that are older than the settings say.
+func (i *Installation) keepHouse(ctx context.Context) error {
+	t := time.NewTicker(houseInterval)
+	defer t.Stop()
+	for {
+		if err := i.Clean(ctx); err != nil && ctx.Err() == nil {
+			i.Log.ErrorContext(ctx, "removing what is old", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+// Clean removes logs and finished runs that are older than log_retention and
+// run_retention say.
+func (i *Installation) Clean(ctx context.Context) error {
+	var err error
+	if keep := i.Config.Duration("run_retention"); keep > 0 {
+		if _, serr := i.Store.Clean(ctx, i.Now().Add(-keep)); serr != nil {
+			err = errors.Join(err, fmt.Errorf("remove old runs: %w", serr))
+		}
+	}
+	return err
+}

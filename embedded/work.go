@@ -1,0 +1,137 @@
+package embedded
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/localexec"
+	"github.com/updraft-dev/updraft/executors/localexec/process"
+	"github.com/updraft-dev/updraft/operators/builtin"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler/tick"
+	"github.com/updraft-dev/updraft/task"
+	"github.com/updraft-dev/updraft/task/smtpmail"
+)
+
+// WorkOptions say what Work does.
+type WorkOptions struct {
+	// Schedule creates runs by schedule and asset; without it only runs that exist are
+	// worked off.
+	Schedule bool
+	// OnChange is told of every committed batch, in order.
+	OnChange func([]run.Batch)
+	// Grace is how long running tasks may go on when ctx ends, before they are stopped.
+	Grace time.Duration
+}
+
+// callTimeout bounds the webhooks of callbacks.
+const callTimeout = 30 * time.Second
+
+// Work schedules and executes on this machine while body runs, which is called once
+// the scheduler is up. When body returns or ctx ends, running tasks are stopped after
+// o.Grace; what they did not finish goes on when Work is next called. Only one
+// process at a time may work on an installation: the error is ErrBusy otherwise.
+func (i *Installation) Work(ctx context.Context, o WorkOptions, body func(context.Context, *tick.Engine) error) (err error) {
+	unlock, err := i.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	host, err := process.Open(process.Config{
+		Dir: filepath.Join(i.Config.Home, "local"), Shepherd: []string{i.Self, ShepherdCommand, process.Socket(filepath.Join(i.Config.Home, "local"))},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, host.Close()) }()
+	base, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var engine *tick.Engine
+	rt := i.runtime(host, func(ctx context.Context, t task.Trigger) (run.Run, error) {
+		return Trigger(ctx, engine, t, "operator")
+	})
+	engine, err = tick.New(tick.Config{
+		Store: i.Store, Now: i.Now, Token: rand.Text, Worker: worker(), Log: i.Log,
+		Schedule: o.Schedule, Poll: i.Config.Duration("poll_interval"), OnChange: o.OnChange,
+		Open: func(report executors.Report) (executors.Executor, error) {
+			return localexec.Open(ctx, localexec.Config{
+				Parallelism: i.Config.Int("parallelism"), Report: report,
+				Execute: func(ctx context.Context, w executors.Work) run.Report {
+					return rt.Execute(ctx, task.Work{Graph: w.Graph, Run: w.Run, Instance: w.Instance, Resume: w.Resume})
+				},
+			})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- engine.Run(base) }()
+	select {
+	case <-engine.Ready():
+	case err := <-ended:
+		return err
+	}
+	deaf, err := i.hear(engine)
+	if err == nil {
+		defer deaf()
+		err = body(ctx, engine)
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Grace)
+	defer cancel()
+	err = errors.Join(err, engine.Close(grace))
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+// runtime is what executes attempts.
+func (i *Installation) runtime(host task.Processes, trigger func(context.Context, task.Trigger) (run.Run, error)) *task.Runtime {
+	return task.New(task.Config{
+		Operators: builtin.Lookup, Store: i.Store, Settings: i.Settings,
+		Logs: i.Logs, Processes: host,
+		Trigger: trigger, Folder: i.Config.Text("dags"), Now: i.Now, Environ: i.Environ, Hostname: hostname(), Worker: worker(),
+		Mail: smtpmail.Sender{Now: i.Now}, HTTP: &http.Client{Timeout: callTimeout}, BaseURL: i.Config.Text("base_url"), Log: i.Log,
+	})
+}
+
+// Trigger makes a run in a working engine; by says who asks.
+func Trigger(ctx context.Context, e *tick.Engine, t task.Trigger, by string) (r run.Run, err error) {
+	err = e.Do(ctx, func(ctx context.Context, ed *tick.Edit) (err error) {
+		r, err = ed.Trigger(ctx, t, by, Suffix)
+		return err
+	})
+	return r, err
+}
+
+// Trigger makes a run in the store: the process that works on the installation, if
+// there is one, notices it.
+func (i *Installation) Trigger(ctx context.Context, t task.Trigger, by string) (r run.Run, err error) {
+	err = tick.ApplyEdit(ctx, i.Loader, i.Now, func(ctx context.Context, ed *tick.Edit) (err error) {
+		r, err = ed.Trigger(ctx, t, by, Suffix)
+		return err
+	})
+	if err == nil {
+		i.Wake()
+	}
+	return r, err
+}
+
+// Suffix tells apart runs that have no logical date: eight random letters.
+func Suffix() string { return rand.Text()[:8] }
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return name
+}
+
+func worker() string { return fmt.Sprintf("%s:%d", hostname(), os.Getpid()) }
