@@ -9,6 +9,7 @@ import (
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/operators/bash"
 	"github.com/updraft-dev/updraft/operators/empty"
+	"github.com/updraft-dev/updraft/operators/python"
 	"github.com/updraft-dev/updraft/task"
 )
 
@@ -18,6 +19,7 @@ func Operators() []task.Operator {
 	return slices.Concat(
 		empty.Operators(),
 		bash.Operators(),
+		python.Operators(),
 	)
 }
 
