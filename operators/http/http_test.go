@@ -149,7 +149,7 @@ func TestFaults(t *testing.T) {
 		args map[string]any
 		want string
 	}{
-		{name: "connection", args: map[string]any{"http_conn_id": "nix"}, want: `fatal (config): http_conn_id: connection "nix" is not known`},
+		{name: "connection", args: map[string]any{"http_conn_id": "nix"}, want: "failed: http_conn_id: connection `nix` not found"},
 		{name: "data", args: map[string]any{"data": int64(5)}, want: "fatal (config): data is 5, not a text, a dict or a list of pairs"},
 		{name: "pair", args: map[string]any{"data": []any{"a"}}, want: "fatal (config): data: element 0 is no pair of a name and a value"},
 		{name: "endpoint", args: map[string]any{"endpoint": "https://evil.example/x?token=1"},
