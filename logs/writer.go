@@ -1,0 +1,266 @@
+package logs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/updraft-dev/updraft/run"
+)
+
+// writer is one attempt's log, open for writing.
+type writer struct {
+	ctx context.Context // of Open, without its cancellation: logs outlive it
+	d   Driver
+	c   Config
+	a   run.Attempt
+
+	mu   sync.Mutex
+	mask Masker
+	out  Appender // nil until the first write
+	segs segments
+
+	// buf is what a driver that cannot append is to get as one segment.
+	buf    []byte
+	timer  *time.Timer
+	err    error // of the last flush by timer
+	closed bool
+}
+
+// maxBacklog is how many buffers full are kept while a driver fails.
+const maxBacklog = 8
+
+// Write implements Log.
+func (w *writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return 0, fmt.Errorf("write to the log of %s: %w", w.a, ErrClosed)
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := w.emit(w.mask.Next(p)); err != nil {
+		return 0, fmt.Errorf("write to the log of %s: %w", w.a, err)
+	}
+	return len(p), nil
+}
+
+// Redact implements Log.
+func (w *writer) Redact(secrets ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mask.Add(secrets...)
+}
+
+// Close implements Log.
+func (w *writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	err := w.emit(w.mask.Rest())
+	err = errors.Join(err, w.flush())
+	if w.out != nil {
+		err = errors.Join(err, w.out.Close(w.ctx))
+	}
+	if err != nil {
+		return fmt.Errorf("close the log of %s: %w", w.a, err)
+	}
+	return nil
+}
+
+// open opens the log in the driver, at its end; w.mu is held.
+func (w *writer) open() error {
+	if w.out != nil {
+		return nil
+	}
+	out, err := w.d.Open(w.ctx, w.a)
+	if err != nil {
+		return err
+	}
+	w.out, w.segs = out, newSegments(w.c.MaxSize, out.Segments())
+	return nil
+}
+
+// emit hands on text that is safe to be seen; w.mu is held.
+func (w *writer) emit(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	if w.c.Buffer <= 0 {
+		if err := w.open(); err != nil {
+			return err
+		}
+		return w.append(p)
+	}
+	if len(w.buf) > maxBacklog*w.c.Buffer {
+		return fmt.Errorf("%d bytes wait to be written: %w", len(w.buf), w.err)
+	}
+	w.buf = append(w.buf, p...)
+	if len(w.buf) >= w.c.Buffer {
+		return w.flush()
+	}
+	if w.timer == nil {
+		w.timer = time.AfterFunc(w.c.BufferTime, w.tick)
+	}
+	return nil
+}
+
+// tick writes what has waited for long enough.
+func (w *writer) tick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer = nil; w.closed {
+		return
+	}
+	if w.err = w.flush(); w.err != nil {
+		w.timer = time.AfterFunc(w.c.BufferTime, w.tick) // again, and Close tells
+	}
+}
+
+// flush writes the buffer as a segment of its own; w.mu is held.
+func (w *writer) flush() error {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	if w.err = w.open(); w.err != nil {
+		return w.err
+	}
+	w.segs.begin()
+	if _, w.err = w.out.Append(w.ctx, w.segs.last().Offset, w.buf); w.err != nil {
+		w.segs.undo()
+		return w.err
+	}
+	w.segs.grow(len(w.buf))
+	w.buf = w.buf[:0]
+	return w.drop()
+}
+
+// append writes to the last segment, or to new ones where it is full; w.mu is held.
+func (w *writer) append(p []byte) error {
+	for len(p) > 0 {
+		room := w.segs.room()
+		if room == 0 {
+			w.segs.begin()
+			continue
+		}
+		n := len(p)
+		if int64(n) > room {
+			// Segments end with a line if possible.
+			n = bytes.LastIndexByte(p[:room], '\n') + 1
+			if n == 0 && w.segs.last().Size > 0 && int64(len(p)) <= w.segs.max {
+				w.segs.begin()
+				continue
+			}
+			if n == 0 {
+				n = int(room)
+			}
+		}
+		n, err := w.out.Append(w.ctx, w.segs.last().Offset, p[:n])
+		w.segs.grow(n)
+		if err != nil {
+			return err
+		}
+		if p = p[n:]; len(p) > 0 {
+			w.segs.begin()
+		}
+		if err := w.drop(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop removes what is too much; w.mu is held.
+func (w *writer) drop() error {
+	old := w.segs.excess()
+	if len(old) == 0 {
+		return nil
+	}
+	if err := w.d.Remove(w.ctx, w.a, old...); err != nil {
+		return fmt.Errorf("drop the middle of the log: %w", err)
+	}
+	return nil
+}
+
+// segments is what a writer knows of the segments of its log.
+type segments struct {
+	list []Segment
+	// head is how much of the beginning is kept, tail how much of the end; negative is
+	// everything. max is how large a segment may grow: a quarter of the bound, so that
+	// the tail is never less than that when the oldest of it is dropped.
+	head, tail, max int64
+}
+
+// segmentSize is how large a segment grows in a log without bound.
+const segmentSize = 1 << 40
+
+func newSegments(maxSize int64, list []Segment) segments {
+	s := segments{list: append([]Segment{}, list...), head: -1, tail: -1, max: segmentSize}
+	if maxSize > 0 {
+		s.head, s.tail, s.max = maxSize/2, maxSize-maxSize/2, max(1, maxSize/4)
+	}
+	if len(s.list) == 0 {
+		s.list = append(s.list, Segment{})
+	}
+	return s
+}
+
+func (s *segments) last() *Segment { return &s.list[len(s.list)-1] }
+
+// room is how much the last segment may still grow. The first one is the whole head,
+// so that the log is one file until it grows too large.
+func (s *segments) room() int64 {
+	last := s.last()
+	if last.Offset == 0 && s.head > 0 {
+		return max(0, s.head-last.Size)
+	}
+	return max(0, s.max-last.Size)
+}
+
+func (s *segments) grow(n int) { s.last().Size += int64(n) }
+
+// begin begins a new segment, unless the last one is still empty.
+func (s *segments) begin() {
+	if last := s.last(); last.Size > 0 {
+		s.list = append(s.list, Segment{Offset: last.Offset + last.Size})
+	}
+}
+
+// undo takes back begin.
+func (s *segments) undo() {
+	if len(s.list) > 1 && s.last().Size == 0 {
+		s.list = s.list[:len(s.list)-1]
+	}
+}
+
+// excess takes out of the list what is too much, and returns its offsets: the oldest
+// segments that are not in the head, until the tail fits.
+func (s *segments) excess() (offsets []int64) {
+	if s.tail < 0 {
+		return nil
+	}
+	first := 0 // of the tail
+	for first < len(s.list) && (first == 0 || s.list[first].Offset+s.list[first].Size <= s.head) {
+		first++
+	}
+	var size int64
+	for _, e := range s.list[first:] {
+		size += e.Size
+	}
+	for size > s.tail && first < len(s.list)-1 {
+		size -= s.list[first].Size
+		offsets = append(offsets, s.list[first].Offset)
+		s.list = append(s.list[:first], s.list[first+1:]...)
+	}
+	return offsets
+}
