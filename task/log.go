@@ -2,13 +2,13 @@ package task
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/updraft-dev/updraft/logs"
 	"github.com/updraft-dev/updraft/run"
 )
 
@@ -20,13 +20,7 @@ type Logs interface {
 }
 
 // Log is one attempt's log. It may be used concurrently.
-type Log interface {
-	io.Writer
-	// Redact masks these texts in everything written from then on.
-	Redact(secrets ...string)
-	// Close flushes and releases the log.
-	Close() error
-}
+type Log = logs.Log
 
 // tailSize bounds the end of a failed attempt's log that is kept with its result.
 const tailSize = 4 << 10
@@ -43,6 +37,7 @@ type attemptLog struct {
 	out     Log
 	err     error
 	secrets []string
+	masker  logs.Masker
 	tail    []byte
 	line    []byte
 	// partial says that the last thing written did not end its line.
@@ -91,35 +86,18 @@ func (l *attemptLog) write(p []byte) {
 func (l *attemptLog) Redact(secrets ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, s := range secrets {
-		if maskable(s) {
-			l.secrets = append(l.secrets, s)
-		}
-	}
+	l.secrets = append(l.secrets, secrets...)
+	l.masker.Add(secrets...)
 	if l.out != nil {
 		l.out.Redact(secrets...)
 	}
 }
 
-// maskable says that a secret is long enough to be masked: masking "a" would ruin the
-// log and tell where the secret is.
-func maskable(s string) bool { return len(s) >= minSecret }
-
-// minSecret is the length from which Airflow masks.
-const minSecret = 5
-
-// mask masks the secrets known so far, longest first.
+// mask masks the secrets known so far.
 func (l *attemptLog) mask(s string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.secrets) == 0 || s == "" {
-		return s
-	}
-	pairs := make([]string, 0, 2*len(l.secrets))
-	for _, secret := range sortedByLength(l.secrets) {
-		pairs = append(pairs, secret, "***")
-	}
-	return strings.NewReplacer(pairs...).Replace(s)
+	return l.masker.String(s)
 }
 
 // lastLines is the end of the log, whole lines where possible, at most tailSize.
@@ -257,14 +235,4 @@ func (h *attrLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup implements slog.Handler.
 func (h *attrLog) WithGroup(name string) slog.Handler {
 	return &attrLog{l: h.l, attrs: h.attrs, prefix: h.prefix + name + "."}
-}
-
-func sortedByLength(in []string) []string {
-	out := append([]string{}, in...)
-	for i := 1; i < len(out); i++ { // few, and mostly sorted
-		for j := i; j > 0 && len(out[j]) > len(out[j-1]); j-- {
-			out[j], out[j-1] = out[j-1], out[j]
-		}
-	}
-	return out
 }
