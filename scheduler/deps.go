@@ -251,7 +251,7 @@ func (e *examination) past(r ref, d *verdict) bool {
 		return true
 	}
 	prev := e.v.snap.previous(e.v)
-	if prev == nil {
+	if prev == nil || e.v.snap.firstOfBackfill(e.v) {
 		return true
 	}
 	if e.v.Graph.DAG.Catchup && t.StartDate != nil && prev.Run.LogicalDate != nil && prev.Run.LogicalDate.Before(*t.StartDate) {

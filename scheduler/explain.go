@@ -31,6 +31,9 @@ func (s *Snapshot) Explain(k run.Key, now time.Time) (string, error) {
 	case v.Run.State.Finished():
 		return fmt.Sprintf("%s will not run: its run has ended (%s); clear the run to run it", name, v.Run.State), nil
 	}
+	if s.paused(v) && (c.State == run.Scheduled || c.State.Schedulable()) {
+		return name + " waits: " + pausedText(v.Run.DAG), nil
+	}
 	switch c.State {
 	case run.Scheduled:
 		return name + " has its dependencies met and waits for a slot: " + s.explainSlots(v, r), nil
@@ -52,6 +55,10 @@ func (s *Snapshot) Explain(k run.Key, now time.Time) (string, error) {
 		return fmt.Sprintf("%s becomes %s at the next plan: %s", name, d.mark, strings.Join(d.why, "; ")), nil
 	}
 	return name + " waits: " + strings.Join(d.why, "; "), nil
+}
+
+func pausedText(dag string) string {
+	return fmt.Sprintf("DAG %s is paused; unpause it with `updraft dags unpause %s`", dag, dag)
 }
 
 func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
@@ -83,10 +90,17 @@ func (s *Snapshot) explainQueuedRun(v *View, now time.Time) string {
 	switch {
 	case v.Run.RunAfter.After(now):
 		return "it is due at " + clock(v.Run.RunAfter)
-	case dv.Paused && v.Run.Backfill == "":
-		return fmt.Sprintf("DAG %s is paused; unpause it with `updraft dags unpause %s`", v.Run.DAG, v.Run.DAG)
+	case dv.Paused:
+		return pausedText(v.Run.DAG)
+	case s.backfillPaused(v):
+		return fmt.Sprintf("its backfill %s is paused; unpause it with `updraft backfill unpause %s`", v.Run.Backfill, v.Run.Backfill)
 	}
 	limit := s.maxActiveRuns(v)
+	if b := s.backfills[v.Run.Backfill]; b != nil {
+		if running := s.countRunning(dv, b.ID); running >= limit {
+			return fmt.Sprintf("its backfill runs %d at once and %d run already", limit, running)
+		}
+	}
 	if running := s.countRunning(dv, v.Run.Backfill); limit > 0 && running >= limit {
 		return fmt.Sprintf("max_active_runs is %d and %d run already", limit, running)
 	}

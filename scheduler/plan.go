@@ -17,6 +17,8 @@ type Decision struct {
 	Runs []run.ID
 	// DAGs are the ids of DAGs whose DAGInfo changed (Last, Assets, Paused).
 	DAGs []string
+	// Backfills are the ids of the backfills that have ended.
+	Backfills []string
 	// Wake is when to plan again if nothing happens before; zero if never.
 	Wake time.Time
 }
@@ -27,16 +29,19 @@ type Decision struct {
 // snapshot is then a fixpoint, and planning it again at the same time decides nothing.
 func Plan(s *Snapshot, now time.Time) Decision {
 	var d Decision
-	s.ring(now)
 	dags := s.assetDAGs
 	s.assetDAGs = map[string]bool{}
+	for _, v := range s.ring(now) {
+		d.Runs = append(d.Runs, v.Run.ID)
+		s.afterRun(v, dags)
+	}
 	for {
 		changed := s.createRuns(now, &d, dags)
 		changed = s.startRuns(now, &d) || changed
 		hot := ordered(s.hot)
 		clear(s.hot)
 		for _, v := range hot {
-			if v.Run.State != run.RunRunning {
+			if v.Run.State != run.RunRunning || s.paused(v) {
 				continue
 			}
 			changed = v.pass(now) || changed
@@ -59,6 +64,7 @@ func Plan(s *Snapshot, now time.Time) Decision {
 		d.DAGs = append(d.DAGs, id)
 	}
 	slices.Sort(d.DAGs)
+	d.Backfills = s.endBackfills(now)
 	d.Wake = s.wake(now)
 	return d
 }
@@ -74,8 +80,10 @@ func (v *View) end(state run.RunState, reason string, now time.Time) {
 	r.State, r.Reason, r.End = state, reason, now
 }
 
-// startRuns lets queued runs run: backfills last, then by run_after, within
-// max_active_runs of their DAG or backfill (spec section 3.4).
+// startRuns lets queued runs run: backfills last and each in its order, the others by
+// run_after, within max_active_runs of their DAG or backfill (spec section 3.4).
+//
+// Golden scenarios: limit_max_active_runs, backfill_reverse, backfill_limit, paused.
 func (s *Snapshot) startRuns(now time.Time, d *Decision) bool {
 	var queued []*View
 	for v := range s.waiting {
@@ -89,18 +97,12 @@ func (s *Snapshot) startRuns(now time.Time, d *Decision) bool {
 		return false
 	}
 	slices.SortFunc(queued, func(a, b *View) int {
-		back := func(v *View) int {
-			if v.Run.Backfill != "" {
-				return 1
-			}
-			return 0
-		}
-		return cmp.Or(back(a)-back(b), a.Run.RunAfter.Compare(b.Run.RunAfter), byLogicalDate(a, b))
+		return cmp.Or(s.backfillOrder(a, b), a.Run.RunAfter.Compare(b.Run.RunAfter), byLogicalDate(a, b))
 	})
 	changed := false
 	for _, v := range queued {
 		dv := s.dags[v.Run.DAG]
-		if dv.Paused && v.Run.Backfill == "" {
+		if dv.Paused || s.backfillPaused(v) {
 			continue
 		}
 		if limit := s.maxActiveRuns(v); limit > 0 && s.countRunning(dv, v.Run.Backfill) >= limit {
@@ -120,9 +122,17 @@ func (s *Snapshot) startRuns(now time.Time, d *Decision) bool {
 	return changed
 }
 
+// paused says that the run's DAG is paused: what runs goes on, and nothing else does.
+func (s *Snapshot) paused(v *View) bool { return s.dags[v.Run.DAG].Paused }
+
+func (s *Snapshot) backfillPaused(v *View) bool {
+	b := s.backfills[v.Run.Backfill]
+	return b != nil && b.Paused && b.CompletedAt.IsZero()
+}
+
 func (s *Snapshot) maxActiveRuns(v *View) int {
-	if b := v.backfillLimit; b > 0 {
-		return b
+	if b := s.backfills[v.Run.Backfill]; b != nil {
+		return b.Limit()
 	}
 	if dv := s.dags[v.Run.DAG]; dv.Graph != nil {
 		return dv.Graph.DAG.MaxActiveRuns
@@ -159,7 +169,7 @@ func (s *Snapshot) queue(now time.Time, d *Decision) bool {
 	var lanes []*lane
 	for l := range s.lanes {
 		l.sort()
-		if len(l.refs) == 0 || l.v.Run.State != run.RunRunning {
+		if len(l.refs) == 0 || l.v.Run.State != run.RunRunning || s.paused(l.v) {
 			delete(s.lanes, l)
 		} else if !l.closed() {
 			l.at, l.kept = 0, nil

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
@@ -46,7 +47,7 @@ func (s *Snapshot) createByTime(dv *dagView, now time.Time) *View {
 		heap.Push(&s.alarms, alarm{at: due.RunAfter, dag: dv.Graph.DAG.ID})
 		return nil
 	}
-	if dv.blocked {
+	if dv.blocked = dv.blocked && s.atMaxActive(dv); dv.blocked {
 		return nil
 	}
 	r := run.Run{
@@ -58,7 +59,7 @@ func (s *Snapshot) createByTime(dv *dagView, now time.Time) *View {
 		r.LogicalDate, r.IntervalStart, r.IntervalEnd = &start, &start, &end
 		suffix = start
 	}
-	r.ID = run.ID{DAG: dv.Graph.DAG.ID, Run: runID(run.TypeScheduled, suffix)}
+	r.ID = run.ID{DAG: dv.Graph.DAG.ID, Run: timetable.RunID(string(run.TypeScheduled), suffix, "")}
 	dv.Last = due.Last()
 	s.due[r.DAG] = true
 	v := s.create(dv, r, now)
@@ -125,9 +126,9 @@ func (s *Snapshot) createByAssets(dv *dagView, now time.Time) *View {
 		}
 	}
 	r := run.Run{Type: run.TypeAssetTriggered, RunAfter: at, TriggeredBy: "asset"}
-	r.ID = run.ID{DAG: dv.Graph.DAG.ID, Run: runID(run.TypeAssetTriggered, at)}
+	r.ID = run.ID{DAG: dv.Graph.DAG.ID, Run: timetable.RunID(string(run.TypeAssetTriggered), at, "")}
 	for i := 2; s.runs[r.ID] != nil; i++ {
-		r.Run = runID(run.TypeAssetTriggered, at.Add(time.Duration(i)*time.Microsecond))
+		r.Run = timetable.RunID(string(run.TypeAssetTriggered), at, strconv.Itoa(i))
 	}
 	dv.Assets = nil
 	return s.create(dv, r, now)
@@ -153,7 +154,6 @@ func (s *Snapshot) Create(r run.Run, now time.Time) *View {
 // afterRun does what the end of a run entails for its DAG.
 func (s *Snapshot) afterRun(v *View, dags map[string]bool) {
 	dv := s.dags[v.Run.DAG]
-	dv.blocked = dv.blocked && s.atMaxActive(dv)
 	s.due[v.Run.DAG] = true
 	limit := v.Graph.DAG.MaxConsecutiveFailedRuns
 	if limit <= 0 || v.Run.State != run.RunFailed || dv.Paused {
@@ -180,10 +180,10 @@ func (s *Snapshot) afterRun(v *View, dags map[string]bool) {
 
 // timeout ends a run that has run longer than dagrun_timeout: what is unfinished is
 // skipped (spec section 1.2, rule 1).
-func (v *View) timeout(now time.Time) {
+func (v *View) timeout(now time.Time) (ended bool) {
 	limit := v.Graph.DAG.DagrunTimeout
 	if limit <= 0 || v.Run.State != run.RunRunning || v.Run.Start.IsZero() || now.Before(v.Run.Start.Add(limit)) {
-		return
+		return false
 	}
 	for t := range v.tasks {
 		for p := range v.tasks[t].cells {
@@ -194,10 +194,7 @@ func (v *View) timeout(now time.Time) {
 		}
 	}
 	v.end(run.RunFailed, "dagrun_timeout of "+limit.String()+" was exceeded", now)
-}
-
-func runID(t run.Type, at time.Time) string {
-	return string(t) + "__" + at.UTC().Format("2006-01-02T15:04:05.999999+00:00")
+	return true
 }
 
 // Latest says whether a run is the latest one that its DAG's schedule has brought by

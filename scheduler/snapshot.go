@@ -38,6 +38,9 @@ type Snapshot struct {
 	due map[string]bool
 	// assetDAGs are the DAGs whose asset updates changed since the last plan.
 	assetDAGs map[string]bool
+	// backfills are those the snapshot was told of, openBackfills those not completed.
+	backfills     map[string]*Backfill
+	openBackfills map[string]bool
 }
 
 // Pool bounds how many slots are used at once; Slots -1 is no bound.
@@ -79,7 +82,7 @@ func NewSnapshot() *Snapshot {
 		dags: map[string]*dagView{}, runs: map[run.ID]*View{}, pools: map[string]Pool{dag.DefaultPool: {Slots: dag.DefaultPoolSlots}},
 		used: map[string]int{}, deferred: map[string]int{}, active: map[taskKey]int{},
 		hot: map[*View]bool{}, waiting: map[*View]bool{}, lanes: map[*lane]bool{}, changed: map[*View]bool{}, due: map[string]bool{},
-		assetDAGs: map[string]bool{},
+		assetDAGs: map[string]bool{}, backfills: map[string]*Backfill{}, openBackfills: map[string]bool{},
 	}
 }
 
@@ -105,7 +108,8 @@ func (s *Snapshot) SetDAG(info DAGInfo) error {
 	d.DAGInfo, d.table = info, table
 	s.due[info.Graph.DAG.ID] = true
 	for _, v := range d.runs {
-		s.place(v) // pausing and unpausing concerns queued runs
+		s.place(v) // pausing and unpausing concerns what waits
+		s.alarmRun(v)
 	}
 	return nil
 }
@@ -388,8 +392,8 @@ func (s *Snapshot) alarmRun(v *View) {
 	}
 }
 
-// ring handles the alarms that are due.
-func (s *Snapshot) ring(now time.Time) {
+// ring handles the alarms that are due. It returns the runs that ended by it.
+func (s *Snapshot) ring(now time.Time) (ended []*View) {
 	for len(s.alarms) > 0 && !s.alarms[0].at.After(now) {
 		a := heap.Pop(&s.alarms).(alarm)
 		if a.v == nil {
@@ -400,7 +404,9 @@ func (s *Snapshot) ring(now time.Time) {
 			continue
 		}
 		if a.r.pos < 0 {
-			a.v.timeout(now)
+			if !s.paused(a.v) && a.v.timeout(now) {
+				ended = append(ended, a.v)
+			}
 			continue
 		}
 		if a.r.pos >= len(a.v.tasks[a.r.task].cells) {
@@ -420,6 +426,7 @@ func (s *Snapshot) ring(now time.Time) {
 			a.v.lost(a.r, now, "its worker was lost: no sign of life since the lease of "+c.Lease.UTC().Format(time.RFC3339)+" ran out")
 		}
 	}
+	return ended
 }
 
 // Empty says that nothing was added.

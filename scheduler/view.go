@@ -77,8 +77,6 @@ type View struct {
 	before  *run.RunChange
 	create  bool
 	events  []run.AssetEvent
-	// backfillLimit is the max_active_runs of the run's backfill.
-	backfillLimit int
 	// lanes are the scheduled instances, waiting for slots, by pool.
 	lanes map[string]*lane
 	snap  *Snapshot
