@@ -49,7 +49,7 @@ type Engine struct {
 	inflight map[string]run.Attempt
 	// version is the store's count of foreign writes at the last load.
 	version int64
-	pace pace
+	pace    pace
 	// draining says that Close was called: reports are taken, nothing is started.
 	draining bool
 }
@@ -203,6 +203,7 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 	}
 	e.cancelStale(ctx, batches)
 	e.saveDAGs(ctx, d.DAGs)
+	e.saveBackfills(ctx, d.Backfills, now)
 	if refused := e.dispatch(ctx, work); refused || lost {
 		return now
 	}

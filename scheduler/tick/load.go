@@ -33,6 +33,9 @@ func (e *Engine) load(ctx context.Context) error {
 	if err := loadPools(ctx, e.cfg.Store, s); err != nil {
 		return err
 	}
+	if err := loadBackfills(ctx, e.cfg.Store, s); err != nil {
+		return err
+	}
 	if err := e.loader.Active(ctx, s); err != nil {
 		if s.Empty() {
 			return err
