@@ -30,7 +30,7 @@ const abandoned = 7 * 24 * time.Hour
 // stays. Errors with single logs do not keep it from removing others.
 func (l *Logs) Clean(ctx context.Context, keep Retention) (Removed, error) {
 	all, err := l.List(ctx, Scope{})
-	slices.SortFunc(all, func(a, b Info) int { return a.Modified.Compare(b.Modified) })
+	slices.SortStableFunc(all, func(a, b Info) int { return a.Modified.Compare(b.Modified) })
 	var size int64
 	for i := range all {
 		size += all[i].Size()
@@ -63,7 +63,12 @@ func (l *Logs) Clean(ctx context.Context, keep Retention) (Removed, error) {
 func (l *Logs) removeIdle(ctx context.Context, info *Info, before time.Time) (bool, error) {
 	now, err := l.d.Stat(ctx, info.Attempt)
 	if errors.Is(err, ErrNotFound) {
-		return false, nil
+		if info.Size() == 0 && info.Modified.Before(before) {
+			err = l.d.Remove(ctx, info.Attempt) // what a writer left that died before it could write
+		} else {
+			err = nil
+		}
+		return false, err
 	}
 	if err != nil {
 		return false, fmt.Errorf("look for the log of %s: %w", info.Attempt, err)

@@ -91,7 +91,8 @@ func (w *writer) open() error {
 	return nil
 }
 
-// emit hands on text that is safe to be seen; w.mu is held.
+// emit hands on text that is safe to be seen; w.mu is held. Its error means that text
+// is lost: what a buffer holds is tried again.
 func (w *writer) emit(p []byte) error {
 	if len(p) == 0 {
 		return nil
@@ -100,16 +101,17 @@ func (w *writer) emit(p []byte) error {
 		if err := w.open(); err != nil {
 			return err
 		}
-		return w.append(p)
+		_, err := w.append(p)
+		return err
 	}
 	if len(w.buf) > maxBacklog*w.c.Buffer {
 		return fmt.Errorf("%d bytes wait to be written: %w", len(w.buf), w.err)
 	}
 	w.buf = append(w.buf, p...)
 	if len(w.buf) >= w.c.Buffer {
-		return w.flush()
+		w.err = w.flush()
 	}
-	if w.timer == nil {
+	if w.timer == nil && len(w.buf) > 0 {
 		w.timer = time.AfterFunc(w.c.BufferTime, w.tick)
 	}
 	return nil
@@ -123,61 +125,48 @@ func (w *writer) tick() {
 		return
 	}
 	if w.err = w.flush(); w.err != nil {
-		w.timer = time.AfterFunc(w.c.BufferTime, w.tick) // again, and Close tells
+		w.timer = time.AfterFunc(w.c.BufferTime, w.tick)
 	}
 }
 
-// flush writes the buffer as a segment of its own; w.mu is held.
+// flush writes the buffer as segments of its own; w.mu is held.
 func (w *writer) flush() error {
 	if len(w.buf) == 0 {
 		return nil
 	}
-	if w.err = w.open(); w.err != nil {
-		return w.err
+	if err := w.open(); err != nil {
+		return err
 	}
-	w.segs.begin()
-	if _, w.err = w.out.Append(w.ctx, w.segs.last().Offset, w.buf); w.err != nil {
-		w.segs.undo()
-		return w.err
-	}
-	w.segs.grow(len(w.buf))
-	w.buf = w.buf[:0]
-	return w.drop()
+	n, err := w.append(w.buf)
+	w.buf = append(w.buf[:0], w.buf[n:]...)
+	return err
 }
 
-// append writes to the last segment, or to new ones where it is full; w.mu is held.
-func (w *writer) append(p []byte) error {
-	for len(p) > 0 {
-		room := w.segs.room()
-		if room == 0 {
+// append writes to the last segment, or to new ones where it is full or cannot be
+// appended to, and says how much it wrote; w.mu is held.
+func (w *writer) append(p []byte) (done int, err error) {
+	for done < len(p) {
+		if w.c.Buffer > 0 || w.segs.room() == 0 {
+			w.segs.begin()
+		}
+		n := w.segs.fit(p[done:])
+		if n == 0 {
 			w.segs.begin()
 			continue
 		}
-		n := len(p)
-		if int64(n) > room {
-			// Segments end with a line if possible.
-			n = bytes.LastIndexByte(p[:room], '\n') + 1
-			if n == 0 && w.segs.last().Size > 0 && int64(len(p)) <= w.segs.max {
-				w.segs.begin()
-				continue
-			}
-			if n == 0 {
-				n = int(room)
-			}
+		n, err := w.out.Append(w.ctx, w.segs.last().Offset, p[done:done+n])
+		if w.c.Buffer > 0 && err != nil {
+			return done, err // the segment will be written again, whole
 		}
-		n, err := w.out.Append(w.ctx, w.segs.last().Offset, p[:n])
 		w.segs.grow(n)
-		if err != nil {
-			return err
-		}
-		if p = p[n:]; len(p) > 0 {
-			w.segs.begin()
+		if done += n; err != nil {
+			return done, err
 		}
 		if err := w.drop(); err != nil {
-			return err
+			return done, err
 		}
 	}
-	return nil
+	return done, nil
 }
 
 // drop removes what is too much; w.mu is held.
@@ -236,11 +225,18 @@ func (s *segments) begin() {
 	}
 }
 
-// undo takes back begin.
-func (s *segments) undo() {
-	if len(s.list) > 1 && s.last().Size == 0 {
-		s.list = s.list[:len(s.list)-1]
+// fit is how much of p goes into the last segment: up to the end of a line, if p has to
+// be split; 0 if p goes into the next one.
+func (s *segments) fit(p []byte) int {
+	room := s.room()
+	if int64(len(p)) <= room {
+		return len(p)
 	}
+	n := bytes.LastIndexByte(p[:room], '\n') + 1
+	if n == 0 && (s.last().Size == 0 || int64(len(p)) > s.max) {
+		n = int(room)
+	}
+	return n
 }
 
 // excess takes out of the list what is too much, and returns its offsets: the oldest

@@ -95,97 +95,97 @@ func (d *driver) Open(_ context.Context, a run.Attempt) (logs.Appender, error) {
 		if err := d.makeDir(a.Key); err != nil {
 			return nil, err
 		}
-		segs, _, err := segments(dir, a.Try)
-		if err != nil && !errors.Is(err, logs.ErrNotFound) {
+		before, err := find(dir, a.Try)
+		if err != nil {
 			return nil, err
 		}
-		f := &file{base: filepath.Join(dir, attemptName(a.Try)), segs: segs}
-		last := int64(0)
-		if len(segs) > 0 {
-			last = segs[len(segs)-1].Offset
-		}
-		switch err := f.open(last); {
-		case errors.Is(err, fs.ErrNotExist):
+		f, err := openFile(filepath.Join(dir, attemptName(a.Try)), before.Segments)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
-		case err != nil:
-			return nil, err
 		}
-		return f, nil
+		return f, err
 	}
 	return nil, fmt.Errorf("open a log in %s: the folder is removed again and again", dir)
 }
 
-// file implements logs.Appender. The file of the last segment is open and locked; the
-// lock says that the log is being written to, and ends with the process.
+// file implements logs.Appender. The first segment's file is locked as long as the log
+// is open: that says that it is being written to, and ends with the process.
 type file struct {
-	base    string
-	segs    []logs.Segment
-	segment int64
-	f       *os.File
+	first *os.File
+	segs  []logs.Segment
+	// last is the file of the last segment, which begins at this offset; it may be first.
+	last   *os.File
+	offset int64
+}
+
+func openFile(base string, segs []logs.Segment) (logs.Appender, error) {
+	first, err := openSegment(base)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockWriter(first); err != nil {
+		first.Close()
+		return nil, fmt.Errorf("lock a log: %w", err)
+	}
+	return &file{first: first, segs: segs, last: first}, nil
+}
+
+func openSegment(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 }
 
 // Segments implements logs.Appender.
 func (f *file) Segments() []logs.Segment { return f.segs }
 
-// open opens the file of a segment, in place of the one that is open.
-func (f *file) open(segment int64) error {
-	next, err := os.OpenFile(segmentPath(f.base, segment), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := lockWriter(next); err != nil {
-		next.Close()
-		return fmt.Errorf("lock a log: %w", err)
-	}
-	if f.f != nil {
-		f.f.Close()
-	}
-	f.f, f.segment = next, segment
-	return nil
-}
-
 // Append implements logs.Appender.
 func (f *file) Append(_ context.Context, segment int64, p []byte) (int, error) {
-	if segment != f.segment {
-		if err := f.open(segment); err != nil {
+	if segment != f.offset {
+		next, err := openSegment(segmentPath(f.first.Name(), segment))
+		if err != nil {
 			return 0, err
 		}
+		f.closeLast()
+		f.last, f.offset = next, segment
 	}
-	return f.f.Write(p)
+	return f.last.Write(p)
+}
+
+func (f *file) closeLast() {
+	if f.last != f.first {
+		f.last.Close()
+	}
 }
 
 // Close implements logs.Appender.
 func (f *file) Close(context.Context) error {
-	if err := unlock(f.f); err != nil {
-		return errors.Join(err, f.f.Close())
+	f.closeLast()
+	if err := unlock(f.first); err != nil {
+		return errors.Join(err, f.first.Close())
 	}
 	// A change of mode is told to those who watch; that it was unlocked is not.
-	return errors.Join(f.f.Chmod(0o600), f.f.Close())
+	return errors.Join(f.first.Chmod(0o600), f.first.Close())
 }
 
 // Stat implements logs.Driver.
 func (d *driver) Stat(_ context.Context, a run.Attempt) (logs.Info, error) {
 	dir := d.dir(a.Key)
-	closed, err := d.closed(dir, a.Try)
+	closed, err := isClosed(filepath.Join(dir, attemptName(a.Try)))
 	if err != nil {
 		return logs.Info{}, err
 	}
-	segs, modified, err := segments(dir, a.Try)
-	if err != nil {
-		return logs.Info{}, err
+	info, err := find(dir, a.Try)
+	if err == nil && info.Size() == 0 {
+		err = logs.ErrNotFound // its writer is about to write, or died before it could
 	}
-	return logs.Info{Attempt: a, Segments: segs, Modified: modified, Closed: closed}, nil
+	info.Attempt, info.Closed = a, closed
+	return info, err
 }
 
-// closed says whether nobody holds the lock of the last segment.
-func (d *driver) closed(dir string, try int) (bool, error) {
-	segs, _, err := segments(dir, try)
-	if err != nil {
-		return false, err
-	}
-	f, err := os.Open(segmentPath(filepath.Join(dir, attemptName(try)), segs[len(segs)-1].Offset))
+// isClosed says whether nobody holds the lock of a log.
+func isClosed(base string) (bool, error) {
+	f, err := os.Open(base)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil // just dropped, so somebody writes
+		return false, logs.ErrNotFound
 	}
 	if err != nil {
 		return false, err
@@ -216,14 +216,11 @@ func (d *driver) Remove(_ context.Context, a run.Attempt, offsets ...int64) erro
 	dir := d.dir(a.Key)
 	whole := len(offsets) == 0
 	if whole {
-		segs, _, err := segments(dir, a.Try)
-		if errors.Is(err, logs.ErrNotFound) {
-			return nil
-		}
+		info, err := find(dir, a.Try)
 		if err != nil {
 			return err
 		}
-		for _, s := range segs {
+		for _, s := range info.Segments {
 			offsets = append(offsets, s.Offset)
 		}
 		slices.Reverse(offsets) // a log that is half removed still begins at its beginning

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/updraft-dev/updraft/logs"
@@ -209,18 +208,13 @@ func parseFile(name string) (try int, offset int64, ok bool) {
 	return try, offset, segmentPath(attemptName(try), offset) == name
 }
 
-// segments finds the segments of a try in a folder; ErrNotFound if there are none.
-func segments(dir string, try int) (segs []logs.Segment, modified time.Time, err error) {
+// find finds the log of a try in a folder; it has no segments if there is none.
+func find(dir string, try int) (logs.Info, error) {
 	all, err := tries(dir)
-	if err != nil {
-		return nil, time.Time{}, err
+	if i := slices.IndexFunc(all, func(t logs.Info) bool { return t.Attempt.Try == try }); i >= 0 {
+		return all[i], err
 	}
-	for _, t := range all {
-		if t.Attempt.Try == try {
-			return t.Segments, t.Modified, nil
-		}
-	}
-	return nil, time.Time{}, logs.ErrNotFound
+	return logs.Info{}, err
 }
 
 // tries finds all logs in the folder of an instance, with only their tries for names.
