@@ -26,7 +26,7 @@ func Getattr(th *Thread, v Value, name string) (Value, bool, error) {
 
 // AttributeError is what a missing attribute raises in Python.
 func AttributeError(v Value, name string) error {
-	return Errorf("AttributeError", "'%s' object has no attribute '%s'", TypeOf(v).Name, name)
+	return Errorf("AttributeError", "'%s' object has no attribute '%s'", TypeOf(v).longName(), name)
 }
 
 // Item is Python's v[key], with Python's errors.
@@ -76,7 +76,7 @@ func Item(th *Thread, v, key Value) (Value, error) {
 	case *Type:
 		return nil, TypeError("type '%s' is not subscriptable", x.Name)
 	}
-	return nil, TypeError("'%s' object is not subscriptable", TypeOf(v).Name)
+	return nil, TypeError("'%s' object is not subscriptable", TypeOf(v).longName())
 }
 
 func keyError(th *Thread, key Value) error {
@@ -101,9 +101,9 @@ func position(n int, key Value, kind, outOfRange string) (int, error) {
 		what := kind + " indices must be integers or slices, not "
 		if kind == "string" {
 			what = "string indices must be integers, not '"
-			return 0, TypeError("%s%s'", what, TypeOf(key).Name)
+			return 0, TypeError("%s%s'", what, TypeOf(key).longName())
 		}
-		return 0, TypeError("%s%s", what, TypeOf(key).Name)
+		return 0, TypeError("%s%s", what, TypeOf(key).longName())
 	}
 	if i < 0 {
 		i += n
@@ -212,7 +212,7 @@ func getSlice(th *Thread, v Value, sl Slice) (Value, error) {
 	case *Dict:
 		return nil, TypeError("unhashable type: 'slice'")
 	}
-	return nil, TypeError("'%s' object is not subscriptable", TypeOf(v).Name)
+	return nil, TypeError("'%s' object is not subscriptable", TypeOf(v).longName())
 }
 
 func itemSlice(th *Thread, items []Value, sl Slice) ([]Value, error) {
@@ -322,7 +322,7 @@ func Iter(th *Thread, v Value) (Iterator, error) {
 	case Iterable:
 		return x.Iter(th)
 	}
-	return nil, TypeError("'%s' object is not iterable", TypeOf(v).Name)
+	return nil, TypeError("'%s' object is not iterable", TypeOf(v).longName())
 }
 
 func iterString(s string) Iterator {
@@ -375,7 +375,7 @@ func Len(th *Thread, v Value) (int, error) {
 	case Sized:
 		return x.Len(th)
 	}
-	return 0, TypeError("object of type '%s' has no len()", TypeOf(v).Name)
+	return 0, TypeError("object of type '%s' has no len()", TypeOf(v).longName())
 }
 
 // Reversed is Python's reversed(v).
@@ -401,7 +401,7 @@ func Reversed(th *Thread, v Value) (Value, error) {
 				return nil, err
 			}
 		}
-		return nil, TypeError("'%s' object is not reversible", TypeOf(v).Name)
+		return nil, TypeError("'%s' object is not reversible", TypeOf(v).longName())
 	}
 	kind := builtin(TypeOf(v).Name + "_reverseiterator")
 	switch TypeOf(v) {

@@ -44,21 +44,21 @@ func operandError(op string, a, b Value) error {
 		switch TypeOf(a) {
 		case strType, listType, tupleType:
 			n := TypeOf(a).Name
-			return TypeError("can only concatenate %s (not \"%s\") to %s", n, TypeOf(b).Name, n)
+			return TypeError("can only concatenate %s (not \"%s\") to %s", n, TypeOf(b).longName(), n)
 		}
 	}
 	if op == "*" {
 		if isSequence(a) {
-			return TypeError("can't multiply sequence by non-int of type '%s'", TypeOf(b).Name)
+			return TypeError("can't multiply sequence by non-int of type '%s'", TypeOf(b).longName())
 		}
 		if isSequence(b) {
-			return TypeError("can't multiply sequence by non-int of type '%s'", TypeOf(a).Name)
+			return TypeError("can't multiply sequence by non-int of type '%s'", TypeOf(a).longName())
 		}
 	}
 	if op == "**" {
 		op = "** or pow()"
 	}
-	return TypeError("unsupported operand type(s) for %s: '%s' and '%s'", op, TypeOf(a).Name, TypeOf(b).Name)
+	return TypeError("unsupported operand type(s) for %s: '%s' and '%s'", op, TypeOf(a).longName(), TypeOf(b).longName())
 }
 
 func isSequence(v Value) bool {
@@ -397,7 +397,7 @@ func Unary(th *Thread, op string, v Value) (Value, error) {
 		}
 		return Norm(b), nil
 	}
-	return nil, TypeError("bad operand type for unary %s: '%s'", op, TypeOf(v).Name)
+	return nil, TypeError("bad operand type for unary %s: '%s'", op, TypeOf(v).longName())
 }
 
 // Abs is Python's abs(v).
@@ -413,5 +413,5 @@ func Abs(th *Thread, v Value) (Value, error) {
 	if b, ok := asBig(v); ok {
 		return Norm(new(big.Int).Abs(b)), nil
 	}
-	return nil, TypeError("bad operand type for abs(): '%s'", TypeOf(v).Name)
+	return nil, TypeError("bad operand type for abs(): '%s'", TypeOf(v).longName())
 }

@@ -49,7 +49,7 @@ func Compare(th *Thread, op string, a, b Value) (Value, error) {
 	case "!=":
 		return !Is(a, b), nil
 	}
-	return nil, TypeError("'%s' not supported between instances of '%s' and '%s'", op, TypeOf(a).Name, TypeOf(b).Name)
+	return nil, TypeError("'%s' not supported between instances of '%s' and '%s'", op, TypeOf(a).longName(), TypeOf(b).longName())
 }
 
 // mirror swaps the operands: a < b is b > a.
@@ -308,7 +308,7 @@ func Contains(th *Thread, c, v Value) (bool, error) {
 					return false, err
 				}
 			}
-			return false, TypeError("'in <string>' requires string as left operand, not %s", TypeOf(v).Name)
+			return false, TypeError("'in <string>' requires string as left operand, not %s", TypeOf(v).longName())
 		}
 		return strings.Contains(s, sub), nil
 	}
@@ -329,7 +329,7 @@ func Contains(th *Thread, c, v Value) (bool, error) {
 	it, err := Iter(th, c)
 	if err != nil {
 		if IsClass(err, "TypeError") {
-			return false, TypeError("argument of type '%s' is not iterable", TypeOf(c).Name)
+			return false, TypeError("argument of type '%s' is not iterable", TypeOf(c).longName())
 		}
 		return false, err
 	}

@@ -192,7 +192,7 @@ func intOfNumber(v Value) (Value, error) {
 	f, ok := v.(float64)
 	switch {
 	case !ok:
-		return nil, TypeError("int() argument must be a string, a bytes-like object or a real number, not '%s'", TypeOf(v).Name)
+		return nil, TypeError("int() argument must be a string, a bytes-like object or a real number, not '%s'", TypeOf(v).longName())
 	case math.IsNaN(f):
 		return nil, ValueError("cannot convert float NaN to integer")
 	case math.IsInf(f, 0):
@@ -212,7 +212,7 @@ func Float(th *Thread, v Value) (Value, error) {
 	}
 	s, ok := IsString(v)
 	if !ok {
-		return nil, TypeError("float() argument must be a string or a real number, not '%s'", TypeOf(v).Name)
+		return nil, TypeError("float() argument must be a string or a real number, not '%s'", TypeOf(v).longName())
 	}
 	text := TrimSpace(s)
 	if f, ok := parseFloat(text); ok {

@@ -203,7 +203,7 @@ func Hash(v Value) (any, error) {
 	case Hashed:
 		return x.Hash()
 	case *List, *Dict, *Set, Slice:
-		return nil, TypeError("unhashable type: '%s'", TypeOf(v).Name)
+		return nil, TypeError("unhashable type: '%s'", TypeOf(v).longName())
 	}
 	return v, nil
 }
@@ -242,7 +242,7 @@ func hashItems(t Tuple) (any, error) {
 		case hashBytes:
 			b.WriteString("b" + strconv.Quote(string(x)))
 		default:
-			return nil, TypeError("unhashable type: 'tuple' with %s inside", TypeOf(v).Name)
+			return nil, TypeError("unhashable type: 'tuple' with %s inside", TypeOf(v).longName())
 		}
 		b.WriteByte(',')
 	}

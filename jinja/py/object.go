@@ -11,6 +11,16 @@ type Type struct {
 	New func(th *Thread, a Args) (Value, error)
 	// Attrs are the class attributes: constants and class methods.
 	Attrs map[string]Value
+	// Static says that the class is written in C: messages name such a class with its module.
+	Static bool
+}
+
+// longName is what messages of the interpreter call the class.
+func (t *Type) longName() string {
+	if t.Static {
+		return t.QualName()
+	}
+	return t.Name
 }
 
 // QualName is module.name as str(type) prints it, without "builtins.".
@@ -162,7 +172,7 @@ func (f *Func) Type() *Type {
 func (f *Func) Repr(th *Thread) (string, error) {
 	switch {
 	case f.Owner != nil && f.Native:
-		return "<built-in method " + f.Name + " of " + TypeOf(f.Owner).Name + " object at " + address + ">", nil
+		return "<built-in method " + f.Name + " of " + TypeOf(f.Owner).longName() + " object at " + address + ">", nil
 	case f.Owner != nil:
 		r, err := Repr(th, f.Owner)
 		return "<bound method " + TypeOf(f.Owner).Name + "." + f.Name + " of " + r + ">", err
@@ -182,7 +192,7 @@ const address = "0x7f0000000000"
 func Call(th *Thread, fn Value, a Args) (Value, error) {
 	c, ok := fn.(Callable)
 	if !ok {
-		return nil, TypeError("'%s' object is not callable", TypeOf(fn).Name)
+		return nil, TypeError("'%s' object is not callable", TypeOf(fn).longName())
 	}
 	if err := th.Step(); err != nil {
 		return nil, err

@@ -187,7 +187,7 @@ func AsIndex(v Value) (int, error) {
 			}
 			return 1 << 62, nil
 		}
-		return 0, TypeError("'%s' object cannot be interpreted as an integer", TypeOf(v).Name)
+		return 0, TypeError("'%s' object cannot be interpreted as an integer", TypeOf(v).longName())
 	}
 	return i, nil
 }
