@@ -1,11 +1,11 @@
 package conformance
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
+	"iter"
 	"strings"
 	"time"
 
@@ -16,7 +16,8 @@ import (
 
 // Mismatch says where a replay left the recording.
 type Mismatch struct {
-	Scenario string
+	// Picture shows what was asked.
+	Picture string
 	// Step counts from 1; 0 is the initial state. Part is what of the step differs.
 	Step int
 	Part string
@@ -24,51 +25,140 @@ type Mismatch struct {
 	Ours, Theirs string
 }
 
+// Error implements error.
 func (m *Mismatch) Error() string {
-	return fmt.Sprintf("%s, step %d, %s:\n  ours   %s\n  theirs %s", m.Scenario, m.Step, m.Part, m.Ours, m.Theirs)
+	return fmt.Sprintf("step %d, %s: ours %s, theirs %s", m.Step, m.Part, m.Ours, m.Theirs)
+}
+
+// text shows the mismatch on several lines.
+func (m *Mismatch) text() string {
+	var b strings.Builder
+	for _, line := range strings.Split(strings.TrimRight(m.Picture, "\n"), "\n") {
+		if line != "" {
+			b.WriteString("    " + line + "\n")
+		}
+	}
+	if m.Step > 0 {
+		fmt.Fprintf(&b, "  step %d, %s\n", m.Step, m.Part)
+	} else {
+		fmt.Fprintf(&b, "  %s\n", m.Part)
+	}
+	ours, theirs := onlyDifferent(m.Ours, m.Theirs)
+	fmt.Fprintf(&b, "  ours    %s\n  theirs  %s\n", ours, theirs)
+	return b.String()
+}
+
+// onlyDifferent leaves out the words that two lists of assignments share.
+func onlyDifferent(a, b string) (string, string) {
+	if !strings.Contains(a+b, "=") {
+		return a, b
+	}
+	without := func(text, other string) string {
+		there := map[string]bool{}
+		for _, w := range strings.Fields(other) {
+			there[w] = true
+		}
+		var out []string
+		for _, w := range strings.Fields(text) {
+			if !there[w] {
+				out = append(out, w)
+			}
+		}
+		if len(out) == 0 {
+			return "(nothing more)"
+		}
+		return strings.Join(out, " ")
+	}
+	return without(a, b), without(b, a)
 }
 
 // replay is one scenario under way.
 type replay struct {
-	s      *scenario
-	g      *dag.Graph
-	snap   *scheduler.Snapshot
+	s    *scenario
+	g    *dag.Graph
+	snap *scheduler.Snapshot
+	// kept is the store, for the families that are replayed over one; or nil.
+	kept   *kept
 	now    time.Time
 	states map[string]map[string]run.State
 	runs   map[string]run.RunState
-	count  map[string]int
 	step   int
+	// rule is what ended the comparison early.
+	rule string
 }
 
-// replayScenario replays one line of a scheduling family. The error is a *Mismatch,
-// or says why the scenario could not be set up.
-func replayScenario(line []byte) error {
-	s := new(scenario)
-	if err := json.Unmarshal(line, s); err != nil {
+// storedFamilies are those whose state is written to a real store and read again at
+// every step: what is durable has to be enough to decide by.
+var storedFamilies = map[string]bool{"runs": true, "limits": true, "clear_and_mark": true}
+
+// replayScheduling replays a family of scheduling scenarios.
+func replayScheduling(ctx context.Context, path, only string) iter.Seq2[Outcome, error] {
+	return func(yield func(Outcome, error) bool) {
+		k := new(kept)
+		defer k.close()
+		for o, err := range eachLine(path, func(_ string, line []byte) (Outcome, error) {
+			s := new(scenario)
+			if err := json.Unmarshal(line, s); err != nil {
+				return Outcome{}, err
+			}
+			if only != "" && s.ID != only {
+				return Outcome{ID: s.ID}, nil
+			}
+			r := &replay{s: s, now: time.Date(2024, 6, 2, 0, 0, 0, 0, time.UTC)}
+			if storedFamilies[s.Family] {
+				r.kept = k
+			}
+			return r.play(ctx)
+		}) {
+			if !yield(o, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// play replays the scenario; the error says why that is not possible.
+func (r *replay) play(ctx context.Context) (Outcome, error) {
+	o := Outcome{ID: r.s.ID}
+	err := r.playAll(ctx)
+	o.Rule = r.rule
+	if errors.As(err, &o.Diff) {
+		o.Diff.Picture = r.s.picture()
+		return o, nil
+	}
+	if err != nil {
+		return o, fmt.Errorf("%s: %w", r.s.ID, err)
+	}
+	return o, nil
+}
+
+func (r *replay) playAll(ctx context.Context) error {
+	if err := r.setUp(ctx); err != nil {
 		return err
 	}
-	r := &replay{s: s, count: map[string]int{}, now: time.Date(2024, 6, 2, 0, 0, 0, 0, time.UTC)}
-	if err := r.setUp(); err != nil {
-		return fmt.Errorf("%s: %w", s.ID, err)
+	if r.kept != nil {
+		defer r.kept.drop(ctx)
 	}
-	r.states, r.runs = r.look()
-	if err := r.compareAll(s.Answer.Initial, "initial"); err != nil {
+	var err error
+	if r.states, r.runs, err = r.look(ctx); err != nil {
 		return err
 	}
-	for i := range s.Answer.Steps {
+	if err := r.compareAll(r.s.Answer.Initial, "initial"); err != nil {
+		return err
+	}
+	for i := range r.s.Answer.Steps {
 		r.step = i + 1
-		stop, err := r.playStep(&s.Answer.Steps[i])
-		if err != nil || stop {
+		if err := r.playStep(ctx, &r.s.Answer.Steps[i]); err != nil || r.rule != "" {
 			return err
 		}
 	}
-	if err := r.compareAll(s.Answer.Final.snapshotOf, "final"); err != nil {
+	if err := r.compareAll(r.s.Answer.Final.snapshotOf, "final"); err != nil {
 		return err
 	}
-	return r.compareTries()
+	return r.compareTries(ctx)
 }
 
-func (r *replay) setUp() (err error) {
+func (r *replay) setUp(ctx context.Context) (err error) {
 	if r.g, err = r.s.compile(); err != nil {
 		return err
 	}
@@ -77,13 +167,12 @@ func (r *replay) setUp() (err error) {
 			return err
 		}
 	}
-	r.snap = scheduler.NewSnapshot()
-	pools := map[string]scheduler.Pool{dag.DefaultPool: {Slots: 100000}}
-	for name, p := range r.s.Pools {
-		pools[name] = scheduler.Pool{Slots: p.Slots, IncludeDeferred: p.IncludeDeferred}
+	if r.kept != nil {
+		if err := r.kept.put(ctx, r.g.DAG, r.now); err != nil {
+			return err
+		}
 	}
-	r.snap.SetPools(pools)
-	if err := r.snap.SetDAG(scheduler.DAGInfo{Graph: r.g, Version: "v1"}); err != nil {
+	if err := r.load(ctx); err != nil {
 		return err
 	}
 	for _, sr := range r.s.Runs {
@@ -98,14 +187,43 @@ func (r *replay) setUp() (err error) {
 		}
 		r.snap.Create(ru, r.now)
 	}
-	r.snap.Flush()
-	return nil
+	return r.commit(ctx)
+}
+
+// load makes the snapshot: an empty one, or what is in the store.
+func (r *replay) load(ctx context.Context) error {
+	r.snap = scheduler.NewSnapshot()
+	pools := map[string]scheduler.Pool{dag.DefaultPool: {Slots: 100000}}
+	for name, p := range r.s.Pools {
+		pools[name] = scheduler.Pool{Slots: p.Slots, IncludeDeferred: p.IncludeDeferred}
+	}
+	r.snap.SetPools(pools)
+	if r.kept != nil {
+		return r.kept.load(ctx, r.snap)
+	}
+	return r.snap.SetDAG(scheduler.DAGInfo{Graph: r.g, Version: "v1"})
+}
+
+// commit makes durable what has changed.
+func (r *replay) commit(ctx context.Context) error {
+	batches := r.snap.Flush()
+	if r.kept == nil {
+		return nil
+	}
+	return r.kept.apply(ctx, batches)
 }
 
 // look reads the states of everything.
-func (r *replay) look() (map[string]map[string]run.State, map[string]run.RunState) {
+func (r *replay) look(ctx context.Context) (map[string]map[string]run.State, map[string]run.RunState, error) {
+	views := r.snap.Runs(dagID)
+	if r.kept != nil {
+		var err error
+		if views, err = r.kept.views(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
 	states, runs := map[string]map[string]run.State{}, map[string]run.RunState{}
-	for _, v := range r.snap.Runs(dagID) {
+	for _, v := range views {
 		runs[v.Run.Run] = v.Run.State
 		m := map[string]run.State{}
 		for _, in := range v.Instances() {
@@ -113,13 +231,16 @@ func (r *replay) look() (map[string]map[string]run.State, map[string]run.RunStat
 		}
 		states[v.Run.Run] = m
 	}
-	return states, runs
+	return states, runs, nil
 }
 
 // diff looks again and returns what has changed since the last look, in the
 // recording's words.
-func (r *replay) diff() (stateMap, map[string]string) {
-	states, runs := r.look()
+func (r *replay) diff(ctx context.Context) (stateMap, map[string]string, error) {
+	states, runs, err := r.look(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	ds, dr := stateMap{}, map[string]string{}
 	for id, st := range runs {
 		if r.runs[id] != st {
@@ -146,30 +267,53 @@ func (r *replay) diff() (stateMap, map[string]string) {
 		}
 	}
 	r.states, r.runs = states, runs
-	return ds, dr
+	return ds, dr, nil
 }
 
-func (r *replay) playStep(st *step) (stop bool, err error) {
-	for _, a := range st.Actions {
-		if err := r.act(a.Action); err != nil {
-			return false, err
+// change commits what was done and returns what it changed.
+func (r *replay) change(ctx context.Context) (stateMap, map[string]string, error) {
+	if err := r.commit(ctx); err != nil {
+		return nil, nil, err
+	}
+	return r.diff(ctx)
+}
+
+func (r *replay) playStep(ctx context.Context, st *step) error {
+	if r.kept != nil {
+		if err := r.load(ctx); err != nil {
+			return err
 		}
-		r.snap.Flush()
-		ds, dr := r.diff()
-		if err := r.compare(fmt.Sprintf("action %+v", a.Action), ds, dr, a.States, a.Runs); err != nil {
-			return false, err
+	}
+	for _, a := range st.Actions {
+		if err := r.act(ctx, a.Action); err != nil {
+			return err
+		}
+		ds, dr, err := r.change(ctx)
+		if err != nil {
+			return err
+		}
+		if err := r.compare("action "+a.Action.String(), ds, dr, a.States, a.Runs); err != nil {
+			return err
 		}
 	}
 	if len(st.Starved) > 0 {
-		// Airflow leaves these waiting although every limit admits them; we queue them.
-		return true, nil
+		// These wait in Airflow although every limit admits them; here they are queued.
+		r.rule = ruleStarved
+		return nil
 	}
+	return r.plan(ctx, st)
+}
+
+// plan plays the second part of a step, and then the third.
+func (r *replay) plan(ctx context.Context, st *step) error {
 	d := scheduler.Plan(r.snap, r.now)
-	r.snap.Flush()
-	if again := scheduler.Plan(r.snap, r.now); len(again.Start)+len(again.Runs) > 0 || len(r.snap.Flush()) > 0 {
-		return false, &Mismatch{r.s.ID, r.step, "second plan", fmt.Sprintf("%+v", again), "nothing"}
+	ds, dr, err := r.change(ctx)
+	if err != nil {
+		return err
 	}
-	ds, dr := r.diff()
+	if again := scheduler.Plan(r.snap, r.now); len(again.Start)+len(again.Runs) > 0 || len(r.snap.Flush()) > 0 {
+		return &Mismatch{Step: r.step, Part: "second plan", Ours: fmt.Sprintf("%+v", again), Theirs: "nothing"}
+	}
 	queued := stateMap{}
 	for id, m := range ds {
 		for name, s := range m {
@@ -186,29 +330,35 @@ func (r *replay) playStep(st *step) (stop bool, err error) {
 		}
 	}
 	if err := r.compareQueued(st, queued, d.Start); err != nil {
-		return false, err
+		if r.hidden(d.Start, st) {
+			r.rule = ruleStarved
+			return nil
+		}
+		return err
 	}
 	if err := r.compare("planning", ds, dr, st.States, st.Runs); err != nil {
-		return false, err
+		return err
 	}
-	return false, r.finish(st)
+	return r.finish(ctx, st)
 }
 
 // finish plays the completions of a step, and compares what they did to others.
-func (r *replay) finish(st *step) error {
+func (r *replay) finish(ctx context.Context, st *step) error {
 	side := stateMap{}
 	for _, d := range st.Done {
 		id, name, outcome, want := d[0], d[1], d[2], d[3]
 		if err := r.complete(id, name, outcome); err != nil {
 			return err
 		}
-		r.snap.Flush()
-		ds, dr := r.diff()
+		ds, dr, err := r.change(ctx)
+		if err != nil {
+			return err
+		}
 		if len(dr) > 0 {
-			return &Mismatch{r.s.ID, r.step, "completion of " + name, fmt.Sprint(dr), "no change of runs"}
+			return &Mismatch{Step: r.step, Part: "completion of " + name, Ours: fmt.Sprint(dr), Theirs: "no change of runs"}
 		}
 		if got := r.states[id][name].String(); got != want {
-			return &Mismatch{r.s.ID, r.step, "completion of " + name + " with " + outcome, got, want}
+			return &Mismatch{Step: r.step, Part: "completion of " + name + " with " + outcome, Ours: got, Theirs: want}
 		}
 		delete(ds[id], name)
 		for run, m := range ds {
@@ -221,255 +371,4 @@ func (r *replay) finish(st *step) error {
 		}
 	}
 	return r.compare("side effects", side, nil, st.Side, nil)
-}
-
-func (r *replay) complete(id, name, outcome string) error {
-	task, index := splitName(name)
-	key := run.Key{ID: run.ID{DAG: dagID, Run: id}, Task: task, Map: index}
-	in := r.snap.Run(key.ID).Instance(task, index)
-	if in == nil {
-		return &Mismatch{r.s.ID, r.step, "completion of " + name, "no such instance", outcome}
-	}
-	if outcome == "resume" {
-		r.snap.Resume(key)
-		return nil
-	}
-	a := run.Attempt{Key: key, Try: in.Try}
-	if in.State == run.Queued {
-		if !r.snap.Claim(a, scheduler.Claim{Token: "t"}, r.now) {
-			return fmt.Errorf("%s: cannot claim %s", r.s.ID, a)
-		}
-	}
-	if outcome == "start" {
-		return nil
-	}
-	rep := run.Report{Attempt: a, Token: "t", At: r.now}
-	r.outcome(&rep, outcome)
-	if !r.snap.Report(rep, r.now) {
-		return &Mismatch{r.s.ID, r.step, "completion of " + name, "refused in state " + r.snap.Run(key.ID).Instance(task, index).State.String(), outcome}
-	}
-	return nil
-}
-
-// outcome translates a scripted outcome into what a worker reports.
-func (r *replay) outcome(rep *run.Report, outcome string) {
-	kind, ignore := r.kind(rep.Task)
-	rep.Outcome = run.OutcomeSuccess
-	follow := func(names ...string) { rep.Branch = &run.Branch{Kind: run.BranchFollow, Follow: names} }
-	what, arg, _ := strings.Cut(outcome, ":")
-	switch what {
-	case "success":
-		if kind == "branch" {
-			t, _ := r.g.Index(rep.Task)
-			var all []string
-			for _, d := range r.g.Down[t] {
-				all = append(all, r.g.Tasks[d].ID)
-			}
-			follow(all...)
-		}
-		if kind == "latest_only" && !r.snap.Latest(rep.ID, r.now) {
-			rep.Branch = &run.Branch{Kind: run.BranchSkipDirect}
-		}
-	case "fail":
-		rep.Outcome, rep.Cause = run.OutcomeFailed, run.CauseTask
-	case "fail_no_retry":
-		rep.Outcome, rep.Cause = run.OutcomeFatal, run.CauseTask
-	case "skip":
-		rep.Outcome = run.OutcomeSkipped
-	case "xcom":
-		pushXCom(rep, arg)
-	case "branch":
-		if arg == "" {
-			follow()
-		} else {
-			follow(strings.Split(arg, ",")...)
-		}
-	case "branch_none":
-		follow()
-	case "false":
-		rep.Branch = &run.Branch{Kind: run.BranchSkipAll}
-		if !ignore {
-			rep.Branch.Kind = run.BranchSkipDirect
-		}
-	case "reschedule":
-		rep.Outcome, rep.Due = run.OutcomeReschedule, r.now
-	case "defer":
-		rep.Outcome = run.OutcomeDeferred
-	}
-}
-
-func pushXCom(rep *run.Report, arg string) {
-	if arg == "none" {
-		return
-	}
-	rep.XComs = []run.XCom{{Name: dag.ReturnValue, Value: json.RawMessage("[]"), At: rep.At}}
-	digits := strings.TrimLeft(arg, "abcdefghijklmnopqrstuvwxyz")
-	if n, err := strconv.Atoi(digits); err == nil {
-		rep.Length = &n
-	} else {
-		rep.Unmappable = true
-	}
-}
-
-func (r *replay) kind(task string) (kind string, ignoreRules bool) {
-	for _, t := range r.s.DAG.Tasks {
-		if t.ID == task {
-			return t.Kind, t.IgnoreDownstream == nil || *t.IgnoreDownstream
-		}
-	}
-	return "", true
-}
-
-func splitName(name string) (string, int) {
-	if i := strings.LastIndexByte(name, '['); i > 0 && strings.HasSuffix(name, "]") {
-		if n, err := strconv.Atoi(name[i+1 : len(name)-1]); err == nil {
-			return name[:i], n
-		}
-	}
-	return name, run.Unmapped
-}
-
-func (r *replay) act(a action) error {
-	id := run.ID{DAG: dagID, Run: a.Run}
-	switch a.Do {
-	case "clear":
-		c := scheduler.Clear{
-			Run: id, OnlyFailed: a.OnlyFailed, Upstream: a.Upstream, Downstream: a.Downstream,
-			Past: a.Past, Future: a.Future, KeepRunState: a.ResetDagRuns != nil && !*a.ResetDagRuns,
-		}
-		for _, name := range a.Tasks {
-			task, index := splitName(name)
-			c.Tasks = append(c.Tasks, task)
-			if index != run.Unmapped {
-				c.Maps = append(c.Maps, index)
-			}
-		}
-		r.snap.Clear(c, r.now)
-	case "clear_run":
-		r.snap.ClearRun(id, a.OnlyFailed, r.now)
-	case "mark", "mark_group":
-		state, err := run.ParseState(a.State)
-		if err != nil {
-			return err
-		}
-		m := scheduler.Mark{Run: id, State: state, Upstream: a.Upstream, Downstream: a.Downstream, Past: a.Past, Future: a.Future}
-		if a.Do == "mark_group" {
-			for _, t := range r.g.DAG.Members(cmpOr(a.Group, a.Task)) {
-				m.Tasks = append(m.Tasks, t.ID)
-			}
-		} else {
-			task, index := splitName(a.Task)
-			m.Tasks = []string{task}
-			if index != run.Unmapped {
-				m.Maps = []int{index}
-			}
-		}
-		_, _, err = r.snap.Mark(m, r.now)
-		return err
-	case "mark_run":
-		return r.snap.MarkRun(id, run.RunState(a.State), r.now)
-	default:
-		return fmt.Errorf("unknown action %q", a.Do)
-	}
-	return nil
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
-func (r *replay) compareAll(want snapshotOf, part string) error {
-	ds, dr := stateMap{}, map[string]string{}
-	for id, m := range r.states {
-		ds[id] = map[string]*string{}
-		for name, s := range m {
-			ds[id][name] = stateText(s)
-		}
-		dr[id] = string(r.runs[id])
-	}
-	return r.compare(part, ds, dr, want.States, want.Runs)
-}
-
-func (r *replay) compare(part string, ds stateMap, dr map[string]string, ws stateMap, wr map[string]string) error {
-	ours, theirs := describeStates(ds, dr), describeStates(ws, wr)
-	if ours == theirs {
-		return nil
-	}
-	return &Mismatch{r.s.ID, r.step, part, ours, theirs}
-}
-
-func describeStates(s stateMap, runs map[string]string) string {
-	var parts []string
-	for _, id := range slices.Sorted(maps.Keys(runs)) {
-		parts = append(parts, id+"="+runs[id])
-	}
-	for _, id := range slices.Sorted(maps.Keys(s)) {
-		for _, name := range slices.Sorted(maps.Keys(s[id])) {
-			text := "null"
-			if p := s[id][name]; p != nil {
-				text = *p
-			}
-			parts = append(parts, id+"/"+name+"="+text)
-		}
-	}
-	return strings.Join(parts, " ")
-}
-
-// compareQueued compares what was queued: in the limits family with its order, in the
-// others as a set.
-func (r *replay) compareQueued(st *step, queued stateMap, start []run.Attempt) error {
-	var byRun map[string][]string
-	var inOrder [][2]string
-	if len(st.Queued) > 0 {
-		if json.Unmarshal(st.Queued, &byRun) != nil {
-			if err := json.Unmarshal(st.Queued, &inOrder); err != nil {
-				return err
-			}
-		}
-	}
-	if inOrder == nil || st.Tied {
-		want := stateMap{}
-		add := func(id, n string) {
-			if want[id] == nil {
-				want[id] = map[string]*string{}
-			}
-			want[id][n] = nil
-		}
-		for id, names := range byRun {
-			for _, n := range names {
-				add(id, n)
-			}
-		}
-		for _, q := range inOrder {
-			add(q[0], q[1])
-		}
-		return r.compare("queued", queued, nil, want, nil)
-	}
-	var ours, theirs []string
-	for _, a := range start {
-		ours = append(ours, a.Run+"/"+a.Name())
-	}
-	for _, q := range inOrder {
-		theirs = append(theirs, q[0]+"/"+q[1])
-	}
-	if !slices.Equal(ours, theirs) {
-		return &Mismatch{r.s.ID, r.step, "queued in order", strings.Join(ours, " "), strings.Join(theirs, " ")}
-	}
-	return nil
-}
-
-func (r *replay) compareTries() error {
-	for id, m := range r.s.Answer.Final.Tries {
-		for name, want := range m {
-			task, index := splitName(name)
-			in := r.snap.Run(run.ID{DAG: dagID, Run: id}).Instance(task, index)
-			if in == nil || [2]int{in.Try, in.MaxTries} != want {
-				return &Mismatch{r.s.ID, r.step, "tries of " + name, fmt.Sprintf("%+v", in), fmt.Sprint(want)}
-			}
-		}
-	}
-	return nil
 }

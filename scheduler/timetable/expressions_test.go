@@ -1,7 +1,10 @@
 package timetable
 
 import (
+	"bufio"
+	"compress/gzip"
 	"encoding/json"
+	"os"
 	"testing"
 )
 
@@ -55,5 +58,26 @@ func checkSearch(t *testing.T, c *cron, name string, from int64, search func(int
 		t.Errorf("%q: %s of %d is %d, want none", c.text, name, from, got)
 	case want != nil && (err != nil || got != *want):
 		t.Errorf("%q: %s of %d is %d %v, want %d", c.text, name, from, got, err, *want)
+	}
+}
+
+// readLines calls each with every line of a packed file.
+func readLines(t *testing.T, file string, each func(line []byte)) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(z)
+	for lines.Scan() {
+		each(lines.Bytes())
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
 	}
 }

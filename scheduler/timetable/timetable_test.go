@@ -257,3 +257,18 @@ func TestStrftime(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// dueString shows a run in the tables of these tests.
+func dueString(d *Due) string {
+	if d == nil {
+		return "none"
+	}
+	s := "at " + d.RunAfter.Format(time.RFC3339Nano)
+	if d.Interval != nil {
+		s += " of " + d.Interval.Start.Format(time.RFC3339Nano) + " to " + d.Interval.End.Format(time.RFC3339Nano)
+	}
+	if !d.PartitionDate.IsZero() {
+		s += " for " + d.PartitionDate.Format(time.RFC3339Nano) + " " + d.PartitionKey
+	}
+	return s
+}
