@@ -95,9 +95,9 @@ type BackfillRun struct {
 // with what happens to it. others are the backfills that are stored, existing are the
 // DAG's runs with a logical date from b.From to b.To. It changes nothing, so it is the
 // dry run too. The error names what is wrong with the request, all of it; it is
-// ErrBackfillActive if the DAG has another one under way (spec section 3.9).
+// ErrBackfillActive if the DAG has another one under way (section "Backfill").
 //
-// Golden scenarios: backfill_reprocess, backfill_reverse, backfill_conflict.
+// Golden: backfill, backfill_reprocess, backfill_conflict.
 func PlanBackfill(g *dag.Graph, b Backfill, others []Backfill, existing []run.Run, now time.Time) ([]BackfillRun, error) {
 	table, err := timetable.New(g.DAG.Schedule)
 	if err != nil {
@@ -318,6 +318,8 @@ func (s *Snapshot) Backfill(id string) (Backfill, bool) {
 
 // backfillOrder orders queued runs: those of no backfill first, the others by backfill
 // and in its order.
+//
+// Golden: backfill_reverse.
 func (s *Snapshot) backfillOrder(a, b *View) int {
 	x, y := a.Run.Backfill, b.Run.Backfill
 	switch {

@@ -8,6 +8,8 @@ import (
 )
 
 // badBranch says why a branch's choice cannot be followed; empty if it can.
+//
+// Golden: branch_wrong.
 func (v *View) badBranch(r ref, b *run.Branch) string {
 	if b == nil || b.Kind != run.BranchFollow {
 		return ""
@@ -20,9 +22,11 @@ func (v *View) badBranch(r ref, b *run.Branch) string {
 	return ""
 }
 
-// branch skips what a branching operator ruled out and remembers its choice (spec
-// section 5, Branch, Short circuit, LatestOnly). It never touches what is running or
+// branch skips what a branching operator ruled out and remembers its choice (section
+// "Branching"). It never touches what is running or
 // has ended.
+//
+// Golden: branch, branch_shared, branch_none, short_circuit, short_circuit_direct.
 func (v *View) branch(r ref, b *run.Branch, now time.Time) {
 	if b == nil {
 		return

@@ -7,7 +7,7 @@ import (
 	"github.com/updraft-dev/updraft/run"
 )
 
-// Clear asks for tasks of a run to be run again (spec section 3.10).
+// Clear asks for tasks of a run to be run again (section "Clear and mark").
 type Clear struct {
 	Run run.ID
 	// Tasks to clear; none means all. Maps, if given, limits each to these indexes.
@@ -26,6 +26,8 @@ type Clear struct {
 
 // Clear resets instances so that they run again, and their finished runs to queued.
 // It returns the keys of what it reset. The runs concerned have to be in the snapshot.
+//
+// Golden: clear, clear_alone, clear_failed_future, dep_finished_run.
 func (s *Snapshot) Clear(c Clear, now time.Time) []run.Key {
 	v := s.runs[c.Run]
 	if v == nil {
@@ -95,6 +97,8 @@ func (v *View) clear(refs []ref, resetRun bool, now time.Time) {
 
 // clearSet are the tasks that a clear of some tasks takes along: their relatives as
 // asked, and the setups and teardowns of the work among them.
+//
+// Golden: clear_scope.
 func (v *View) clearSet(tasks []int, upstream, downstream bool) []int {
 	g := v.Graph
 	set := map[int]bool{}

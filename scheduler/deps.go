@@ -37,7 +37,7 @@ type examination struct {
 	marked, later map[ref]run.State
 }
 
-// examine applies all dependencies to one schedulable instance (spec section 1.3).
+// examine applies all dependencies to one schedulable instance (section "Dependency checks").
 func (e *examination) examine(r ref) verdict {
 	var d verdict
 	d.met = true
@@ -65,6 +65,8 @@ func (d *verdict) give(e *examination, s run.State, format string, args ...any) 
 }
 
 // delays: an instance that is up_for_retry or up_for_reschedule waits for its date.
+//
+// Golden: retry, reschedule.
 func (e *examination) delays(r ref, d *verdict) {
 	c := e.v.cell(r)
 	if e.ignoreWaits || c.Due.IsZero() || !c.Due.After(e.now) {
@@ -80,7 +82,9 @@ func (e *examination) delays(r ref, d *verdict) {
 	}
 }
 
-// triggerRule applies the setup constraint and then the trigger rule (spec section 2).
+// triggerRule applies the setup constraint and then the trigger rule (section "Trigger rules").
+//
+// Golden: rule_always, past_before_skipping.
 func (e *examination) triggerRule(r ref, d *verdict, pastMet bool) {
 	t := e.v.Graph.Tasks[r.task]
 	if t.TriggerRule == dag.Always || len(e.v.Graph.Up[r.task]) == 0 {
@@ -110,6 +114,8 @@ func (e *examination) triggerRule(r ref, d *verdict, pastMet bool) {
 
 // setups: a task waits for the setups in whose scope it is even when they are not
 // its direct upstream, and shares their bad end at once.
+//
+// Golden: dep_setup.
 func (e *examination) setups(r ref, d *verdict) (mark run.State, met bool) {
 	if e.v.Graph.Tasks[r.task].Teardown || len(e.v.Graph.Setups[r.task]) == 0 {
 		return run.None, true
@@ -136,6 +142,8 @@ func (e *examination) setups(r ref, d *verdict) (mark run.State, met bool) {
 
 // scope: a teardown waits until all work between its setups and itself has ended, even
 // what is not its direct upstream (recorded behaviour).
+//
+// Golden: teardown_scope.
 func (e *examination) scope(r ref, d *verdict) {
 	for _, t := range e.v.Graph.Scopes[r.task] {
 		sum := &e.v.tasks[t].sum
@@ -173,8 +181,10 @@ func (e *examination) upstreamOf(r ref) upstream {
 // relevant adds the instances of an upstream task that an instance depends on. Inside
 // a mapped group that is the one with the same index; and none at all for a task that
 // is not expanded yet behind one that is, so that the group expands as a whole, unless
-// its rule asks for an upstream in a certain state (spec section 5, mapped group:
+// its rule asks for an upstream in a certain state (section "Mapping", mapped group:
 // depth first; the exception as recorded).
+//
+// Golden: map_group.
 func (v *View) relevant(r ref, up int, c *counts) {
 	tv := &v.tasks[up]
 	index := v.cell(r).Map
@@ -188,8 +198,10 @@ func (v *View) relevant(r ref, up int, c *counts) {
 }
 
 // mapped: a task that is mapped over the output of a task that ended badly before it
-// was expanded shares its end, whatever the trigger rule (spec section 2). It sees the
+// was expanded shares its end, whatever the trigger rule (section "Trigger rules"). It sees the
 // marks of the same pass.
+//
+// Golden: dep_mapped.
 func (e *examination) mapped(r ref, d *verdict) {
 	var bad run.State
 	waiting := false
@@ -221,6 +233,8 @@ func (e *examination) mapped(r ref, d *verdict) {
 }
 
 // previouslySkipped: a branch's choice outlives a clear of the tasks it skipped.
+//
+// Golden: dep_previously_skipped.
 func (e *examination) previouslySkipped(r ref, d *verdict, pastMet bool) {
 	t := e.v.Graph.Tasks[r.task]
 	for _, up := range e.v.Graph.Up[r.task] {
@@ -244,7 +258,10 @@ func (e *examination) previouslySkipped(r ref, d *verdict, pastMet bool) {
 	}
 }
 
-// past applies depends_on_past and wait_for_downstream (spec section 3.5).
+// past applies depends_on_past and wait_for_downstream (section "Past dependence").
+//
+// Golden: past_depends_on_past, past_wait_for_downstream, past_no_logical_date,
+// past_first_run.
 func (e *examination) past(r ref, d *verdict) bool {
 	t := e.v.Graph.Tasks[r.task]
 	if !t.DependsOnPast && !t.WaitForDownstream || e.v.Run.LogicalDate == nil || e.v.snap == nil {

@@ -3,6 +3,7 @@
 // lock and writes no log; values go in and a description of changes comes out.
 //
 // The rules are those of Apache Airflow 3; each function names the section of the
-// semantics document (docs/scheduling.md) it implements. What is durable is package
-// store's matter; who loads, commits and dispatches is package tick's.
+// semantics (docs/scheduling.md) that it implements and, after "golden", the scenarios
+// in testdata that show it. What is durable is package store's matter; who loads,
+// commits and dispatches is package tick's.
 package scheduler

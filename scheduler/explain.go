@@ -25,7 +25,7 @@ func (s *Snapshot) Explain(k run.Key, now time.Time) (string, error) {
 	name := c.Name()
 	switch {
 	case c.State.Finished():
-		return v.explainEnd(c), nil
+		return v.explainEnd(r, now), nil
 	case v.Run.State == run.RunQueued:
 		return name + " waits because its run is queued: " + s.explainQueuedRun(v, now), nil
 	case v.Run.State.Finished():
@@ -70,16 +70,26 @@ func orUnknown(s string) string {
 	return s
 }
 
-func (v *View) explainEnd(c *cell) string {
+// explainEnd says how an instance has ended. A mark of the planner has no reason of its
+// own: the dependencies are asked again, since what they looked at is still there.
+func (v *View) explainEnd(r ref, now time.Time) string {
+	c := v.cell(r)
 	text := fmt.Sprintf("%s is %s", c.Name(), c.State)
 	switch {
 	case c.State == run.Failed && c.Reason != "":
-		text += fmt.Sprintf(" (%s, try %d of %d): %s", c.Cause, c.Try, c.MaxTries+1, c.Reason)
+		return text + fmt.Sprintf(" (%s, try %d of %d): %s", c.Cause, c.Try, c.MaxTries+1, c.Reason)
 	case c.Reason != "":
-		text += ": " + c.Reason
+		return text + ": " + c.Reason
 	case c.State == run.Skipped || c.State == run.UpstreamFailed:
-		t, _ := v.Graph.Index(c.Task)
-		text += fmt.Sprintf(" by its trigger rule %s: %s", v.Graph.Tasks[t].TriggerRule, v.list(v.Graph.Up[t]))
+		e := &examination{v: v, now: now, explain: true}
+		if d := e.examine(r); d.mark == c.State && len(d.why) > 0 {
+			return text + ": " + strings.Join(d.why, "; ")
+		}
+		if len(v.Graph.Up[r.task]) > 0 {
+			return text + ": its upstream tasks were others then; now " + v.list(v.Graph.Up[r.task])
+		}
+	case c.State == run.Removed:
+		return text + ": its mapping has fewer elements than it had"
 	}
 	return text
 }

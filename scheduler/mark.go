@@ -8,7 +8,7 @@ import (
 	"github.com/updraft-dev/updraft/run"
 )
 
-// Mark asks for instances to be set to success, failed or skipped (spec section 3.10).
+// Mark asks for instances to be set to success, failed or skipped (section "Clear and mark").
 type Mark struct {
 	Run   run.ID
 	Tasks []string
@@ -21,6 +21,8 @@ type Mark struct {
 
 // Mark sets the state of instances and clears the failed ones downstream of them, so
 // that the run goes on from there. It returns what it marked and what it cleared.
+//
+// Golden: mark_success, mark_failed.
 func (s *Snapshot) Mark(m Mark, now time.Time) (marked, cleared []run.Key, err error) {
 	v := s.runs[m.Run]
 	if v == nil {
@@ -80,8 +82,10 @@ func (v *View) mark(r ref, s run.State, now time.Time) {
 }
 
 // MarkRun ends a run by hand: what runs gets the run's state, what waits is skipped,
-// teardowns go on; a run with teardowns to do stays running until they are done (spec
-// section 3.10).
+// teardowns go on; a run with teardowns to do stays running until they are done (section
+// "Clear and mark").
+//
+// Golden: mark_run_failed, mark_run_success.
 func (s *Snapshot) MarkRun(id run.ID, state run.RunState, now time.Time) error {
 	v := s.runs[id]
 	if v == nil {

@@ -13,6 +13,8 @@ import (
 // hold at its start, and then applies what it found: marks and schedulings of one
 // pass are seen by the next one (recorded behaviour of Airflow 3.3.2). It reports
 // whether anything changed.
+//
+// Golden: passes.
 func (v *View) pass(now time.Time) bool {
 	if len(v.dirty) == 0 {
 		return false
@@ -102,6 +104,8 @@ func (v *View) finish(marks map[ref]run.State, now time.Time) {
 }
 
 // schedule lets an instance wait for slots; what does nothing succeeds at once.
+//
+// Golden: run_inert.
 func (v *View) schedule(r ref, now time.Time) {
 	c := v.cell(r)
 	if c.State == run.Scheduled {
@@ -115,7 +119,7 @@ func (v *View) schedule(r ref, now time.Time) {
 	again := c.State == run.UpForReschedule
 	c = v.journal(r)
 	if !again {
-		// A new try keeps the last one in the history (spec section 1.1).
+		// A new try keeps the last one in the history (section "Task instance").
 		c.archive = c.archive || c.Try > 0
 		c.clear = c.clear || c.Try > 0
 		c.Try++
@@ -126,7 +130,9 @@ func (v *View) schedule(r ref, now time.Time) {
 }
 
 // mapLength is the number of instances a mapped task or group expands to; known is
-// false while an upstream output is missing (spec section 5, Mapping).
+// false while an upstream output is missing (section "Mapping").
+//
+// Golden: map_cross.
 func (v *View) mapLength(t int) (n int, known bool) {
 	n = 1
 	for _, a := range v.Graph.Mapping(t).Sources() {
@@ -155,7 +161,7 @@ func (v *View) sourceLength(a dag.MappedArg) (int, bool) {
 		return 0, false
 	}
 	// The output of a mapped task is the list of what its instances pushed; it is
-	// complete when all have ended.
+	// complete when all have ended (golden: map_over_mapped).
 	pushed := 0
 	for i := range tv.cells {
 		c := &tv.cells[i]
@@ -171,6 +177,8 @@ func (v *View) sourceLength(a dag.MappedArg) (int, bool) {
 
 // expand replaces the unexpanded instance by the instances of the mapping. An empty
 // mapping skips it; a length that cannot be known makes it upstream_failed.
+//
+// Golden: map_output, map_zero.
 func (v *View) expand(r ref, e *examination) (fresh []ref, ok bool) {
 	n, known := v.mapLength(r.task)
 	switch {
@@ -213,6 +221,8 @@ func (v *View) appendCell(t, index int) ref {
 
 // revise fits an expanded task to a mapping whose length has changed since (a cleared
 // mapper): surplus instances are removed, missing ones are ready at once.
+//
+// Golden: map_shrinks, map_grows.
 func (v *View) revise(t int, e *examination) (ready []ref) {
 	n, known := v.mapLength(t)
 	if !known {
@@ -230,7 +240,9 @@ func (v *View) revise(t int, e *examination) (ready []ref) {
 	return ready
 }
 
-// endState says how the run ends, if it does (spec section 1.2, rules 2 to 5).
+// endState says how the run ends, if it does (section "DAG run", rules 2 to 5).
+//
+// Golden: run_leaves, teardown_fails_run.
 func (v *View) endState(now time.Time) (s run.RunState, reason string, ended bool) {
 	if v.unfinished() > 0 {
 		if v.deadlocked(now) {
@@ -250,6 +262,8 @@ func (v *View) endState(now time.Time) (s run.RunState, reason string, ended boo
 // deadlocked: something is unfinished, nothing is on its way, and no dependency will
 // ever be met. Tasks that wait for the past or for a per-task limit do not count as
 // deadlocked, nor does a run with a deferred task.
+//
+// Golden: run_deadlock.
 func (v *View) deadlocked(now time.Time) bool {
 	if v.all[run.None] != v.unfinished() || len(v.dirty) > 0 {
 		return false

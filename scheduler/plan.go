@@ -27,6 +27,8 @@ type Decision struct {
 // started, instances marked, expanded, scheduled and queued, runs ended. It repeats
 // passes, each on the states the one before has left, until one changes nothing; the
 // snapshot is then a fixpoint, and planning it again at the same time decides nothing.
+//
+// Golden: crash_between, crash_after_commit.
 func Plan(s *Snapshot, now time.Time) Decision {
 	var d Decision
 	dags := s.assetDAGs
@@ -81,9 +83,9 @@ func (v *View) end(state run.RunState, reason string, now time.Time) {
 }
 
 // startRuns lets queued runs run: backfills last and each in its order, the others by
-// run_after, within max_active_runs of their DAG or backfill (spec section 3.4).
+// run_after, within max_active_runs of their DAG or backfill (section "Concurrency").
 //
-// Golden scenarios: limit_max_active_runs, backfill_reverse, backfill_limit, paused.
+// Golden: limit_max_active_runs, backfill_limit.
 func (s *Snapshot) startRuns(now time.Time, d *Decision) bool {
 	var queued []*View
 	for v := range s.waiting {
@@ -123,6 +125,8 @@ func (s *Snapshot) startRuns(now time.Time, d *Decision) bool {
 }
 
 // paused says that the run's DAG is paused: what runs goes on, and nothing else does.
+//
+// Golden: paused.
 func (s *Snapshot) paused(v *View) bool { return s.dags[v.Run.DAG].Paused }
 
 func (s *Snapshot) backfillPaused(v *View) bool {
@@ -164,7 +168,9 @@ type lane struct {
 
 // queue hands scheduled instances over to the executor, best first: by effective
 // weight, logical date and map index over all runs, as far as pools and limits allow
-// (spec section 3.4).
+// (section "Concurrency").
+//
+// Golden: order_of_queueing, parallel_lanes, limit_parallelism.
 func (s *Snapshot) queue(now time.Time, d *Decision) bool {
 	var lanes []*lane
 	for l := range s.lanes {
@@ -283,6 +289,9 @@ func (v *View) full() bool {
 }
 
 // admits says which limit keeps an instance from being queued; empty if none does.
+//
+// Golden: limit_max_active_tasks, limit_max_active_tis_per_dagrun,
+// limit_max_active_tis_per_dag, limit_pool_slots.
 func (v *View) admits(r ref) string {
 	s, t := v.snap, v.Graph.Tasks[r.task]
 	sum := &v.tasks[r.task].sum
@@ -304,6 +313,8 @@ func (v *View) admits(r ref) string {
 const unlimited = int(^uint(0) >> 1)
 
 // open is the number of free slots of a pool; 0 for a pool that does not exist.
+//
+// Golden: limit_pool, limit_pool_never, limit_pool_deferred.
 func (s *Snapshot) open(pool string) int {
 	p, ok := s.pools[pool]
 	switch {

@@ -129,6 +129,8 @@ func (v *View) ended(r ref, rep run.Report, now time.Time) {
 }
 
 // unmappable says why a success is none: tasks are mapped over what it did not push.
+//
+// Golden: map_no_list.
 func (v *View) unmappable(r ref, rep *run.Report) string {
 	if v.Graph.Mapped[r.task] || !v.mapsOver(r.task) {
 		return ""
@@ -157,6 +159,8 @@ func (v *View) mapsOver(t int) bool {
 // retries says whether a failed attempt is tried again, and takes it off the budget
 // of its cause. Failures that are not the task's fault have budgets of their own, so
 // that a lost node does not use up the author's retries.
+//
+// Golden: retry_infra, retry_fatal.
 func (v *View) retries(r ref, cause run.Cause) bool {
 	c := v.cell(r)
 	switch cause {
@@ -175,7 +179,7 @@ func (v *View) retries(r ref, cause run.Cause) bool {
 	case run.CauseConfig, run.CauseImage:
 		return false
 	}
-	// Spec section 1.1: MaxTries is the number of retries, so try n may be followed by
+	// Section "Task instance": MaxTries is the number of retries, so try n may be followed by
 	// another while n <= MaxTries.
 	return c.MaxTries > 0 && c.Try <= c.MaxTries
 }
@@ -201,6 +205,8 @@ func (v *View) retry(r ref, task *dag.Task, now time.Time) {
 
 // fail ends an instance in failure; with fail_fast it takes the rest of the run along,
 // but not its own task's other instances (recorded behaviour).
+//
+// Golden: run_fail_fast.
 func (v *View) fail(r ref, now time.Time) {
 	v.set(r, run.Failed)
 	if !v.Graph.DAG.FailFast {
@@ -224,7 +230,9 @@ func (v *View) fail(r ref, now time.Time) {
 }
 
 // restarted: an instance that was cleared while running has now stopped; it is tried
-// again whatever its outcome and tries (spec section 1.1).
+// again whatever its outcome and tries (section "Task instance").
+//
+// Golden: clear_running.
 func (v *View) restarted(r ref, rep run.Report) {
 	c := v.journal(r)
 	c.Token, c.Lease, c.End, c.Due = "", time.Time{}, rep.At, rep.At
@@ -233,6 +241,8 @@ func (v *View) restarted(r ref, rep run.Report) {
 }
 
 // lost ends an attempt whose worker is gone.
+//
+// Golden: lease.
 func (v *View) lost(r ref, now time.Time, reason string) {
 	c := v.cell(r)
 	rep := run.Report{
@@ -262,6 +272,8 @@ func (s *Snapshot) Unsent(a run.Attempt) bool {
 }
 
 // Resume lets a deferred attempt go on: its trigger has fired.
+//
+// Golden: deferred.
 func (s *Snapshot) Resume(k run.Key) bool {
 	v := s.runs[k.ID]
 	if v == nil {
@@ -282,7 +294,7 @@ func (v *View) resume(r ref) {
 }
 
 // assetsUpdated notes updates for the DAGs that wait for them. Paused DAGs miss them
-// (spec section 3.8).
+// (section "Assets").
 func (s *Snapshot) assetsUpdated(events []run.AssetEvent) {
 	for _, ev := range events {
 		for id, dv := range s.dags {

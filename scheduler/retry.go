@@ -43,6 +43,8 @@ type FailedAttempt struct {
 // delay itself, or with back-off between once and twice the delay multiplied, in whole
 // seconds, by a jitter that is the same each time it is asked for. A delay that was
 // chosen for the instance (retry_delay_override) replaces it; that is the caller's.
+//
+// Golden: retry_backoff.
 func RetryDelay(p RetryPolicy, a FailedAttempt) time.Duration {
 	if !(p.Backoff > 0) || p.Backoff == 1 {
 		return p.Delay

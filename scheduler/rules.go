@@ -36,12 +36,12 @@ func demanding(r dag.TriggerRule) bool {
 
 // markByRule says which final state a trigger rule gives to an instance that it will
 // never let run; run.None if it gives none. It applies as soon as it holds, not only
-// when all upstream tasks have finished (spec section 2, the table).
+// when all upstream tasks have finished (section "Trigger rules", the table).
 func markByRule(rule dag.TriggerRule, u *upstream) run.State {
 	success, skipped := u.counts[run.Success], u.counts[run.Skipped]
 	allDone := u.done() >= u.n
 	switch rule {
-	case dag.AllSuccess:
+	case dag.AllSuccess: // rule_all_success, rule_all_success_skip
 		switch {
 		case u.failed() > 0:
 			return run.UpstreamFailed
@@ -50,42 +50,42 @@ func markByRule(rule dag.TriggerRule, u *upstream) run.State {
 		case u.counts[run.Removed] > 0 && success > 0 && u.index >= success:
 			return run.Removed
 		}
-	case dag.AllFailed:
+	case dag.AllFailed: // rule_all_failed
 		return skipIf(success+skipped > 0)
-	case dag.OneSuccess:
+	case dag.OneSuccess: // rule_one_success, rule_one_success_none
 		switch {
 		case allDone && u.done() == skipped:
 			return run.Skipped
 		case allDone && success == 0:
 			return run.UpstreamFailed
 		}
-	case dag.OneFailed:
+	case dag.OneFailed: // rule_one_failed
 		return skipIf(allDone && u.failed() == 0)
-	case dag.OneDone:
+	case dag.OneDone: // rule_one_done
 		return skipIf(allDone && u.counts[run.Failed]+success == 0)
-	case dag.NoneFailed:
+	case dag.NoneFailed: // rule_none_failed, rule_none_failed_runs
 		if u.failed() > 0 {
 			return run.UpstreamFailed
 		}
-	case dag.NoneFailedMinOneSuccess:
+	case dag.NoneFailedMinOneSuccess: // rule_none_failed_min_one_success
 		switch {
 		case u.failed() > 0:
 			return run.UpstreamFailed
 		case skipped == u.n:
 			return run.Skipped
 		}
-	case dag.NoneSkipped:
+	case dag.NoneSkipped: // rule_none_skipped
 		return skipIf(skipped > 0)
-	case dag.AllSkipped:
+	case dag.AllSkipped: // rule_all_skipped
 		return skipIf(success+u.failed() > 0)
-	case dag.AllDoneMinOneSuccess:
+	case dag.AllDoneMinOneSuccess: // rule_all_done_min_one_success, rule_all_done_min_one_success_runs
 		switch {
 		case skipped > 0:
 			return run.Skipped
 		case allDone && success == 0:
 			return run.UpstreamFailed
 		}
-	case dag.AllDoneSetupSuccess:
+	case dag.AllDoneSetupSuccess: // rule_all_done_setup_success, rule_all_done_setup_success_failed
 		switch {
 		case !allDone || u.setups == 0:
 		case u.setupSkipped >= u.setups:
@@ -104,8 +104,8 @@ func skipIf(b bool) run.State {
 	return run.None
 }
 
-// allows says whether a trigger rule lets an instance run now (spec section 2, the
-// table's last column).
+// allows says whether a trigger rule lets an instance run now (section "Trigger
+// rules", the table's last column).
 func allows(rule dag.TriggerRule, u *upstream) bool {
 	success, skipped := u.counts[run.Success], u.counts[run.Skipped]
 	// Upstream indexes that are gone must not keep the remaining ones waiting.
@@ -115,7 +115,7 @@ func allows(rule dag.TriggerRule, u *upstream) bool {
 		return success >= n
 	case dag.AllFailed:
 		return u.failed() >= n
-	case dag.AllDone:
+	case dag.AllDone: // rule_all_done
 		return u.done() >= u.n
 	case dag.OneSuccess:
 		return success > 0
@@ -135,7 +135,7 @@ func allows(rule dag.TriggerRule, u *upstream) bool {
 		return u.done() >= n && skipped == 0 && success > 0
 	case dag.AllDoneSetupSuccess:
 		return u.done() >= u.n && (u.setups == 0 || u.setupSuccess > 0)
-	default: // dag.Always
+	default: // dag.Always: rule_always
 		return true
 	}
 }

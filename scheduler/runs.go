@@ -13,8 +13,8 @@ import (
 )
 
 // createRuns creates the runs that are due by time or by assets, one a DAG and pass,
-// in the order of DAG ids, until max_active_runs are queued or running (spec sections
-// 3.1, 3.4, 3.8).
+// in the order of DAG ids, until max_active_runs are queued or running (sections "Schedules",
+// "Concurrency", "Assets").
 func (s *Snapshot) createRuns(now time.Time, d *Decision, changedDAGs map[string]bool) bool {
 	changed := false
 	due := slices.Sorted(maps.Keys(s.due))
@@ -38,6 +38,8 @@ func (s *Snapshot) createRuns(now time.Time, d *Decision, changedDAGs map[string
 
 // createByTime creates the next scheduled run if it is due; otherwise it sets the
 // alarm for it.
+//
+// Golden: schedule_catchup, schedule_no_catchup.
 func (s *Snapshot) createByTime(dv *dagView, now time.Time) *View {
 	due, err := dv.table.Next(dv.Last, dv.restriction(), now)
 	if err != nil || due == nil {
@@ -95,6 +97,8 @@ func earliestStart(d *dag.DAG) *time.Time {
 
 // atMaxActive says that queued and running runs, without backfills, are as many as
 // max_active_runs allows.
+//
+// Golden: limit_max_active_runs_create.
 func (s *Snapshot) atMaxActive(dv *dagView) bool {
 	limit := dv.Graph.DAG.MaxActiveRuns
 	if limit <= 0 {
@@ -111,6 +115,8 @@ func (s *Snapshot) atMaxActive(dv *dagView) bool {
 
 // createByAssets creates a run when the assets a DAG waits for have been updated.
 // The run's date is that of the latest update, and the updates are forgotten.
+//
+// Golden: assets_all, assets_any.
 func (s *Snapshot) createByAssets(dv *dagView, now time.Time) *View {
 	cond := dv.Graph.DAG.Schedule.Assets
 	if cond == nil || len(dv.Assets) == 0 || s.atMaxActive(dv) {
@@ -152,6 +158,8 @@ func (s *Snapshot) Create(r run.Run, now time.Time) *View {
 }
 
 // afterRun does what the end of a run entails for its DAG.
+//
+// Golden: run_consecutive_failures.
 func (s *Snapshot) afterRun(v *View, dags map[string]bool) {
 	dv := s.dags[v.Run.DAG]
 	s.due[v.Run.DAG] = true
@@ -179,7 +187,9 @@ func (s *Snapshot) afterRun(v *View, dags map[string]bool) {
 }
 
 // timeout ends a run that has run longer than dagrun_timeout: what is unfinished is
-// skipped (spec section 1.2, rule 1).
+// skipped (section "DAG run", rule 1).
+//
+// Golden: run_dagrun_timeout.
 func (v *View) timeout(now time.Time) (ended bool) {
 	limit := v.Graph.DAG.DagrunTimeout
 	if limit <= 0 || v.Run.State != run.RunRunning || v.Run.Start.IsZero() || now.Before(v.Run.Start.Add(limit)) {

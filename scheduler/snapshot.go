@@ -233,7 +233,9 @@ func (s *Snapshot) Runs(dagID string) []*View {
 }
 
 // previous is the run that depends_on_past of v means: with catchup the scheduled one
-// before it, without it the one before it of any type (spec section 3.5).
+// before it, without it the one before it of any type (section "Past dependence").
+//
+// Golden: past_any_run.
 func (s *Snapshot) previous(v *View) *View {
 	runs := s.dags[v.Run.DAG].runs
 	at := slices.Index(runs, v)

@@ -160,6 +160,8 @@ func (v *View) complete(t int) error {
 const maxInstances = 1 << 22
 
 // literalLength is the number of instances of a mapping that needs no XCom.
+//
+// Golden: map_literal.
 func literalLength(m *dag.Mapping) (int, bool) {
 	if m == nil {
 		return 0, false
