@@ -34,8 +34,8 @@ type object struct {
 
 var errUnavailable = errors.New("the store is not available")
 
-func (o *objects) Open(_ context.Context, a run.Attempt) (logs.Appender, error) {
-	info, err := o.Stat(nil, a)
+func (o *objects) Open(ctx context.Context, a run.Attempt) (logs.Appender, error) {
+	info, err := o.Stat(ctx, a)
 	if errors.Is(err, logs.ErrNotFound) {
 		err = nil
 	}

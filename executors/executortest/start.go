@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/run"
@@ -122,7 +123,7 @@ func testRoom(t *testing.T, h Harness) {
 	e = h.Open(t, 1, func(run.Report) {
 		<-ready
 		if next == n {
-			close(done)
+			done <- nil
 			return
 		}
 		next++
@@ -130,8 +131,13 @@ func testRoom(t *testing.T, h Harness) {
 	})
 	start(t, e, work[0])
 	close(ready)
-	for err := range done {
-		ok(t, "Start after a report", err)
+	for range n {
+		select {
+		case err := <-done:
+			ok(t, "Start after a report", err)
+		case <-time.After(patience):
+			t.Fatal("a report did not come")
+		}
 	}
 	closed(t, e)
 }

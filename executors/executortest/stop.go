@@ -92,8 +92,8 @@ func testCloseDrains(t *testing.T, h Harness) {
 		t.Errorf("got %+v", r)
 	}
 	select {
-	case <-done:
-		t.Error("Close did not wait for the second attempt")
+	case err := <-done:
+		t.Errorf("Close did not wait for the second attempt: %v", err)
 	default:
 	}
 	h.Release(t, "b")

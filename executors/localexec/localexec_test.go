@@ -4,7 +4,6 @@ package localexec_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -161,7 +160,7 @@ while True: pass'`,
 		case executortest.Panic:
 			panic("as it was told to")
 		case executortest.Echo:
-			return task.Result{Value: json.RawMessage(a.Run.Conf)}, err
+			return task.Result{Value: a.Run.Conf}, err
 		}
 		if err != nil {
 			return task.Result{}, err

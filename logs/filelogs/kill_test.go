@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,7 +24,29 @@ func TestMain(m *testing.M) {
 	if root := os.Getenv(childRoot); root != "" {
 		os.Exit(child(root))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if left := leaked(); code == 0 && left != "" {
+		fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// leaked returns the goroutines of this package and of its watchers that do not end.
+func leaked() (left string) {
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); runtime.Gosched() {
+		buf := make([]byte, 1<<20)
+		left = ""
+		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")[1:] {
+			if strings.Contains(g, "updraft/logs/filelogs.") || strings.Contains(g, "fsnotify") {
+				left += g + "\n\n"
+			}
+		}
+		if left == "" {
+			return ""
+		}
+	}
+	return left
 }
 
 // child writes lines without end, and says of each one that it was taken.

@@ -46,7 +46,7 @@ func (d *driver) Watch(_ context.Context, a run.Attempt) (<-chan struct{}, func(
 		}
 	}()
 	return changed, func() {
-		w.Close()
+		_ = w.Close() // it was for reading
 		<-done
 	}, nil
 }

@@ -62,7 +62,7 @@ func (c *changes) watch(log string) {
 		return // polling does
 	}
 	if w.Add(log) != nil {
-		w.Close()
+		_ = w.Close()
 		return
 	}
 	c.watcher, c.done, c.blind = w, make(chan struct{}), false
@@ -92,7 +92,7 @@ func (c *changes) watch(log string) {
 
 func (c *changes) close() {
 	if c.watcher != nil {
-		c.watcher.Close()
+		_ = c.watcher.Close() // it was for reading
 		<-c.done
 	}
 }
