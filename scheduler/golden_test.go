@@ -2,11 +2,9 @@ package scheduler_test
 
 import (
 	"flag"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -84,17 +82,11 @@ type golden struct {
 	// verb is the one under way.
 	verb string
 	// stored is what was committed, as a store would have it.
-	stored map[run.ID]*memory
-}
-
-// memory is one stored run.
-type memory struct {
-	run       run.Run
-	instances map[string]run.Instance
+	stored memoryStore
 }
 
 func (g *golden) play(text string) string {
-	g.graphs, g.infos, g.states, g.stored = map[string]*dag.Graph{}, map[string]scheduler.DAGInfo{}, map[string]string{}, map[run.ID]*memory{}
+	g.graphs, g.infos, g.states, g.stored = map[string]*dag.Graph{}, map[string]scheduler.DAGInfo{}, map[string]string{}, memoryStore{}
 	g.several = strings.Count(text, "\nrun ") > 1 || strings.Contains(text, "\nbackfill ") || strings.Contains(text, "schedule=") || strings.Contains(text, "assets=")
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	var out strings.Builder
@@ -223,27 +215,15 @@ func (g *golden) do(words []string) []string {
 // commit keeps what the snapshot wants to be durable.
 func (g *golden) commit() {
 	for _, b := range g.snap.Flush() {
-		m := g.stored[b.Run]
-		if b.Create != nil {
-			m = &memory{run: *b.Create, instances: map[string]run.Instance{}}
-			g.stored[b.Run] = m
+		if g.verb == "plan" && g.stored[b.Run] != nil {
+			for _, c := range b.Changes {
+				if old := g.stored[b.Run].instances[c.Want.Name()].State; old != c.Want.State && !reachable(old, c.Want.State) {
+					g.fail("%s/%s: %s may not become %s", b.Run, c.Want.Name(), old, c.Want.State)
+				}
+			}
 		}
-		if b.Update != nil {
-			m.run = b.Update.Want
-		}
-		for _, c := range b.Changes {
-			old, there := m.instances[c.Want.Name()]
-			if c.If.Absent == there || there && !c.If.Met(&old) {
-				g.fail("change of %s/%s expects %+v, stored is %+v", b.Run, c.Want.Name(), c.If, old)
-			}
-			if c.Gone {
-				delete(m.instances, c.Want.Name())
-				continue
-			}
-			if g.verb == "plan" && old.State != c.Want.State && !reachable(old.State, c.Want.State) {
-				g.fail("%s/%s: %s may not become %s", b.Run, c.Want.Name(), old.State, c.Want.State)
-			}
-			m.instances[c.Want.Name()] = c.Want
+		if err := g.stored.apply(b); err != nil {
+			g.fail("%v", err)
 		}
 	}
 }
@@ -254,8 +234,8 @@ func (g *golden) crash() {
 	g.snap = scheduler.NewSnapshot()
 	g.snap.Parallelism = parallelism
 	g.snap.SetPools(g.pools)
-	for id, m := range g.stored {
-		v, err := scheduler.NewView(m.run, g.graphs[id.DAG], slices.Collect(maps.Values(m.instances)))
+	for id := range g.stored {
+		v, err := g.stored.view(id, g.graphs[id.DAG])
 		if err != nil {
 			g.fail("%v", err)
 		}
@@ -273,14 +253,10 @@ func (g *golden) changes() []string {
 	g.commit()
 	now := map[string]string{}
 	var order []string
-	ids := slices.Collect(maps.Keys(g.stored))
-	slices.SortFunc(ids, func(a, b run.ID) int {
-		return strings.Compare(a.DAG+g.stored[a].run.RunAfter.Format(time.RFC3339)+a.Run, b.DAG+g.stored[b].run.RunAfter.Format(time.RFC3339)+b.Run)
-	})
-	for _, id := range ids {
+	for _, id := range g.stored.ids() {
 		order = append(order, id.Run)
 		now[id.Run] = string(g.stored[id].run.State)
-		v, err := scheduler.NewView(g.stored[id].run, g.graphs[id.DAG], slices.Collect(maps.Values(g.stored[id].instances)))
+		v, err := g.stored.view(id, g.graphs[id.DAG])
 		if err != nil {
 			g.fail("%v", err)
 		}

@@ -132,7 +132,7 @@ func allows(rule dag.TriggerRule, u *upstream) bool {
 	case dag.AllSkipped:
 		return skipped >= u.n
 	case dag.AllDoneMinOneSuccess:
-		return u.done() >= n && skipped == 0 && success > 0
+		return u.done() >= u.n && skipped == 0 && success > 0
 	case dag.AllDoneSetupSuccess:
 		return u.done() >= u.n && (u.setups == 0 || u.setupSuccess > 0)
 	default: // dag.Always: rule_always
