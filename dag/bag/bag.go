@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
+
 	"github.com/updraft-dev/updraft/dag"
 )
 
@@ -37,6 +39,9 @@ type Loaded struct {
 	// Files are the other files it depends on, there or not: paths that are absolute or
 	// relative to the folder.
 	Files []string
+	// Volatile says that it depends on more than files, such as variables or the
+	// environment: it is loaded again every Config.Reread.
+	Volatile bool
 }
 
 // IgnoreSyntax is the language of .airflowignore files.
@@ -71,7 +76,10 @@ type Config struct {
 	Debounce time.Duration
 	// Poll is how often Watch looks where the system does not report changes; 0 is 500 ms.
 	Poll time.Duration
-	// Resync is how often Watch looks anyway; 0 is one minute.
+	// Reread is how often files that are broken or volatile are loaded again, by the scan
+	// that comes next; 0 is 30 s.
+	Reread time.Duration
+	// Resync is how often Watch looks anyway; 0 is 10 s.
 	Resync time.Duration
 	// OnWatchError is told why Watch has to poll; nil ignores it.
 	OnWatchError func(error)
@@ -107,7 +115,7 @@ type Broken struct {
 	Err  error
 	// DAGIDs are the DAGs of its last good version, which stay.
 	DAGIDs []string
-	// Since is when the fault was found.
+	// Since is when the file broke; it stays when the fault becomes another one.
 	Since time.Time
 }
 
@@ -135,43 +143,50 @@ type Bag struct {
 	c    Config
 	mu   sync.Mutex
 	recs map[string]*record
+	// deps are the files that others depend on, as of the last scan.
+	deps map[string]dep
+	// prefix is what absolute paths in the folder begin with.
+	prefix string
 	// dirs are the folders to watch, as of the last scan.
-	dirs []string
+	dirs       []string
+	readFile   func(string) ([]byte, error)
+	newWatcher func() (*fsnotify.Watcher, error)
 }
 
-// record is what is known of a file between scans.
+// record is what is known of a file between scans. It is not changed.
 type record struct {
 	Stamp stamp  `json:"stamp"`
 	Hash  string `json:"hash"`
 	// DAGIDs are those of the last good version.
 	DAGIDs []string `json:"dag_ids,omitempty"`
 	// Err is the import error's text, if the present version is broken.
-	Err   string    `json:"error,omitempty"`
+	Err string `json:"error,omitempty"`
+	// Since is when the file broke.
 	Since time.Time `json:"since,omitzero"`
 	// Rival is the file that has one of its DAG ids, when that is what is wrong.
-	Rival *rival `json:"rival,omitempty"`
-	Deps  []dep  `json:"deps,omitempty"`
-	err   error
+	Rival    *rival   `json:"rival,omitempty"`
+	Deps     []string `json:"deps,omitempty"`
+	Volatile bool     `json:"volatile,omitempty"`
+	Content  string   `json:"content,omitempty"`
+	err      error
+	// read is when this process read the file.
+	read time.Time
 }
 
+// rival is a file that has a DAG which another file defines, too.
 type rival struct {
 	Path  string `json:"path"`
 	DAGID string `json:"dag_id"`
 }
 
-// stamp tells versions of a file apart without reading them.
-type stamp struct {
-	Size    int64 `json:"size"`
-	ModTime int64 `json:"mtime"`
-	// Young is set when the file was so new that a later change could have the same stamp.
-	Young bool `json:"young,omitempty"`
-}
-
-// dep is a file that a DAG file depends on.
+// dep is a file that DAG files depend on.
 type dep struct {
-	Path  string `json:"path"`
-	Stamp stamp  `json:"stamp"`
 	There bool   `json:"there,omitempty"`
+	Stamp stamp  `json:"stamp,omitzero"`
+	Hash  string `json:"hash,omitempty"`
+	// Late is set when it was first looked at after a loader had read it, and could have
+	// changed in between.
+	Late bool `json:"late,omitempty"`
 }
 
 // savedState is the JSON of State.
@@ -179,9 +194,11 @@ type savedState struct {
 	Version     int                `json:"version"`
 	Fingerprint string             `json:"fingerprint"`
 	Files       map[string]*record `json:"files"`
+	Deps        map[string]dep     `json:"deps,omitempty"`
 }
 
-const stateVersion = 1
+// stateVersion is the format of State.
+const stateVersion = 2
 
 // Open checks the configuration; it reads no DAG file. A state that cannot be used is
 // ignored, because all it saves is time.
@@ -207,42 +224,49 @@ func Open(c Config) (*Bag, error) {
 	for _, d := range []struct {
 		at       *time.Duration
 		default_ time.Duration
-	}{{&c.Debounce, 100 * time.Millisecond}, {&c.Poll, 500 * time.Millisecond}, {&c.Resync, time.Minute}} {
+	}{{&c.Debounce, 100 * time.Millisecond}, {&c.Poll, 500 * time.Millisecond}, {&c.Resync, 10 * time.Second}, {&c.Reread, 30 * time.Second}} {
 		if *d.at <= 0 {
 			*d.at = d.default_
 		}
 	}
-	b := &Bag{c: c, recs: make(map[string]*record)}
-	var saved savedState
-	if json.Unmarshal(c.State, &saved) == nil && saved.Version == stateVersion && saved.Fingerprint == c.Fingerprint {
-		for path, r := range saved.Files {
-			if r == nil {
-				continue
-			}
-			if r.Err != "" {
-				r.err = errors.New(r.Err)
-			}
-			b.recs[path] = r
-		}
-	}
+	b := &Bag{c: c, recs: make(map[string]*record), readFile: os.ReadFile, newWatcher: fsnotify.NewWatcher, prefix: filepath.ToSlash(filepath.Clean(c.Dir)) + "/"}
+	b.restore(c.State)
 	b.c.State = nil
 	return b, nil
+}
+
+// restore takes over what an earlier process knew, if it can be used.
+func (b *Bag) restore(state []byte) {
+	var saved savedState
+	if json.Unmarshal(state, &saved) != nil || saved.Version != stateVersion || saved.Fingerprint != b.c.Fingerprint {
+		return
+	}
+	for path, r := range saved.Files {
+		if r == nil {
+			continue
+		}
+		if r.Err != "" {
+			r.err = errors.New(r.Err)
+		}
+		b.recs[path] = r
+	}
+	b.deps = saved.Deps
 }
 
 // State is what the bag knows, for the next process's Config.
 func (b *Bag) State() ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return json.Marshal(savedState{Version: stateVersion, Fingerprint: b.c.Fingerprint, Files: b.recs})
+	return json.Marshal(savedState{Version: stateVersion, Fingerprint: b.c.Fingerprint, Files: b.recs, Deps: b.deps})
 }
 
-// Errors are the files that are broken now, sorted by path. After a restart from a
-// State, errors are known by their text only.
+// Errors are the files that are broken as of the last scan, sorted by path. Before the
+// first scan, those of Config.State are known by their text only.
 func (b *Bag) Errors() []Broken {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out []Broken
-	for _, path := range slices.Sorted(maps.Keys(b.recs)) {
+	for _, path := range sortedKeys(b.recs) {
 		if r := b.recs[path]; r.err != nil {
 			out = append(out, r.broken(path))
 		}
@@ -254,8 +278,10 @@ func (b *Bag) Errors() []Broken {
 func (b *Bag) Paths() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Sorted(maps.Keys(b.recs))
+	return sortedKeys(b.recs)
 }
+
+func sortedKeys(recs map[string]*record) []string { return slices.Sorted(maps.Keys(recs)) }
 
 func (r *record) broken(path string) Broken {
 	return Broken{Path: path, Err: r.err, DAGIDs: slices.Clone(r.DAGIDs), Since: r.Since}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"time"
@@ -15,11 +15,11 @@ import (
 // Watch scans whenever something in the folder changes and hands on what changed, until
 // ctx ends; the error is then nil. The system says when to look; where it does not, or
 // cannot watch so many folders, the folder is looked at every Config.Poll. Changes are
-// handed on one at a time. A scan that fails is tried again.
+// handed on one at a time, by this goroutine. A scan that fails is tried again.
 func (b *Bag) Watch(ctx context.Context, changed func(Changes)) error {
 	w := &watch{b: b, changed: changed}
 	defer w.close()
-	w.follow()
+	w.open()
 	resync := time.NewTicker(b.c.Resync)
 	defer resync.Stop()
 	var due <-chan struct{}
@@ -28,8 +28,6 @@ func (b *Bag) Watch(ctx context.Context, changed func(Changes)) error {
 		if due == nil {
 			due = w.next(ctx)
 		}
-		// Files that were too young to be trusted are looked at again by the resync; a
-		// change of their content comes with an event.
 		select {
 		case <-ctx.Done():
 			return nil
@@ -44,69 +42,93 @@ func (b *Bag) Watch(ctx context.Context, changed func(Changes)) error {
 type watch struct {
 	b       *Bag
 	changed func(Changes)
-	events  *fsnotify.Watcher
-	watched map[string]bool
+	// events is nil when the folder is polled.
+	events *fsnotify.Watcher
 }
 
-// scan looks once and hands on what changed.
-func (w *watch) scan(ctx context.Context) {
-	c, err := w.b.Scan(ctx)
-	if err != nil {
-		if ctx.Err() == nil && w.b.c.OnWatchError != nil {
-			w.b.c.OnWatchError(err)
-		}
+func (w *watch) open() {
+	if remote(w.b.c.Dir) {
+		w.poll(errors.New("the system does not report what others change on a network file system"))
 		return
 	}
-	w.follow()
-	if !c.Empty() {
-		w.changed(c)
+	var err error
+	if w.events, err = w.b.newWatcher(); err != nil {
+		w.events = nil
+		w.poll(err)
 	}
 }
 
-// follow watches the folders that the last scan found. It gives up on events when one
-// cannot be watched.
-func (w *watch) follow() {
-	if w.watched == nil {
-		w.watched = map[string]bool{}
-		var err error
-		if w.events, err = fsnotify.NewWatcher(); err != nil {
-			w.poll(err)
+// scan looks and hands on what changed. What changes in a folder that was not watched
+// yet is reported by nobody, so it looks again after a folder has been added.
+func (w *watch) scan(ctx context.Context) {
+	for again := true; again; {
+		c, err := w.b.Scan(ctx)
+		if err != nil {
+			if ctx.Err() == nil && w.b.c.OnWatchError != nil {
+				w.b.c.OnWatchError(err)
+			}
 			return
 		}
-	}
-	if w.events == nil {
-		return
-	}
-	w.b.mu.Lock()
-	dirs := slices.Clone(w.b.dirs)
-	// What DAG files depend on may be elsewhere.
-	for _, r := range w.b.recs {
-		for _, d := range r.Deps {
-			if d.There {
-				dirs = append(dirs, filepath.Dir(w.b.abs(d.Path)))
+		if !c.Empty() {
+			w.changed(c)
+		}
+		again = false
+		if w.events != nil {
+			if again, err = w.follow(w.b.folders()); err != nil {
+				w.poll(err)
 			}
 		}
 	}
-	w.b.mu.Unlock()
-	now := map[string]bool{}
+}
+
+// folders are the folders in which a change matters, as of the last scan.
+func (b *Bag) folders() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	seen := make(map[string]bool, len(b.dirs))
+	for _, dir := range b.dirs {
+		seen[dir] = true
+	}
+	// What DAG files depend on may be elsewhere.
+	for p := range b.deps {
+		dir := filepath.Dir(b.abs(p))
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			seen[real] = true
+		}
+	}
+	out := make([]string, 0, len(seen))
+	for dir := range seen {
+		out = append(out, dir)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// follow watches these folders and no others; it says whether one is new. A folder that
+// was deleted and made again has lost its watch, so all are added every time.
+func (w *watch) follow(dirs []string) (bool, error) {
+	watched := make(map[string]bool)
+	for _, dir := range w.events.WatchList() {
+		watched[dir] = true
+	}
+	added := false
 	for _, dir := range dirs {
-		now[dir] = true
-	}
-	for dir := range now {
-		if w.watched[dir] {
-			continue
+		err := w.events.Add(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue // gone in the meantime
+		case err != nil:
+			return false, fmt.Errorf("watch %s: %w", dir, err)
 		}
-		if err := w.events.Add(dir); err != nil {
-			w.poll(fmt.Errorf("watch %s: %w", dir, err))
-			return
+		added = added || !watched[dir]
+		delete(watched, dir)
+	}
+	for dir := range watched {
+		if err := w.events.Remove(dir); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) {
+			return false, fmt.Errorf("stop watching %s: %w", dir, err)
 		}
 	}
-	for dir := range maps.Keys(w.watched) {
-		if !now[dir] {
-			w.events.Remove(dir) //nolint:errcheck // it may be gone, and its watch with it
-		}
-	}
-	w.watched = now
+	return added, nil
 }
 
 // poll stops using events.
@@ -114,13 +136,13 @@ func (w *watch) poll(why error) {
 	w.close()
 	w.events = nil
 	if w.b.c.OnWatchError != nil {
-		w.b.c.OnWatchError(why)
+		w.b.c.OnWatchError(fmt.Errorf("looking every %v: %w", w.b.c.Poll, why))
 	}
 }
 
 func (w *watch) close() {
 	if w.events != nil {
-		w.events.Close()
+		w.events.Close() //nolint:errcheck // nothing can be done about it
 	}
 }
 
@@ -137,14 +159,12 @@ func (w *watch) next(ctx context.Context) <-chan struct{} {
 		defer close(due)
 		select {
 		case <-ctx.Done():
-			return
 		case _, ok := <-events.Events:
-			if !ok {
-				return
+			if ok {
+				w.settle(ctx, events)
 			}
-		case <-events.Errors:
+		case <-events.Errors: // more events than there was room for, or closed
 		}
-		w.settle(ctx, events)
 	}()
 	return due
 }
@@ -153,12 +173,13 @@ func (w *watch) next(ctx context.Context) <-chan struct{} {
 func (w *watch) settle(ctx context.Context, events *fsnotify.Watcher) {
 	quiet := time.NewTimer(w.b.c.Debounce)
 	defer quiet.Stop()
-	end := time.After(10 * w.b.c.Debounce)
+	end := time.NewTimer(4 * w.b.c.Debounce)
+	defer end.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-end:
+		case <-end.C:
 			return
 		case <-quiet.C:
 			return
@@ -167,10 +188,8 @@ func (w *watch) settle(ctx context.Context, events *fsnotify.Watcher) {
 				return
 			}
 			quiet.Reset(w.b.c.Debounce)
-		case err := <-events.Errors:
-			if errors.Is(err, fsnotify.ErrEventOverflow) {
-				return
-			}
+		case <-events.Errors:
+			return
 		}
 	}
 }
