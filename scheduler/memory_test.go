@@ -70,3 +70,11 @@ func (m memoryStore) ids() []run.ID {
 	key := func(id run.ID) string { return id.DAG + m[id].run.RunAfter.Format(time.RFC3339Nano) + id.Run }
 	return slices.SortedFunc(maps.Keys(m), func(a, b run.ID) int { return strings.Compare(key(a), key(b)) })
 }
+
+func (m memoryStore) clone() memoryStore {
+	out := memoryStore{}
+	for id, r := range m {
+		out[id] = &memoryRun{run: r.run, instances: maps.Clone(r.instances)}
+	}
+	return out
+}
