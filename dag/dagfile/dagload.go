@@ -344,8 +344,8 @@ var dagFields = newFields([]field[*dagBuilder]{
 	intField("max_consecutive_failed_dag_runs", "After so many failed runs in a row the DAG is paused; 0 is never.", func(b *dagBuilder) *int { return &b.d.MaxConsecutiveFailedRuns }).own(),
 	elsewhere[*dagBuilder]("tasks", typeTasks, "The tasks, by id or as a list with task_id."),
 	elsewhere[*dagBuilder]("task_groups", typeGroups, "The task groups, by name or as a list with group_name."),
-	{name: "schedule_interval", typ: typeAny, doc: "Not possible since Airflow 3: use schedule.", set: refuse("was replaced by `schedule`", "use schedule")},
-	{name: "timetable", typ: typeAny, doc: "Not possible since Airflow 3: use schedule.", set: refuse("is not a DAG argument in Airflow 3", "put the timetable into schedule")},
+	{name: "schedule_interval", typ: typeAny, doc: "Not possible since Airflow 3: use schedule.", refused: true, set: refuse("was replaced by `schedule`", "use schedule")},
+	{name: "timetable", typ: typeAny, doc: "Not possible since Airflow 3: use schedule.", refused: true, set: refuse("is not a DAG argument in Airflow 3", "put the timetable into schedule")},
 })
 
 func refuse(problem, hint string) func(*loader, *dagBuilder, place, *node) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// fieldType says what a key takes: for messages and for the JSON Schema.
+// fieldType says what a key takes, for the JSON Schema.
 type fieldType string
 
 const (
@@ -43,6 +43,8 @@ type field[T any] struct {
 	doc  string
 	// ours marks what dag-factory would drop in silence.
 	ours bool
+	// refused marks keys that are always an error; the JSON Schema leaves them out.
+	refused bool
 	// set reads the key. It is nil for keys that are read elsewhere, because they depend
 	// on others.
 	set func(l *loader, to T, p place, n *node)

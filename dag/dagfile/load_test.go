@@ -57,6 +57,9 @@ func testCatalog() *dag.Catalog {
 		dag.OperatorSpec{Class: "airflow.providers.common.sql.operators.sql.SQLExecuteQueryOperator", Args: []dag.ArgSpec{
 			must(tmpl("sql", dag.ArgStrings)), tmpl("conn_id", dag.ArgString), tmpl("parameters", dag.ArgAny), arg("autocommit", dag.ArgBool),
 		}},
+		dag.OperatorSpec{Class: "airflow.providers.common.sql.operators.sql.SQLCheckOperator", Args: []dag.ArgSpec{
+			must(tmpl("sql", dag.ArgString)), tmpl("conn_id", dag.ArgString),
+		}},
 		dag.OperatorSpec{Class: std + "operators.trigger_dagrun.TriggerDagRunOperator", Args: []dag.ArgSpec{
 			must(tmpl("trigger_dag_id", dag.ArgString)), tmpl("conf", dag.ArgDict), arg("wait_for_completion", dag.ArgBool),
 		}},
