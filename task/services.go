@@ -149,6 +149,19 @@ func (r runsOf) DAG(ctx context.Context, id string) (*dag.DAG, error) {
 	return dag.Decode(d.Body)
 }
 
+// Paused says whether a DAG is paused, for TriggerDagRunOperator.
+func (r runsOf) Paused(ctx context.Context, id string) (bool, error) {
+	s, err := r.store()
+	if err != nil {
+		return false, err
+	}
+	d, err := s.DAG(ctx, id)
+	if err != nil {
+		return false, fmt.Errorf("DAG %s: %w", id, err)
+	}
+	return d.State.Paused, nil
+}
+
 // Trigger implements Runs.
 func (r runsOf) Trigger(ctx context.Context, t Trigger) (run.Run, error) {
 	if r.x.r.cfg.Trigger == nil {

@@ -286,7 +286,7 @@ func TestRuns(t *testing.T) {
 		{ID: run.ID{DAG: "e", Run: "odd"}, LogicalDate: &odd},
 	}
 	w.store.tasks = map[run.ID][]run.Instance{w.run.ID: {{Task: "a"}, {Task: "b"}}}
-	w.store.dags = map[string]store.Definition{"e": {ID: "e", Version: version, Body: body}}
+	w.store.dags = map[string]store.Definition{"e": {ID: "e", Version: version, Body: body, State: store.DAGState{Paused: true}}}
 	w.cfg.Trigger = func(_ context.Context, t Trigger) (run.Run, error) {
 		return run.Run{ID: run.ID{DAG: t.DAG, Run: t.Run}}, nil
 	}
@@ -315,6 +315,18 @@ func TestRuns(t *testing.T) {
 		}
 		if _, err := a.Runs.DAG(ctx, "f"); !errors.Is(err, store.ErrNotFound) || err.Error() != "DAG f: not found" {
 			t.Errorf("DAG: %v", err)
+		}
+		p, ok := a.Runs.(interface {
+			Paused(ctx context.Context, id string) (bool, error)
+		})
+		if !ok {
+			t.Fatal("Runs does not tell whether a DAG is paused")
+		}
+		if is, err := p.Paused(ctx, "e"); err != nil || !is {
+			t.Errorf("Paused: %v, %v", is, err)
+		}
+		if _, err := p.Paused(ctx, "f"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Paused: %v", err)
 		}
 		if r, err := a.Runs.Trigger(ctx, Trigger{DAG: "e", Run: "new"}); err != nil || r.Run != "new" {
 			t.Errorf("Trigger: %v, %v", r, err)
