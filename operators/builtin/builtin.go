@@ -8,8 +8,11 @@ import (
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/operators/bash"
+	"github.com/updraft-dev/updraft/operators/dagrun"
 	"github.com/updraft-dev/updraft/operators/empty"
+	"github.com/updraft-dev/updraft/operators/http"
 	"github.com/updraft-dev/updraft/operators/python"
+	"github.com/updraft-dev/updraft/operators/sql"
 	"github.com/updraft-dev/updraft/task"
 )
 
@@ -20,6 +23,9 @@ func Operators() []task.Operator {
 		empty.Operators(),
 		bash.Operators(),
 		python.Operators(),
+		http.Operators(),
+		sql.Operators(),
+		dagrun.Operators(),
 	)
 }
 
