@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/internal/randdag"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler"
 )
@@ -217,7 +218,7 @@ func TestPlanOnRandomDAGs(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := everything()
-		w := s.newWorld(t, s.randomDAG(t))
+		w := s.newWorld(t, s.Draw(t, "d"))
 		w.work()
 		w.checkEnd()
 	})
@@ -228,8 +229,8 @@ func TestPlanWithPast(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := everything()
-		s.past, s.timeouts = true, false
-		w := s.newWorld(t, s.randomDAG(t))
+		s.Past, s.Timeouts = true, false
+		w := s.newWorld(t, s.Draw(t, "d"))
 		w.work()
 		for _, v := range w.snap.Unfinished() {
 			waits := false
@@ -249,8 +250,8 @@ func TestPlanAfterEdits(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := everything()
-		s.failFast = false
-		w := s.newWorld(t, s.randomDAG(t))
+		s.FailFast = false
+		w := s.newWorld(t, s.Draw(t, "d"))
 		for range rapid.IntRange(1, 4).Draw(t, "edits") {
 			for range rapid.IntRange(0, 6).Draw(t, "steps") {
 				w.plan()
@@ -275,7 +276,7 @@ func (w *world) edit() {
 	t := w.t
 	v := rapid.SampledFrom(w.snap.Runs("d")).Draw(t, "run")
 	task := rapid.SampledFrom(w.g.Tasks).Draw(t, "task").ID
-	flag := func(name string) bool { return chance(t, 3, name) }
+	flag := func(name string) bool { return randdag.Chance(t, 3, name) }
 	switch rapid.IntRange(0, 3).Draw(t, "edit") {
 	case 0:
 		w.snap.Clear(scheduler.Clear{
@@ -305,7 +306,7 @@ func TestAnySubsetOfADecision(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := everything()
-		w := s.newWorld(t, s.randomDAG(t))
+		w := s.newWorld(t, s.Draw(t, "d"))
 		same := func(text string) string { return strings.ReplaceAll(text, "=queued", "=scheduled") }
 		for range 12 {
 			other := w.load()
@@ -342,10 +343,10 @@ func TestOrderOfCompletions(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := everything()
-		s.rules = []dag.TriggerRule{dag.AllSuccess, dag.AllDone, dag.OneSuccess, dag.NoneFailed, dag.Always}
-		s.branches, s.skips, s.timeouts, s.failFast, s.shortest = false, false, false, false, 1
-		s.literal = true // mapped over an output, one_success and always come before that is known
-		g := s.randomDAG(t)
+		s.Rules = []dag.TriggerRule{dag.AllSuccess, dag.AllDone, dag.OneSuccess, dag.NoneFailed, dag.Always}
+		s.Branches, s.skips, s.Timeouts, s.FailFast, s.Shortest = false, false, false, false, 1
+		s.Literal = true // mapped over an output, one_success and always come before that is known
+		g := s.Draw(t, "d")
 		seed := rapid.Uint64().Draw(t, "seed")
 		var first string
 		for i := range 3 {
@@ -375,8 +376,8 @@ func TestPlanAlone(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := everything()
-		s.limits = false
-		w := s.newWorld(t, s.randomDAG(t))
+		s.Limits = false
+		w := s.newWorld(t, s.Draw(t, "d"))
 		for range 8 {
 			id := rapid.SampledFrom(w.store.ids()).Draw(t, "run")
 			alone := scheduler.NewSnapshot()

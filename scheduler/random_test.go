@@ -10,174 +10,27 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/internal/randdag"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler"
 )
 
-// shape says what random DAGs have.
+// shape says what random DAGs have, and what becomes of them.
 type shape struct {
-	rules []dag.TriggerRule
-	// tasks is the largest number of them.
-	tasks                                            int
-	mapping, setups, branches, limits, past, retries bool
+	randdag.Shape
 	// skips, waits and losses are outcomes of tasks beside success and failure.
 	skips, waits, losses bool
-	timeouts, failFast   bool
 	runs                 int
-	// shortest is the length of the shortest literal mapping.
-	shortest int
-	// literal maps over lists only, not over outputs.
-	literal bool
-}
-
-func everyRule() []dag.TriggerRule {
-	return []dag.TriggerRule{
-		dag.AllSuccess, dag.AllSuccess, dag.AllSuccess, dag.AllFailed, dag.AllDone, dag.AllDoneMinOneSuccess, dag.OneSuccess, dag.OneFailed,
-		dag.OneDone, dag.NoneFailed, dag.NoneFailedMinOneSuccess, dag.NoneSkipped, dag.AllSkipped, dag.Always,
-	}
 }
 
 // everything is a shape with all features but those that can leave a run waiting.
 func everything() shape {
 	return shape{
-		rules: everyRule(), tasks: 8, mapping: true, setups: true, branches: true, limits: true, retries: true, skips: true, waits: true,
-		losses: true, timeouts: true, failFast: true, runs: 3,
-	}
-}
-
-// chance is true in one of n cases.
-func chance(t *rapid.T, n int, what string) bool { return rapid.IntRange(0, n-1).Draw(t, what) == 0 }
-
-// randomDAG draws a DAG that is valid. The operators "branch" and "short" decide about
-// what is behind them, all others just end.
-func (s shape) randomDAG(t *rapid.T) *dag.Graph {
-	d := &dag.DAG{ID: "d", MaxActiveRuns: 16, MaxActiveTasks: 16}
-	if s.past {
-		d.Catchup = rapid.Bool().Draw(t, "catchup")
-	}
-	if s.limits {
-		d.MaxActiveRuns, d.MaxActiveTasks = rapid.IntRange(1, 3).Draw(t, "max_active_runs"), rapid.IntRange(1, 4).Draw(t, "max_active_tasks")
-	}
-	d.FailFast = s.failFast && chance(t, 6, "fail_fast")
-	if s.timeouts && chance(t, 4, "timeout") {
-		d.DagrunTimeout = 20 * time.Minute
-	}
-	if s.mapping && chance(t, 3, "group") {
-		d.Groups = []*dag.Group{{ID: "g", Expand: s.randomMapping(t, d)}}
-	}
-	n := rapid.IntRange(1, s.tasks).Draw(t, "tasks")
-	for i := range n {
-		s.addTask(t, d, i)
-	}
-	if s.setups {
-		s.addTeardown(t, d)
-	}
-	g, err := dag.NewGraph(d)
-	if err != nil {
-		t.Fatalf("the generator made no DAG: %v", err)
-	}
-	return g
-}
-
-func (s shape) addTask(t *rapid.T, d *dag.DAG, i int) {
-	id := fmt.Sprintf("t%d", i)
-	inGroup := len(d.Groups) > 0 && chance(t, 3, "in group")
-	if inGroup {
-		id = "g." + id
-	}
-	task := dag.NewTask(id, "plain")
-	task.RetryDelay = rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(t, "retry_delay")
-	task.TriggerRule = rapid.SampledFrom(s.rules).Draw(t, "rule")
-	if inGroup {
-		task.Group = "g"
-	}
-	for _, up := range d.Tasks {
-		if chance(t, 3, "edge") {
-			task.Upstream = append(task.Upstream, up.ID)
-		}
-	}
-	switch {
-	case s.mapping && !inGroup && chance(t, 4, "mapped"):
-		task.Expand = s.randomMapping(t, d)
-	case s.branches && chance(t, 5, "brancher"):
-		task.Operator = rapid.SampledFrom([]string{"branch", "short"}).Draw(t, "operator")
-	case s.setups && !inGroup && chance(t, 4, "setup"):
-		task.Setup = true
-	case chance(t, 8, "inert"):
-		task.Inert = true
-	}
-	if task.Expand != nil {
-		for _, a := range task.Expand.Sources() {
-			if a.XCom != nil && !slices.Contains(task.Upstream, a.XCom.Task) {
-				task.Upstream = append(task.Upstream, a.XCom.Task)
-			}
-		}
-	}
-	if inGroup && d.Groups[0].Expand.Args[0].XCom != nil {
-		if from := d.Groups[0].Expand.Args[0].XCom.Task; !slices.Contains(task.Upstream, from) {
-			task.Upstream = append(task.Upstream, from)
-		}
-	}
-	slices.Sort(task.Upstream)
-	s.limit(t, task)
-	d.Tasks = append(d.Tasks, task)
-}
-
-func (s shape) limit(t *rapid.T, task *dag.Task) {
-	if s.retries {
-		task.Retries = rapid.IntRange(0, 2).Draw(t, "retries")
-	}
-	if s.past && chance(t, 2, "depends_on_past") {
-		task.DependsOnPast = true
-		task.WaitForDownstream = chance(t, 3, "wait_for_downstream")
-		task.WaitForPastDependsBeforeSkipping = chance(t, 2, "wait before skipping")
-	}
-	if !s.limits {
-		return
-	}
-	task.PriorityWeight = rapid.IntRange(1, 5).Draw(t, "weight")
-	task.Pool = rapid.SampledFrom([]string{dag.DefaultPool, "p", "q"}).Draw(t, "pool")
-	task.PoolSlots = rapid.IntRange(1, 2).Draw(t, "slots")
-	if chance(t, 4, "limited") {
-		task.MaxActivePerDAG = rapid.IntRange(1, 2).Draw(t, "per dag")
-	}
-	if chance(t, 4, "limited") {
-		task.MaxActivePerRun = 1
-	}
-}
-
-// randomMapping maps over a list, or over what an earlier plain task outside of groups
-// returns.
-func (s shape) randomMapping(t *rapid.T, d *dag.DAG) *dag.Mapping {
-	arg := dag.MappedArg{Name: "x"}
-	var from []string
-	for _, u := range d.Tasks {
-		if u.Group == "" && !u.Inert && u.Operator == "plain" && !u.Setup {
-			from = append(from, u.ID)
-		}
-	}
-	if len(from) > 0 && !s.literal && rapid.Bool().Draw(t, "over output") {
-		arg.XCom = &dag.XComRef{Task: rapid.SampledFrom(from).Draw(t, "mapper")}
-	} else {
-		arg.Literal = make([]any, rapid.IntRange(s.shortest, 3).Draw(t, "length"))
-	}
-	return &dag.Mapping{Args: []dag.MappedArg{arg}}
-}
-
-// addTeardown ends the scope of the setups.
-func (s shape) addTeardown(t *rapid.T, d *dag.DAG) {
-	task := dag.NewTask("teardown", "plain")
-	task.Teardown, task.TriggerRule = true, dag.AllDoneSetupSuccess
-	task.OnFailureFailDagrun = chance(t, 3, "fails run")
-	setup := false
-	for _, u := range d.Tasks {
-		if u.Setup || u.Operator == "plain" && chance(t, 3, "edge") {
-			task.Upstream = append(task.Upstream, u.ID)
-			setup = setup || u.Setup
-		}
-	}
-	if setup {
-		d.Tasks = append(d.Tasks, task)
+		Shape: randdag.Shape{
+			Rules: randdag.EveryRule(), Tasks: 8, Mapping: true, Setups: true, Branches: true, Limits: true, Retries: true,
+			Timeouts: true, FailFast: true,
+		},
+		skips: true, waits: true, losses: true, runs: 3,
 	}
 }
 
@@ -216,7 +69,7 @@ func (s shape) newWorld(t *rapid.T, g *dag.Graph) *world {
 
 func (w *world) setUp(s *scheduler.Snapshot) {
 	s.SetPools(w.pools)
-	if w.shape.limits {
+	if w.shape.Limits {
 		s.Parallelism = 5
 	}
 	if err := s.SetDAG(scheduler.DAGInfo{Graph: w.g, Version: "v1"}); err != nil {
