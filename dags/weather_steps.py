@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import datetime
 
 from airflow.sdk import BaseHook
@@ -21,11 +22,17 @@ def process(ti, params):
     return row
 
 
+def database(conn_id):
+    """The file of an SQLite connection, whether it is given as JSON or as a URI."""
+    connection = BaseHook.get_connection(conn_id)
+    return "/".join(part for part in (connection.host, connection.schema) if part)
+
+
 def store(ti, run_id):
     """Keep the row; keeping it again changes nothing."""
     row = ti.xcom_pull(task_ids="process")
-    path = BaseHook.get_connection("weather_db").host or ""
-    with sqlite3.connect(path) as db:
+    path = database("weather_db")
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute(
             "INSERT OR REPLACE INTO weather VALUES (?, ?, ?, ?, ?)",
             (run_id, row["city"], row["at"], row["temperature_c"], row["mean_next_hours_c"]),
