@@ -176,9 +176,9 @@ var ErrRunExists = errors.New("run exists already")
 type Processes interface {
 	// Exec runs a command for an attempt and waits for its end. The process leads a
 	// process group of its own; when ctx ends the group gets SIGTERM, and SIGKILL
-	// after c.Grace. If a process with the same attempt and name is still there
-	// from before the worker was restarted, Exec attaches to it instead of starting
-	// one. The error is about starting; how the process ended is in Exit.
+	// after c.Grace. If a process with the same attempt and name is there from before
+	// the worker was restarted, running or ended, Exec attaches to it instead of
+	// starting one. The error is about starting; how the process ended is in Exit.
 	Exec(ctx context.Context, c Command) (Exit, error)
 }
 

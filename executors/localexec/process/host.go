@@ -3,17 +3,14 @@
 package process
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -40,6 +37,9 @@ type Host struct {
 	mu      sync.Mutex
 	conn    net.Conn
 	waiting map[string]chan answer
+	// left is what this host knows to be on the disk until Forget: the processes of an
+	// attempt, by folder and name, and whether their end has been seen.
+	left map[string]map[string]bool
 }
 
 var _ task.Processes = (*Host)(nil)
@@ -57,7 +57,7 @@ func Open(cfg Config) (*Host, error) {
 	if len(Socket(cfg.Dir)) > 100 {
 		return nil, fmt.Errorf("the path %s is too long for a Unix socket: set UPDRAFT_HOME to a shorter one", cfg.Dir)
 	}
-	return &Host{cfg: cfg, waiting: map[string]chan answer{}}, nil
+	return &Host{cfg: cfg, waiting: map[string]chan answer{}, left: map[string]map[string]bool{}}, nil
 }
 
 // Close drops the connection to the shepherd; processes that still run go on.
@@ -157,13 +157,18 @@ func (h *Host) send(ctx context.Context, r request) (<-chan answer, error) {
 func (h *Host) Exec(ctx context.Context, c task.Command) (task.Exit, error) {
 	id := identify(c)
 	spool := filepath.Join(h.cfg.Dir, id)
+	if h.again(c) { // the attempt runs the same command once more
+		if err := os.RemoveAll(spool); err != nil {
+			return task.Exit{}, fmt.Errorf("remove the output folder: %w", err)
+		}
+	}
 	if err := os.MkdirAll(spool, 0o700); err != nil {
 		return task.Exit{}, fmt.Errorf("make the output folder: %w", err)
 	}
 	t := &tail{spool: spool, to: c.Output}
 	defer t.close()
 	if x, ok := readExit(spool); ok {
-		return h.finish(t, x) // it ended while nobody was looking
+		return h.finish(c, t, x) // it ended while nobody was looking
 	}
 	ended, err := h.send(ctx, request{
 		Do: "start", ID: id, Argv: c.Argv, Env: c.Env, Dir: c.Dir, Stdin: c.Stdin, Spool: spool, Memory: c.Memory,
@@ -181,7 +186,7 @@ func (h *Host) Exec(ctx context.Context, c task.Command) (task.Exit, error) {
 		}
 		return task.Exit{}, errors.New(a.Error)
 	}
-	return h.finish(t, *a.Exit)
+	return h.finish(c, t, *a.Exit)
 }
 
 // tailInterval is how often the output of a running process is looked at.
@@ -194,13 +199,16 @@ func (h *Host) await(ctx context.Context, id string, ended <-chan answer, t *tai
 	defer tick.Stop()
 	stop := ctx.Done()
 	var kill <-chan time.Time
+	var failed error
 	for {
 		select {
 		case a := <-ended:
+			a.lost = cmp.Or(a.lost, failed)
 			return a
 		case <-tick.C:
-			if err := t.copy(); err != nil {
-				return answer{lost: err}
+			if failed = t.copy(); failed != nil { // nobody would hear what it says
+				tick.Stop()
+				h.signal(ctx, "kill", id)
 			}
 		case <-stop:
 			stop = nil
@@ -218,93 +226,17 @@ func (h *Host) signal(ctx context.Context, what, id string) {
 	}
 }
 
-// finish hands on the rest of the output and forgets the process.
-func (h *Host) finish(t *tail, x task.Exit) (task.Exit, error) {
-	t.ended = true
+// finish hands on the rest of the output. How the process ended stays on the disk until
+// Forget: whoever is killed before its report is durable finds it there again.
+func (h *Host) finish(c task.Command, t *tail, x task.Exit) (task.Exit, error) {
 	if err := t.copy(); err != nil {
 		return x, err
 	}
 	x.LastLine = t.last()
-	if err := os.RemoveAll(t.spool); err != nil {
-		return x, fmt.Errorf("remove the output folder: %w", err)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if names := h.left[folder(c.Attempt)]; names != nil {
+		names[short(c.Name)] = true
 	}
 	return x, nil
-}
-
-func readExit(spool string) (x task.Exit, ok bool) {
-	b, err := os.ReadFile(filepath.Join(spool, exitFile))
-	return x, err == nil && json.Unmarshal(b, &x) == nil
-}
-
-// tail hands on what a process writes to its output file, and remembers how far it
-// came, so that a successor goes on from there.
-type tail struct {
-	spool  string
-	to     io.Writer
-	f      *os.File
-	offset int64
-	line   []byte
-	// ended says that the process has ended: what is copied now is the rest.
-	ended bool
-}
-
-// keptLine bounds the last line that is remembered.
-const keptLine = 64 << 10
-
-func (t *tail) copy() error {
-	if t.f == nil {
-		f, err := os.Open(filepath.Join(t.spool, outFile))
-		if errors.Is(err, os.ErrNotExist) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("read the output: %w", err)
-		}
-		t.f = f
-		if b, err := os.ReadFile(filepath.Join(t.spool, offsetFile)); err == nil {
-			if n, err := strconv.ParseInt(string(b), 10, 64); err == nil {
-				t.offset = n
-			}
-		}
-		if _, err := f.Seek(t.offset, io.SeekStart); err != nil {
-			return fmt.Errorf("read the output: %w", err)
-		}
-	}
-	n, err := io.Copy(io.MultiWriter(t.to, (*lastLine)(t)), t.f)
-	if err != nil {
-		return fmt.Errorf("hand on the output: %w", err)
-	}
-	if n == 0 {
-		return nil
-	}
-	t.offset += n
-	if t.ended {
-		return nil // nobody will ask
-	}
-	return os.WriteFile(filepath.Join(t.spool, offsetFile), strconv.AppendInt(nil, t.offset, 10), 0o600)
-}
-
-func (t *tail) close() {
-	if t.f != nil {
-		t.f.Close()
-	}
-}
-
-// last is the last line that is not empty at the end of the output.
-func (t *tail) last() string {
-	b := bytes.TrimRight(t.line, "\r\n")
-	if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
-		b = b[i+1:]
-	}
-	return string(bytes.ToValidUTF8(b, []byte("\uFFFD")))
-}
-
-// lastLine keeps the end of what is written to it.
-type lastLine tail
-
-func (l *lastLine) Write(p []byte) (int, error) {
-	l.line = append(l.line, p...)
-	if over := len(l.line) - keptLine; over > 0 {
-		l.line = append(l.line[:0], l.line[over:]...)
-	}
-	return len(p), nil
 }

@@ -5,6 +5,7 @@ package process_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -177,6 +178,31 @@ func waitFor(t *testing.T, ok func() bool) {
 	}
 }
 
+// deaf cannot be written to.
+type deaf struct{}
+
+func (deaf) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+func TestExecEndsWhatCannotBeHeard(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	pidFile := filepath.Join(dir, "pid")
+	c := command("loud", "sh", "-c", "echo $$ > "+pidFile+"; echo hello; exec sleep 60")
+	c.Output = deaf{}
+	if got, err := host(t, dir).Exec(t.Context(), c); err == nil || !strings.Contains(err.Error(), "hand on the output: disk full") {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	b, err := os.ReadFile(pidFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return gone(pid) })
+}
+
 func TestMemoryBound(t *testing.T) {
 	t.Parallel()
 	h := host(t, shortDir(t))
@@ -185,58 +211,6 @@ func TestMemoryBound(t *testing.T) {
 	got, err := h.Exec(t.Context(), c)
 	if err != nil || !got.OOM || got.Signal != "SIGKILL" || got.MaxRSS < 64<<20 {
 		t.Errorf("got %+v, %v, want a kill for want of memory", got, err)
-	}
-}
-
-// TestTakeOver: the host goes away while a process runs, as it does when it is killed;
-// its successor attaches, gets the rest of the output, and the exit code.
-func TestTakeOver(t *testing.T) {
-	t.Parallel()
-	for _, endsBefore := range []bool{false, true} {
-		t.Run(fmt.Sprintf("ends before the successor comes %v", endsBefore), func(t *testing.T) {
-			t.Parallel()
-			dir := shortDir(t)
-			gate, count := filepath.Join(dir, "gate"), filepath.Join(dir, "count")
-			script := fmt.Sprintf("echo x >> %s; echo first; until [ -e %s ]; do sleep 0.01; done; echo second; exit 7", count, gate)
-			c := command("long", "sh", "-c", script)
-			first := host(t, dir)
-			seen := newSignalWriter("first")
-			c.Output = seen
-			lost := make(chan error, 1)
-			go func() {
-				_, err := first.Exec(context.Background(), c)
-				lost <- err
-			}()
-			<-seen.found
-			first.Close()
-			if err := <-lost; err == nil || !strings.Contains(err.Error(), process.ErrShepherd.Error()) {
-				t.Fatalf("got error %v from the host that went away", err)
-			}
-			if endsBefore {
-				open(t, gate)
-				waitFor(t, func() bool { m, _ := filepath.Glob(filepath.Join(dir, "*", "exit")); return len(m) == 1 })
-			}
-			second := host(t, dir)
-			var out bytes.Buffer
-			c.Output = &out
-			if !endsBefore {
-				time.AfterFunc(50*time.Millisecond, func() { open(t, gate) })
-			}
-			got, err := second.Exec(t.Context(), c)
-			if err != nil || got.Code != 7 || got.LastLine != "second" || !strings.HasSuffix(out.String(), "second\n") {
-				t.Errorf("got %+v, %v with output %q", got, err, out.String())
-			}
-			if b, err := os.ReadFile(count); err != nil || string(b) != "x\n" {
-				t.Errorf("the process was started more than once: %q, %v", b, err)
-			}
-		})
-	}
-}
-
-func open(t *testing.T, file string) {
-	t.Helper()
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Error(err)
 	}
 }
 

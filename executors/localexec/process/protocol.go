@@ -11,7 +11,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 
+	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/task"
 )
 
@@ -50,12 +52,18 @@ const (
 	outFile    = "out"    // its output, written by the process itself
 	offsetFile = "offset" // how much of it has been handed on, as text
 	exitFile   = "exit"   // how it ended, as JSON
+	lostFile   = "lost"   // it died with its shepherd
 )
 
 // identify names a process by what it is for, so that starting it twice is starting
-// it once.
-func identify(c task.Command) string {
-	sum := sha256.Sum256([]byte(c.Attempt.String() + "\x00" + c.Name))
+// it once: a folder of its attempt, and one of its own.
+func identify(c task.Command) string { return filepath.Join(folder(c.Attempt), short(c.Name)) }
+
+// folder is where the processes of an attempt keep what they leave.
+func folder(a run.Attempt) string { return short(a.String()) }
+
+func short(s string) string {
+	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:12])
 }
 

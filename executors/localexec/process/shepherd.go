@@ -40,8 +40,10 @@ type child struct {
 	pid    int
 	oom    bool
 	maxRSS int64
-	done   chan struct{}
-	exit   task.Exit
+	// done is closed when it has ended, as exit says, or could not be started, as err says.
+	done chan struct{}
+	exit task.Exit
+	err  error
 }
 
 // Shepherd serves a socket until it has had neither processes nor a host for Linger.
@@ -80,10 +82,10 @@ func Shepherd(ctx context.Context, socket string) error {
 	}
 }
 
-// sweep removes what processes have left that died with an earlier shepherd. What has
-// ended properly stays, for the host that will ask for it.
+// sweep marks processes that died with an earlier shepherd, so that they are not started
+// a second time in the name of the same attempt. What has ended properly stays as it is.
 func sweep(dir string) error {
-	started, err := filepath.Glob(filepath.Join(dir, "*", outFile))
+	started, err := filepath.Glob(filepath.Join(dir, "*", "*", outFile))
 	if err != nil {
 		return err
 	}
@@ -92,8 +94,8 @@ func sweep(dir string) error {
 		if _, ended := readExit(spool); ended {
 			continue
 		}
-		if err := os.RemoveAll(spool); err != nil {
-			return fmt.Errorf("remove the output of a dead process: %w", err)
+		if err := os.WriteFile(filepath.Join(spool, lostFile), nil, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("mark a dead process: %w", err)
 		}
 	}
 	return nil
@@ -139,35 +141,75 @@ func (s *shepherd) rest() {
 }
 
 func (s *shepherd) handle(r request, reply func(answer)) {
-	s.mu.Lock()
-	c := s.procs[r.ID]
-	s.mu.Unlock()
 	switch r.Do {
 	case "term", "kill":
-		if c != nil {
+		s.mu.Lock()
+		c := s.procs[r.ID]
+		running := c != nil && c.pid != 0
+		s.mu.Unlock()
+		if running {
 			sig := syscall.SIGTERM
 			if r.Do == "kill" {
 				sig = syscall.SIGKILL
 			}
 			signalGroup(c.pid, sig)
 		}
-		return
 	case "start":
+		c := s.startOnce(r)
+		go func() {
+			<-c.done
+			if c.err != nil {
+				reply(answer{ID: r.ID, Error: c.err.Error()})
+				return
+			}
+			reply(answer{ID: r.ID, Exit: &c.exit})
+		}()
 	default:
 		reply(answer{ID: r.ID, Error: fmt.Sprintf("unknown request %q", r.Do)})
-		return
 	}
-	if c == nil {
-		var err error
-		if c, err = s.launch(r); err != nil {
-			reply(answer{ID: r.ID, Error: err.Error()})
-			return
-		}
+}
+
+// startOnce starts a process unless it runs or has run already: the request of a host
+// that was killed may come beside that of its successor.
+func (s *shepherd) startOnce(r request) *child {
+	s.mu.Lock()
+	if c := s.procs[r.ID]; c != nil {
+		s.mu.Unlock()
+		return c
 	}
-	go func() {
-		<-c.done
-		reply(answer{ID: r.ID, Exit: &c.exit})
-	}()
+	c := &child{req: r, done: make(chan struct{})}
+	if c.ended() {
+		s.mu.Unlock()
+		close(c.done)
+		return c
+	}
+	s.procs[r.ID] = c
+	s.mu.Unlock()
+	if err := s.launch(c); err != nil {
+		c.err = err
+		s.forget(c)
+	}
+	return c
+}
+
+// ended says that the process ran before, and how that ended.
+func (c *child) ended() (ok bool) {
+	if c.exit, ok = readExit(c.req.Spool); ok {
+		return true
+	}
+	if _, err := os.Stat(filepath.Join(c.req.Spool, lostFile)); err == nil {
+		c.err = ErrShepherd
+	}
+	return c.err != nil
+}
+
+// forget ends a child's part in the shepherd.
+func (s *shepherd) forget(c *child) {
+	s.mu.Lock()
+	delete(s.procs, c.req.ID)
+	s.rest()
+	s.mu.Unlock()
+	close(c.done)
 }
 
 func signalGroup(pid int, sig syscall.Signal) {
@@ -177,25 +219,25 @@ func signalGroup(pid int, sig syscall.Signal) {
 }
 
 // launch starts a process with its output going to its spool.
-func (s *shepherd) launch(r request) (*child, error) {
+func (s *shepherd) launch(c *child) error {
+	r := c.req
 	if len(r.Argv) == 0 {
-		return nil, errors.New("no command")
+		return errors.New("no command")
 	}
 	out, err := os.OpenFile(filepath.Join(r.Spool, outFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the output file: %w", err)
+		return fmt.Errorf("open the output file: %w", err)
 	}
 	defer out.Close()
 	in, err := stdin(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer in.Close()
 	path, err := lookPath(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c := &child{req: r, done: make(chan struct{})}
 	before := oomKills()
 	var proc *os.Process
 	started := make(chan struct{})
@@ -207,14 +249,13 @@ func (s *shepherd) launch(r request) (*child, error) {
 	}
 	<-started
 	if err != nil {
-		return nil, startError(r, err)
+		return startError(r, err)
 	}
-	c.pid = proc.Pid
 	s.mu.Lock()
-	s.procs[r.ID] = c
+	c.pid = proc.Pid
 	s.mu.Unlock()
 	go s.wait(c, proc, before)
-	return c, nil
+	return nil
 }
 
 func startError(r request, err error) error {
@@ -302,11 +343,7 @@ func (s *shepherd) wait(c *child, proc *os.Process, oomBefore int) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		fmt.Fprintln(os.Stderr, "shepherd:", err)
 	}
-	s.mu.Lock()
-	delete(s.procs, c.req.ID)
-	s.rest()
-	s.mu.Unlock()
-	close(c.done)
+	s.forget(c)
 }
 
 func exitOf(st *os.ProcessState, err error) task.Exit {
