@@ -31,6 +31,9 @@ type Config struct {
 	Poll time.Duration
 	// OnChange, if set, is told of every committed batch, in order, from the loop.
 	OnChange func([]run.Batch)
+	// OnSettled, if set, is told from the loop of attempts whose reports are durable, or
+	// refused for good: what was kept of them in case this process dies can go.
+	OnSettled func([]run.Attempt)
 }
 
 // Engine plans, commits and dispatches for one process: one goroutine owns the
@@ -189,7 +192,7 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 		work = e.claim(d.Start, now)
 	}
 	batches := e.snap.Flush()
-	lost, err := e.commit(ctx, batches, group)
+	again, err := e.commit(ctx, batches, group)
 	for i, m := range group {
 		if m.done != nil {
 			m.done <- errors.Join(results[i], err)
@@ -198,13 +201,14 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 	if err != nil {
 		return now.Add(retryCommit)
 	}
+	e.settle(group, again)
 	if e.cfg.OnChange != nil && len(batches) > 0 {
 		e.cfg.OnChange(batches)
 	}
 	e.cancelStale(ctx, batches)
 	e.saveDAGs(ctx, d.DAGs)
 	e.saveBackfills(ctx, d.Backfills, now)
-	if refused := e.dispatch(ctx, work); refused || lost {
+	if refused := e.dispatch(ctx, work); refused || len(again) > 0 {
 		return now
 	}
 	e.snap.Forget()
@@ -252,25 +256,25 @@ func (e *Engine) claim(start []run.Attempt, now time.Time) []executors.Work {
 
 // commit makes batches durable. A run of which something was refused has been changed
 // by somebody else: it is loaded again, with the reports of this group that concern
-// it. It reports whether that happened. An error means that nothing is known to be
-// durable: everything is loaded again.
-func (e *Engine) commit(ctx context.Context, batches []run.Batch, group []message) (lost bool, err error) {
+// it, and returned. An error means that nothing is known to be durable: everything is
+// loaded again.
+func (e *Engine) commit(ctx context.Context, batches []run.Batch, group []message) (again map[run.ID]bool, err error) {
 	if len(batches) == 0 {
-		return false, nil
+		return nil, nil
 	}
 	res, err := e.cfg.Store.Apply(ctx, batches...)
 	if err != nil {
 		e.cfg.Log.Error("commit failed; loading everything again", "error", err)
 		e.redeliver(group, nil)
 		if lerr := e.load(ctx); lerr != nil {
-			return false, errors.Join(err, lerr)
+			return nil, errors.Join(err, lerr)
 		}
-		return false, err
+		return nil, err
 	}
 	if res.OK() {
-		return false, nil
+		return nil, nil
 	}
-	again := map[run.ID]bool{}
+	again = map[run.ID]bool{}
 	for i, cause := range res.Refused {
 		e.cfg.Log.Info("run refused by the store", "run", batches[i].Run.String(), "error", cause)
 		again[batches[i].Run] = true
@@ -285,7 +289,24 @@ func (e *Engine) commit(ctx context.Context, batches []run.Batch, group []messag
 		}
 	}
 	e.redeliver(group, again)
-	return true, nil
+	return again, nil
+}
+
+// settle tells of the reports of a committed group, but for those that redeliver has
+// put back.
+func (e *Engine) settle(group []message, again map[run.ID]bool) {
+	if e.cfg.OnSettled == nil {
+		return
+	}
+	var settled []run.Attempt
+	for _, m := range group {
+		if m.report != nil && !again[m.report.ID] {
+			settled = append(settled, m.report.Attempt)
+		}
+	}
+	if len(settled) > 0 {
+		e.cfg.OnSettled(settled)
+	}
 }
 
 // redeliver puts reports back that a failed commit has lost: of some runs, or of all.

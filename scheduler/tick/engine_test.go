@@ -25,6 +25,8 @@ type bench struct {
 	engine *tick.Engine
 	ended  chan run.Run
 	stop   func()
+	// onSettled belongs to the engine's loop: it is set by an edit.
+	onSettled func([]run.Attempt)
 }
 
 func newBench(tb testing.TB, durability string, parallelism int) *bench {
@@ -49,6 +51,11 @@ func newBench(tb testing.TB, durability string, parallelism int) *bench {
 				if c.Update != nil && c.Update.Want.State.Finished() {
 					b.ended <- c.Update.Want
 				}
+			}
+		},
+		OnSettled: func(a []run.Attempt) {
+			if b.onSettled != nil {
+				b.onSettled(a)
 			}
 		},
 	})
@@ -133,6 +140,52 @@ func TestEngineRunsAChainWithOneCommitATask(t *testing.T) {
 	}
 	if got := b.store.Stats().Commits - before; got > 110 {
 		t.Errorf("a chain of 100 took %d commits, want at most 110", got)
+	}
+}
+
+// TestOnSettledComesOnceTheReportIsDurable: whoever forgets an attempt at that moment can
+// be killed right after.
+func TestOnSettledComesOnceTheReportIsDurable(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "full", 32)
+	defer b.stop()
+	d := chain(20)
+	b.put(t, d)
+	told := map[run.Attempt]int{}
+	err := b.engine.Do(t.Context(), func(context.Context, *tick.Edit) error {
+		b.onSettled = func(attempts []run.Attempt) {
+			for _, a := range attempts {
+				told[a]++
+				data, err := b.store.Run(context.Background(), a.ID)
+				if err != nil {
+					t.Error(err)
+				}
+				for _, in := range data.Instances {
+					if in.Task == a.Task && in.State != run.Success {
+						t.Errorf("OnSettled was told of %s, which is %s in the store", a, in.State)
+					}
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.run(t, d, "r1")
+	err = b.engine.Do(t.Context(), func(context.Context, *tick.Edit) error {
+		if len(told) != len(d.Tasks) {
+			t.Errorf("OnSettled was told of %d attempts, want %d", len(told), len(d.Tasks))
+		}
+		for a, n := range told {
+			if n != 1 {
+				t.Errorf("OnSettled was told of %s %d times", a, n)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
