@@ -131,16 +131,17 @@ func (e *Environment) Load(name string) (*Template, error) {
 	return e.parse(name, src)
 }
 
-// Vars answers the variables of one rendering. Values may be made when they are first asked for.
+// Vars answers the variables of one rendering. Values may be made when they are first asked for; ctx is
+// that of the rendering.
 type Vars interface {
-	Lookup(name string) (v py.Value, ok bool, err error)
+	Lookup(ctx context.Context, name string) (v py.Value, ok bool, err error)
 }
 
 // MapVars are variables in a map.
 type MapVars map[string]py.Value
 
 // Lookup answers m[name].
-func (m MapVars) Lookup(name string) (py.Value, bool, error) {
+func (m MapVars) Lookup(_ context.Context, name string) (py.Value, bool, error) {
 	v, ok := m[name]
 	return v, ok, nil
 }

@@ -213,7 +213,7 @@ func (f *frame) lookup(name string) (py.Value, error) {
 		return v, nil
 	}
 	if !f.page.hidden && f.run.vars != nil {
-		v, ok, err := f.run.vars.Lookup(name)
+		v, ok, err := f.run.vars.Lookup(f.run.th.Context(), name)
 		if ok || err != nil {
 			return v, err
 		}

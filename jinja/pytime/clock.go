@@ -34,6 +34,7 @@ var (
 	fixedZone    = &py.Type{Module: "datetime", Name: "timezone", Static: true}
 	dateutilUTC  = &py.Type{Module: "dateutil.tz.tz", Name: "tzutc"}
 	dateutilOff  = &py.Type{Module: "dateutil.tz.tz", Name: "tzoffset"}
+	dateutilFile = &py.Type{Module: "dateutil.tz.tz", Name: "tzfile"}
 )
 
 // UTC is pendulum's UTC.
@@ -90,10 +91,10 @@ func two(n int) string { return padInt(n, 2) }
 // Type is the class of the tzinfo.
 func (z *Zone) Type() *py.Type { return z.kind }
 
-// Str is the zone's name.
-func (z *Zone) Str(*py.Thread) (string, error) {
-	if z.kind == dateutilUTC {
-		return "tzutc()", nil
+// Str is the zone's name, or what dateutil prints.
+func (z *Zone) Str(th *py.Thread) (string, error) {
+	if z.kind.Module == dateutilUTC.Module {
+		return z.Repr(th)
 	}
 	return z.name, nil
 }
@@ -103,6 +104,8 @@ func (z *Zone) Repr(*py.Thread) (string, error) {
 	switch z.kind {
 	case dateutilUTC:
 		return "tzutc()", nil
+	case dateutilFile:
+		return "tzfile('/usr/share/zoneinfo/" + z.name + "')", nil
 	case fixedZone, dateutilOff:
 		if z == stdUTC {
 			return "datetime.timezone.utc", nil

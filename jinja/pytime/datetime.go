@@ -31,8 +31,14 @@ func (c *Clock) PendulumIn(t time.Time, z *Zone) *DateTime {
 }
 
 // Datetime makes a datetime.datetime in UTC.
-func (c *Clock) Datetime(t time.Time) *DateTime {
-	return &DateTime{t: micro(t.UTC()), zone: stdUTC, kind: datetimeType, clock: c}
+func (c *Clock) Datetime(t time.Time) *DateTime { return c.DatetimeIn(t, UTC) }
+
+// DatetimeIn makes a datetime.datetime in a zone.
+func (c *Clock) DatetimeIn(t time.Time, z *Zone) *DateTime {
+	if z == UTC {
+		z = stdUTC
+	}
+	return &DateTime{t: micro(t.In(z.loc)), zone: z, kind: datetimeType, clock: c}
 }
 
 // AsProxy answers a copy that acts as the same DateTime but whose class is Proxy, as Airflow's lazy values do.
