@@ -120,6 +120,19 @@ func (i *Installation) fileOptions(dir, p string) dagfile.Options {
 	}
 }
 
+// Refresh stores what has changed in the DAG folder, unless a process works on the
+// installation: that one does so by itself.
+func (i *Installation) Refresh(ctx context.Context) (Synced, error) {
+	if i.Busy() {
+		return Synced{}, nil
+	}
+	files, err := i.Folder(ctx)
+	if err != nil {
+		return Synced{}, err
+	}
+	return i.SyncDAGs(ctx, files)
+}
+
 // SyncDAGs stores what has changed in a folder since it was last looked at.
 func (i *Installation) SyncDAGs(ctx context.Context, b *bag.Bag) (Synced, error) {
 	changes, err := b.Scan(ctx)

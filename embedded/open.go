@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -11,11 +10,12 @@ import (
 
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/logs"
+	"github.com/updraft-dev/updraft/logs/filelogs"
 	"github.com/updraft-dev/updraft/operators/builtin"
 	"github.com/updraft-dev/updraft/scheduler/tick"
 	"github.com/updraft-dev/updraft/settings"
 	"github.com/updraft-dev/updraft/store/sqlitestore"
-	"github.com/updraft-dev/updraft/task"
 )
 
 // Options are what a main gives to Open.
@@ -44,7 +44,7 @@ type Installation struct {
 	Settings *settings.Registry
 	Loader   *tick.Loader
 	Catalog  *dag.Catalog
-	Logs     task.Logs
+	Logs     *logs.Logs
 }
 
 // Open opens the installation in UPDRAFT_HOME, making it if it is not there: folder
@@ -61,6 +61,15 @@ func Open(ctx context.Context, o Options) (*Installation, error) {
 	if err := os.MkdirAll(filepath.Dir(sc.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the database's folder: %w", err)
 	}
+	lc, err := filelogs.ParseURL(c.Text("logs"))
+	if err != nil {
+		return nil, err
+	}
+	lc.MaxSize = int64(c.Int("log_max_bytes"))
+	lg, err := filelogs.Open(lc)
+	if err != nil {
+		return nil, err
+	}
 	keys, err := settings.OpenKeys(filepath.Join(c.Home, "key"))
 	if err != nil {
 		return nil, err
@@ -74,12 +83,10 @@ func Open(ctx context.Context, o Options) (*Installation, error) {
 		return nil, err
 	}
 	return &Installation{
-		Options: o, Store: st, Loader: tick.NewLoader(st), Catalog: builtin.Catalog(),
+		Options: o, Store: st, Logs: lg, Loader: tick.NewLoader(st), Catalog: builtin.Catalog(),
 		Settings: settings.NewRegistry(settings.Config{Store: st, Keys: keys, Lookup: o.Lookup, Secrets: secrets, Now: o.Now}),
 	}, nil
 }
 
 // Close releases the installation.
-func (i *Installation) Close() error {
-	return errors.Join(i.Store.Close())
-}
+func (i *Installation) Close() error { return i.Store.Close() }

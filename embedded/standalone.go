@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/updraft-dev/updraft/dag/bag"
+	"github.com/updraft-dev/updraft/logs"
 	"github.com/updraft-dev/updraft/scheduler/tick"
 )
 
@@ -120,6 +121,11 @@ func (i *Installation) keepHouse(ctx context.Context) error {
 // run_retention say.
 func (i *Installation) Clean(ctx context.Context) error {
 	var err error
+	if keep := i.Config.Duration("log_retention"); keep > 0 {
+		if _, lerr := i.Logs.Clean(ctx, logs.Retention{Before: i.Now().Add(-keep)}); lerr != nil {
+			err = errors.Join(err, fmt.Errorf("remove old logs: %w", lerr))
+		}
+	}
 	if keep := i.Config.Duration("run_retention"); keep > 0 {
 		if _, serr := i.Store.Clean(ctx, i.Now().Add(-keep)); serr != nil {
 			err = errors.Join(err, fmt.Errorf("remove old runs: %w", serr))

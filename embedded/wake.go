@@ -30,6 +30,16 @@ func (i *Installation) Wake() {
 	}
 }
 
+// Busy says whether a process works on the installation.
+func (i *Installation) Busy() bool {
+	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: i.wakeSocket(), Net: "unixgram"})
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}
+
 // hear passes wake-ups on to an engine until stop is called. The lock of the installation is
 // held: a socket that is there already is a dead process's.
 func (i *Installation) hear(e *tick.Engine) (stop func(), err error) {

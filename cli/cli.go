@@ -1,0 +1,288 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/updraft-dev/updraft/config"
+	"github.com/updraft-dev/updraft/embedded"
+)
+
+// World is what a main gives to Run: everything that a command may touch outside the
+// installation.
+type World struct {
+	// Args are the arguments without the program's name.
+	Args           []string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Terminal says that Stdout is a terminal: colours and drawings that move are fine.
+	Terminal bool
+	// Width is the terminal's width in columns; 0 is unknown.
+	Width func() int
+	// Lookup and Environ read the environment.
+	Lookup  func(string) (string, bool)
+	Environ []string
+	// UserHome is the user's home folder.
+	UserHome string
+	Now      func() time.Time
+	// Self is the path of this program.
+	Self string
+	// Release is the version of this program.
+	Release string
+}
+
+// The exit codes.
+const (
+	exitOK = 0
+	// exitFailed: the command could not do what it was asked for, or a run has failed.
+	exitFailed = 1
+	// exitUsage: the command line is wrong.
+	exitUsage = 2
+	// exitInterrupted: Ctrl-C, as shells number it.
+	exitInterrupted = 130
+)
+
+// usageError is an error of the command line.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// usagef says what is wrong with the command line.
+func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// errShown is a failure that the command has shown already.
+var errShown = errors.New("failed")
+
+// Run runs one command and returns its exit code: 0 when all is well, 1 when it failed
+// or a run did, 2 for a wrong command line, 130 when ctx ended.
+func Run(ctx context.Context, w World) int {
+	a := &app{World: w, flags: map[string]string{}}
+	root := a.root()
+	root.SetArgs(w.Args)
+	root.SetIn(w.Stdin)
+	root.SetOut(w.Stdout)
+	root.SetErr(w.Stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.Is(err, errShown):
+		return exitFailed
+	case errors.As(err, &usage):
+		fmt.Fprintf(w.Stderr, "error: %s\nsee `%s --help`\n", err, cmd.CommandPath())
+		return exitUsage
+	}
+	for _, e := range flatten(err) {
+		fmt.Fprintf(w.Stderr, "error: %s\n", e)
+	}
+	return exitFailed
+}
+
+// flatten returns the errors that were joined, so that each gets a line.
+func flatten(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the outermost
+	if !ok {
+		return []error{err}
+	}
+	var out []error
+	for _, e := range joined.Unwrap() {
+		out = append(out, flatten(e)...)
+	}
+	return out
+}
+
+// app is one command being run.
+type app struct {
+	World
+	// flags are settings given on the command line.
+	flags  map[string]string
+	output string
+	level  string
+}
+
+// groups of commands, as --help shows them.
+const (
+	groupRun      = "run"
+	groupLook     = "look"
+	groupSettings = "settings"
+	groupHouse    = "house"
+)
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "updraft",
+		Short: "Airflow without servers",
+		Long: `Updraft runs Airflow's DAGs without servers: the same words, verbs and semantics in one
+program. UPDRAFT_HOME (default ~/.updraft) is the one folder that holds database, logs
+and keys.`,
+		Example: examples(
+			"updraft run hello.yaml", "run a DAG file once, now",
+			"updraft standalone", "schedule the DAG folder, in one process",
+			"updraft dags list", "what there is",
+			"updraft tasks explain hello RUN load", "why a task is not running",
+		),
+		SilenceErrors: true, SilenceUsage: true, Version: a.Release,
+	}
+	root.SetVersionTemplate("updraft {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	p := root.PersistentFlags()
+	a.settingFlag(p, "home", "the one folder that holds database, logs and keys (UPDRAFT_HOME)")
+	a.settingFlag(p, "dags", "folder of DAG files (UPDRAFT_DAGS)")
+	a.settingFlag(p, "store", "where DAGs and runs are kept (UPDRAFT_STORE)")
+	p.StringVar(&a.level, "log-level", "", "what to log on standard error: debug, info, warn or error")
+	root.AddGroup(
+		&cobra.Group{ID: groupRun, Title: "Run:"},
+		&cobra.Group{ID: groupLook, Title: "DAGs, tasks, backfills:"},
+		&cobra.Group{ID: groupSettings, Title: "Settings:"},
+		&cobra.Group{ID: groupHouse, Title: "The installation:"},
+	)
+	root.SetHelpCommandGroupID(groupHouse)
+	root.SetCompletionCommandGroupID(groupHouse)
+	root.AddCommand(a.commands()...)
+	strict(root)
+	return root
+}
+
+// strict makes unknown sub-commands errors, and errors about arguments those of usage.
+func strict(c *cobra.Command) {
+	if c.HasSubCommands() && c.RunE == nil && c.Run == nil {
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			hint := ""
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = ": did you mean " + strings.Join(near, " or ") + "?"
+			}
+			return usagef("unknown command %q of %s%s", args[0], cmd.CommandPath(), hint)
+		}
+	} else if check := c.Args; check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return &usageError{err}
+			}
+			return nil
+		}
+	}
+	if c.SuggestionsMinimumDistance == 0 {
+		c.SuggestionsMinimumDistance = 2
+	}
+	for _, sub := range c.Commands() {
+		strict(sub)
+	}
+}
+
+// exactly demands these arguments, which it names when they are not there.
+func exactly(names ...string) cobra.PositionalArgs { return between(len(names), names...) }
+
+// between demands the first least of these arguments, and allows the others.
+func between(least int, names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < least {
+			return fmt.Errorf("%s is missing", strings.Join(names[len(args):least], " "))
+		}
+		if len(args) > len(names) {
+			return fmt.Errorf("%q is one argument too many", args[len(names)])
+		}
+		return nil
+	}
+}
+
+// atLeast demands this many arguments of one kind.
+func atLeast(n int, name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < n {
+			return fmt.Errorf("%s is missing", name)
+		}
+		return nil
+	}
+}
+
+// count is a number of things for people: 1 run, 2 runs.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// examples makes the text of Example: commands, each with what it does.
+func examples(pairs ...string) string {
+	width := 0
+	for i := 0; i < len(pairs); i += 2 {
+		width = max(width, len(pairs[i]))
+	}
+	var b strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		fmt.Fprintf(&b, "  %-*s  # %s\n", width, pairs[i], pairs[i+1])
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// config reads the configuration.
+func (a *app) config() (*config.Config, error) {
+	return config.Load(config.Input{Lookup: a.Lookup, Flags: a.flags, UserHome: a.UserHome})
+}
+
+// open opens the installation; the caller closes it. Level is what is logged unless
+// --log-level says otherwise.
+func (a *app) open(ctx context.Context, level slog.Level) (*embedded.Installation, error) {
+	c, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	if a.level != "" {
+		if err := level.UnmarshalText([]byte(a.level)); err != nil {
+			return nil, usagef("--log-level %q: use debug, info, warn or error", a.level)
+		}
+	}
+	return embedded.Open(ctx, embedded.Options{
+		Config: c, Lookup: a.Lookup, Environ: a.Environ, Now: a.Now, Self: a.Self, Release: a.Release,
+		Log: slog.New(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{Level: level})),
+	})
+}
+
+// action is what a command does with an opened installation.
+type action func(ctx context.Context, i *embedded.Installation, args []string) error
+
+// with runs an action on the installation as it is stored.
+func (a *app) with(do action) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) (err error) {
+		ctx := cmd.Context()
+		i, err := a.open(ctx, slog.LevelWarn)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, i.Close()) }()
+		return do(ctx, i, args)
+	}
+}
+
+// fresh is with, after what has changed in the DAG folder was stored.
+func (a *app) fresh(do action) func(*cobra.Command, []string) error {
+	return a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
+		if _, err := i.Refresh(ctx); err != nil {
+			return err
+		}
+		return do(ctx, i, args)
+	})
+}
+
+// existing says whether there is an installation, for commands that must not make one.
+func existing(c *config.Config) bool {
+	_, err := os.Stat(c.Path("store"))
+	return err == nil
+}

@@ -1,0 +1,24 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// commands are all commands, by group.
+func (a *app) commands() []*cobra.Command {
+	groups := []struct {
+		id   string
+		cmds []*cobra.Command
+	}{
+		{groupRun, []*cobra.Command{a.runCommand(), a.standaloneCommand()}},
+		{groupLook, []*cobra.Command{}},
+		{groupSettings, []*cobra.Command{}},
+		{groupHouse, []*cobra.Command{a.versionCommand(), a.shepherdCommand()}},
+	}
+	var out []*cobra.Command
+	for _, g := range groups {
+		for _, c := range g.cmds {
+			c.GroupID = g.id
+			out = append(out, c)
+		}
+	}
+	return out
+}

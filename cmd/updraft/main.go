@@ -1,0 +1,48 @@
+// Command updraft is Airflow without servers in one program: see `updraft --help`.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+	_ "time/tzdata" // time zones where the system has none
+
+	"golang.org/x/term"
+
+	"github.com/updraft-dev/updraft/cli"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	self, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error: find this program:", err)
+		return 1
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "."
+	}
+	out := int(os.Stdout.Fd()) //nolint:gosec // a file descriptor fits
+	return cli.Run(ctx, cli.World{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Terminal: term.IsTerminal(out), Width: func() int {
+			width, _, err := term.GetSize(out)
+			if err != nil {
+				return 0
+			}
+			return width
+		},
+		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: home, Now: time.Now, Self: self, Release: version,
+	})
+}
