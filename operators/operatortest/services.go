@@ -24,7 +24,7 @@ type Settings struct {
 func (s *Settings) Connection(_ context.Context, id string) (settings.Connection, error) {
 	c, ok := s.Connections[id]
 	if !ok {
-		return c, task.Misconfigured(fmt.Errorf("connection %q is not known", id))
+		return c, fmt.Errorf("connection `%s` %w", id, store.ErrNotFound)
 	}
 	c.ID = id
 	return c, nil

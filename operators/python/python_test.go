@@ -124,7 +124,7 @@ func TestErrors(t *testing.T) {
 		},
 		{"no interpreter", "ExternalPythonOperator", args{"python": ""}, nil, "fatal (config): argument python is empty: give the path of an interpreter"},
 		{"env of numbers", "ExternalPythonOperator", args{"python": "p", "env_vars": args{"A": int64(1)}}, nil, "fatal (config): argument env_vars: A is 1, not a text: put it in quotes"},
-		{"unknown connection", "PythonVirtualenvOperator", args{"index_urls_from_connection_ids": "x"}, nil, `fatal (config): connection "x" is not known`},
+		{"unknown connection", "PythonVirtualenvOperator", args{"index_urls_from_connection_ids": "x"}, nil, "failed: connection `x` not found"},
 		{
 			"bad connection", "PythonVirtualenvOperator", args{"index_urls_from_connection_ids": "bad"},
 			nil, "fatal (config): connection bad: its host is no URL of a package index: write https://...",
