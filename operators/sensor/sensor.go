@@ -63,21 +63,39 @@ func Deferrable() dag.ArgSpec {
 // reschedule it looks once and returns task.Reschedule if there is nothing yet. A
 // sensor in mode poke does the same when its worker goes away while it waits.
 func Run(ctx context.Context, a *task.Attempt, poke Poke) (task.Result, error) {
-	return wait(ctx, a, poke, time.Time{})
+	o, err := read(a)
+	if err != nil {
+		return task.Result{}, err
+	}
+	return o.wait(ctx, a, poke, time.Time{})
 }
 
 // RunUntil is Run for a condition that becomes true at a known time: it looks at this
 // time, and in mode reschedule not before.
 func RunUntil(ctx context.Context, a *task.Attempt, at time.Time) (task.Result, error) {
-	a.Log.InfoContext(ctx, "waiting until "+at.Format(time.RFC3339))
-	return wait(ctx, a, func(context.Context) (bool, any, error) { return !a.Now().Before(at), nil, nil }, at)
-}
-
-func wait(ctx context.Context, a *task.Attempt, poke Poke, due time.Time) (task.Result, error) {
 	o, err := read(a)
 	if err != nil {
 		return task.Result{}, err
 	}
+	return o.until(ctx, a, at)
+}
+
+// RescheduleUntil is RunUntil in mode reschedule, whatever the arguments say.
+func RescheduleUntil(ctx context.Context, a *task.Attempt, at time.Time) (task.Result, error) {
+	o, err := read(a)
+	if err != nil {
+		return task.Result{}, err
+	}
+	o.reschedule = true
+	return o.until(ctx, a, at)
+}
+
+func (o options) until(ctx context.Context, a *task.Attempt, at time.Time) (task.Result, error) {
+	a.Log.InfoContext(ctx, "waiting until "+at.Format(time.RFC3339))
+	return o.wait(ctx, a, func(context.Context) (bool, any, error) { return !a.Now().Before(at), nil, nil }, at)
+}
+
+func (o options) wait(ctx context.Context, a *task.Attempt, poke Poke, due time.Time) (task.Result, error) {
 	w := waiting{options: o, a: a, started: a.Now(), count: 1, due: due}
 	if !a.Instance.FirstStart.IsZero() { // it may have been executed before in this try
 		w.started, w.count = a.Instance.FirstStart, a.Instance.Reschedules+1
