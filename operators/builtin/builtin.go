@@ -8,6 +8,7 @@ import (
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/operators/bash"
+	"github.com/updraft-dev/updraft/operators/clock"
 	"github.com/updraft-dev/updraft/operators/dagrun"
 	"github.com/updraft-dev/updraft/operators/empty"
 	"github.com/updraft-dev/updraft/operators/http"
@@ -26,6 +27,7 @@ func Operators() []task.Operator {
 		http.Operators(),
 		sql.Operators(),
 		dagrun.Operators(),
+		clock.Operators(),
 	)
 }
 
