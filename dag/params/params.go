@@ -155,26 +155,28 @@ func asJSON(v any) (any, error) {
 	return jsonschema.UnmarshalJSON(bytes.NewReader(b))
 }
 
-// rules are the causes at the ends of an error's tree.
+// rules are the causes at the ends of an error's tree, each once.
 func rules(e *jsonschema.ValidationError) []string {
 	var out []string
-	for _, unit := range e.BasicOutput().Errors {
-		if unit.Error == nil {
-			continue
+	var walk func(jsonschema.OutputUnit)
+	walk = func(u jsonschema.OutputUnit) {
+		for _, cause := range u.Errors {
+			walk(cause)
 		}
-		rule := unit.Error.String()
-		if keyword := unit.KeywordLocation[strings.LastIndexByte(unit.KeywordLocation, '/')+1:]; !strings.HasPrefix(rule, keyword) && keyword != "" {
+		if len(u.Errors) > 0 || u.Error == nil {
+			return // it only holds others
+		}
+		rule := u.Error.String()
+		if keyword := u.KeywordLocation[strings.LastIndexByte(u.KeywordLocation, '/')+1:]; !strings.HasPrefix(rule, keyword) && keyword != "" {
 			rule = keyword + ": " + rule
 		}
-		if unit.InstanceLocation != "" {
-			rule = "at " + unit.InstanceLocation + ": " + rule
+		if u.InstanceLocation != "" {
+			rule = "at " + u.InstanceLocation + ": " + rule
 		}
 		if !slices.Contains(out, rule) {
 			out = append(out, rule)
 		}
 	}
-	if len(out) == 0 {
-		out = []string{e.Error()}
-	}
+	walk(*e.DetailedOutput())
 	return out
 }
