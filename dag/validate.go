@@ -107,13 +107,13 @@ func validateGroups(d *DAG, add func(task, field, format string, args ...any)) {
 				break
 			}
 			if parent.Expand != nil {
-				add(g.ID, "expand", "a mapped group inside the mapped group %q is not possible", parent.ID)
+				add(g.ID, "expand", "is not possible inside the mapped group %q", parent.ID)
 			}
 			id = parent.Parent
 		}
 		for _, t := range d.Members(g.ID) {
 			if t.Expand != nil {
-				add(t.ID, "expand", "a mapped task inside the mapped group %q is not possible", g.ID)
+				add(t.ID, "expand", "is not possible inside the mapped group %q", g.ID)
 			}
 		}
 	}
@@ -168,7 +168,7 @@ func validateTask(d *DAG, t *Task, add func(field, format string, args ...any)) 
 		add("pool_slots", "is %d: a task needs at least 1", t.PoolSlots)
 	}
 	if t.Setup && t.Teardown {
-		add("setup", "a task cannot be a setup and a teardown at once")
+		add("setup", "and `teardown` cannot both be true: remove one of them")
 	}
 	if t.Expand != nil {
 		validateMapping(t.Expand, add)
@@ -184,7 +184,7 @@ func validateMapping(m *Mapping, add func(field, format string, args ...any)) {
 			continue
 		}
 		if _, ok := a.LiteralLength(); !ok {
-			add("expand", "argument %q is a %T: only lists, dicts and the output of a task can be mapped over", a.Name, a.Literal)
+			add("expand", "has %q, a %T: only lists, mappings and the output of a task can be mapped over", a.Name, a.Literal)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package dagfile
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -166,13 +167,19 @@ func (l *loader) callback(p place, n *node) (dag.Callback, bool) {
 			out.Args = l.values(p, newDict(n.at, rest))
 		}
 		return out, ok
-	case n.dict.get("command") != nil && l.onlyKeys(p, n, "command"):
+	case n.dict.get("command") != nil:
+		if !l.onlyKeys(p, n, "command") {
+			return dag.Callback{}, false
+		}
 		argv, ok := l.texts(place{p.task, p.name + ".command"}, n.dict.get("command"))
 		if ok && len(argv) == 0 {
-			l.problem(n.at, p.task, fmt.Sprintf("`%s.command` is empty", p.name), "")
+			l.problem(n.at, p.task, fmt.Sprintf("`%s.command` is empty", p.name), "write [program, argument, …]")
 		}
 		return dag.Callback{Kind: dag.CallbackCommand, Command: argv}, ok
-	case n.dict.get("webhook") != nil && l.onlyKeys(p, n, "webhook"):
+	case n.dict.get("webhook") != nil:
+		if !l.onlyKeys(p, n, "webhook") {
+			return dag.Callback{}, false
+		}
 		url, ok := l.text(place{p.task, p.name + ".webhook"}, n.dict.get("webhook"))
 		return dag.Callback{Kind: dag.CallbackWebhook, URL: url}, ok
 	}
@@ -183,7 +190,7 @@ func (l *loader) callback(p place, n *node) (dag.Callback, bool) {
 func (l *loader) onlyKeys(p place, n *node, names ...string) bool {
 	for _, e := range n.dict.entries {
 		if !contains(names, e.name()) {
-			l.problem(e.key.at, p.task, fmt.Sprintf("`%s` has no key `%s`", p.name, e.name()), didYouMean(e.name(), names))
+			l.problem(e.key.at, p.task, fmt.Sprintf("`%s` has no key `%s`", p.name, e.name()), cmp.Or(didYouMean(e.name(), names), "it takes "+strings.Join(names, ", ")))
 			return false
 		}
 	}

@@ -80,7 +80,11 @@ func (l *loader) boolean(p place, n *node) (bool, bool) {
 // texts reads a list of texts.
 func (l *loader) texts(p place, n *node) ([]string, bool) {
 	if n.kind != kindList {
-		l.wrong(p, n, "a list of texts", "write ["+strings.TrimSpace(n.text)+"]")
+		hint := ""
+		if n.kind == kindText {
+			hint = "write [" + strings.TrimSpace(n.text) + "]"
+		}
+		l.wrong(p, n, "a list of texts", hint)
 		return nil, false
 	}
 	out := make([]string, 0, len(n.list))

@@ -3,6 +3,7 @@ package dagfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -38,6 +39,7 @@ func (l *loader) loadDAG(e entry, block, defaults *node) {
 		l.problem(e.key.at, "", fmt.Sprintf("a DAG id must be a text, not %s", e.key.describe()), "put it in quotes")
 		return
 	}
+	before := len(l.problems)
 	if p := dag.CheckID(e.name()); p != "" {
 		l.problem(e.key.at, "", "the DAG id "+p, "")
 	}
@@ -51,7 +53,6 @@ func (l *loader) loadDAG(e entry, block, defaults *node) {
 		ID: e.name(), File: l.o.File,
 		MaxActiveRuns: dag.DefaultMaxActiveRuns, MaxActiveTasks: dag.DefaultMaxActiveTasks,
 	}
-	before := len(l.problems)
 	b.zones()
 	b.readFields()
 	b.readSchedule()
@@ -197,14 +198,23 @@ func (b *dagBuilder) readDates() {
 	}
 }
 
+// reason is an error of the file system without the path, which the message has.
+func reason(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
 func (b *dagBuilder) readDocs() {
 	if n := b.cfg.get("doc_md_file_path"); !n.isNull() {
 		p := place{name: "doc_md_file_path"}
 		if name, ok := b.text(p, n); ok {
 			if !path.IsAbs(name) {
-				b.problem(n.at, "", "`doc_md_file_path` must be an absolute path", "")
+				b.problem(n.at, "", fmt.Sprintf("`doc_md_file_path` must be absolute: %q is not", name), "")
 			} else if raw, err := b.readFile(name); err != nil {
-				b.problem(n.at, "", fmt.Sprintf("`doc_md_file_path`: %v", err), "")
+				b.problem(n.at, "", fmt.Sprintf("`doc_md_file_path`: %s cannot be read: %v", name, reason(err)), "")
 			} else {
 				b.d.DocMD = string(raw)
 			}

@@ -1,6 +1,7 @@
 package dagfile
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/updraft-dev/updraft/dag"
@@ -80,7 +81,7 @@ func (b *dagBuilder) members(n *node, key, idKey string) []named {
 				continue
 			}
 			if seen[name] {
-				b.problem(id.at, name, fmt.Sprintf("`%s` %q is there twice", idKey, name), "")
+				b.problem(id.at, name, fmt.Sprintf("`%s` %q is there twice", idKey, name), "rename one of them")
 				continue
 			}
 			seen[name] = true
@@ -94,6 +95,7 @@ func (b *dagBuilder) members(n *node, key, idKey string) []named {
 
 func (b *dagBuilder) readGroups() {
 	b.group = make(map[string]*groupBuilder)
+	b.loader.groups = make(map[string]bool)
 	for _, m := range b.members(b.cfg.get("task_groups"), "task_groups", "group_name") {
 		cfg, ok := b.mapping(place{name: m.name}, m.val)
 		if !ok {
@@ -105,9 +107,14 @@ func (b *dagBuilder) readGroups() {
 		g := &groupBuilder{b: b, name: m.name, key: m.key, cfg: cfg, g: &dag.Group{}}
 		b.groups = append(b.groups, g)
 		b.group[m.name] = g
+		b.loader.groups[m.name] = true
 	}
 	for _, g := range b.groups {
 		b.openGroup(g)
+	}
+	clear(b.loader.groups) // a name without its prefix may be that of a task
+	for _, g := range b.groups {
+		b.loader.groups[g.id] = true
 	}
 	for _, g := range b.groups {
 		for _, e := range g.cfg.all() {
@@ -130,7 +137,7 @@ func (b *dagBuilder) openGroup(g *groupBuilder) bool {
 	case groupDone:
 		return true
 	case groupOpen:
-		b.problem(g.key.at, g.name, fmt.Sprintf("the group `%s` is inside itself", g.name), "remove a parent_group_name")
+		b.problem(g.key.at, g.name, "it is inside itself", "remove a parent_group_name")
 		return false
 	}
 	g.state = groupOpen
@@ -141,7 +148,7 @@ func (b *dagBuilder) openGroup(g *groupBuilder) bool {
 		name, _ := b.text(place{g.name, "parent_group_name"}, p)
 		parent := b.group[name]
 		if parent == nil {
-			b.problem(p.at, g.name, fmt.Sprintf("there is no group `%s`", name), didYouMean(name, b.groupNames()))
+			b.problem(p.at, g.name, fmt.Sprintf("there is no group `%s`", name), b.noGroup(name))
 			return true
 		}
 		if !b.openGroup(parent) {
@@ -166,6 +173,11 @@ func (g *groupBuilder) prefix() string {
 		return ""
 	}
 	return g.id + "."
+}
+
+// noGroup is the hint about a group that is not there.
+func (b *dagBuilder) noGroup(name string) string {
+	return cmp.Or(didYouMean(name, b.groupNames()), "add it to task_groups")
 }
 
 func (b *dagBuilder) groupNames() []string {

@@ -85,8 +85,9 @@ type loader struct {
 	warnings []Problem
 	files    []string
 	seen     map[string]bool
-	// in is the DAG being read, for messages.
-	in string
+	// in is the DAG being read, and groups has its groups' names and ids, for messages.
+	in     string
+	groups map[string]bool
 	// modules caches the identifiers of Python modules.
 	modules map[string]module
 }
@@ -103,6 +104,9 @@ func (l *loader) warning(at pos, task, message, hint string) {
 // about the same place are said once.
 func (l *loader) add(to []Problem, at pos, task, message, hint string) []Problem {
 	p := Problem{File: l.o.File, Line: 1, Column: 1, DAG: l.in, Task: task, Message: message, Hint: hint}
+	if l.groups[task] {
+		p.Task, p.Group = "", task
+	}
 	if at.src != nil {
 		line, column, text := at.src.locate(int(at.line), int(at.column))
 		p.File, p.Line, p.Column, p.Excerpt = at.src.file, line, column, excerpt(text, column)

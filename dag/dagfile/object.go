@@ -301,7 +301,7 @@ func datetime(n *node) (moment, error) {
 		return moment{}, fmt.Errorf("%s has no argument %q: use year, month, day, hour, minute, second, microsecond or tzinfo", class, name)
 	}
 	if !validDate(f[0], f[1], f[2]) || f[0] > 9999 || outside(f[3], 23) || outside(f[4], 59) || outside(f[5], 59) || outside(f[6], 999999) {
-		return moment{}, fmt.Errorf("%s: there is no such time", class)
+		return moment{}, fmt.Errorf("%s: there is no %04d-%02d-%02d %02d:%02d:%02d.%06d", class, f[0], f[1], f[2], f[3], f[4], f[5], f[6])
 	}
 	out.t = wallTime(f, loc)
 	return out, nil
@@ -339,7 +339,11 @@ func zoneName(n *node) (string, error) {
 func (y *yamlReader) fold(n *node, e entry) *node {
 	at, op := e.key.at, e.name()
 	if e.val.kind != kindList || len(e.val.list) == 0 {
-		y.report(e.val.at, fmt.Sprintf("`%s` needs a list of values, not %s", op, e.val.describe()), "")
+		what := e.val.describe()
+		if e.val.kind == kindList {
+			what = "an empty one"
+		}
+		y.report(e.val.at, fmt.Sprintf("`%s` needs a list of values, not %s", op, what), "")
 		return &node{at: at, size: 1}
 	}
 	texts := make([]string, len(e.val.list))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -14,9 +15,10 @@ type Problem struct {
 	// Line and Column count from 1; Column counts characters.
 	Line   int `json:"line"`
 	Column int `json:"column"`
-	// DAG and Task are the ids concerned; empty when none is.
-	DAG  string `json:"dag_id,omitempty"`
-	Task string `json:"task_id,omitempty"`
+	// DAG, Task and Group are the ids concerned; empty when none is.
+	DAG   string `json:"dag_id,omitempty"`
+	Task  string `json:"task_id,omitempty"`
+	Group string `json:"group_id,omitempty"`
 	// Message says what is wrong.
 	Message string `json:"message"`
 	// Hint says what to do; may be empty.
@@ -31,6 +33,9 @@ func (p Problem) Error() string {
 	fmt.Fprintf(&b, "%s:%d:%d: ", p.File, p.Line, p.Column)
 	if p.Task != "" {
 		fmt.Fprintf(&b, "task %s: ", p.Task)
+	}
+	if p.Group != "" {
+		fmt.Fprintf(&b, "group %s: ", p.Group)
 	}
 	b.WriteString(p.Message)
 	if p.Hint != "" {
@@ -66,9 +71,13 @@ func sortProblems(ps []Problem) {
 
 const excerptWidth = 160
 
-// excerpt shows a line and points at a column of it; long lines are cut.
+// excerpt shows a line and points at a column of it; long lines are cut. It is empty
+// for a line without characters.
 func excerpt(line string, column int) string {
-	runes := []rune(strings.ToValidUTF8(line, "\uFFFD"))
+	if strings.TrimSpace(line) == "" {
+		return ""
+	}
+	runes := []rune(strings.Map(harmless, strings.ToValidUTF8(line, "\uFFFD")))
 	column = min(column, len(runes)+1)
 	if from := column - excerptWidth/2; from > 1 && len(runes) > excerptWidth {
 		runes = append([]rune("…"), runes[from:]...)
@@ -87,11 +96,26 @@ func excerpt(line string, column int) string {
 	return "    " + string(runes) + "\n    " + string(pad) + "^"
 }
 
+// harmless keeps what a file has in it from acting on the terminal.
+func harmless(r rune) rune {
+	if unicode.IsControl(r) && r != '\t' {
+		return '\uFFFD'
+	}
+	return r
+}
+
 // didYouMean returns a hint naming the candidate nearest to a word, or "".
 func didYouMean(word string, candidates []string) string {
-	best, distance := "", max(1, utf8.RuneCountInString(word)/3)+1
+	letters := utf8.RuneCountInString(word)
+	best, distance := "", max(1, letters/3)+1
 	for _, c := range candidates {
-		d := editDistance(strings.ToLower(word), strings.ToLower(c), distance)
+		if c == word {
+			continue // what is wrong is something else than the spelling
+		}
+		d := editDistance(strings.ToLower(word), strings.ToLower(c), distance+1)
+		if d >= letters {
+			continue // nothing in common
+		}
 		if d < distance || d == distance && best != "" && c < best {
 			best, distance = c, d
 		}

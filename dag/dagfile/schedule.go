@@ -163,7 +163,7 @@ func (l *loader) asset(p place, n *node) (dag.AssetRef, bool) {
 
 func (l *loader) named(p place, n *node, name string) bool {
 	if name == "" {
-		l.problem(n.at, p.task, fmt.Sprintf("an %s needs a name", classOf(n.text)), "")
+		l.problem(n.at, p.task, fmt.Sprintf("an %s needs a name", classOf(n.text)), "add name or uri")
 	}
 	return name != ""
 }

@@ -47,7 +47,7 @@ func (b *dagBuilder) readTasks() {
 		if n := cfg.get("task_group_name"); !n.isNull() {
 			group, _ := b.text(place{m.name, "task_group_name"}, n)
 			if t.group = b.group[group]; t.group == nil {
-				b.problem(n.at, m.name, fmt.Sprintf("there is no group `%s`", group), didYouMean(group, b.groupNames()))
+				b.problem(n.at, m.name, fmt.Sprintf("there is no group `%s`", group), b.noGroup(group))
 			} else {
 				id = t.group.prefix() + id
 			}

@@ -1,6 +1,7 @@
 package dagfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -39,6 +40,7 @@ func (y *yamlReader) read() *node {
 	file, err := parseYAML(y.src.text)
 	if err != nil {
 		at, message := y.syntax(err)
+		message = strings.ReplaceAll(message, "\t", `\t`)
 		y.report(at, "invalid YAML: "+message, yamlHint(message))
 		return nil
 	}
@@ -184,7 +186,7 @@ func (y *yamlReader) alias(n *ast.AliasNode) *node {
 	for a := range y.anchors {
 		names = append(names, a)
 	}
-	y.report(at, fmt.Sprintf("alias `*%s` has no anchor `&%s` before it", name, name), didYouMean(name, names))
+	y.report(at, fmt.Sprintf("alias `*%s` has no anchor `&%s` before it", name, name), cmp.Or(didYouMean(name, names), "put a text that begins with * in quotes"))
 	return &node{at: at, size: 1}
 }
 
