@@ -128,7 +128,10 @@ func (a *attempt) wait(ctx context.Context) (Result, error) {
 	if result == nil {
 		result = a.unsaid(exit)
 	}
-	result.ExitCode, result.Signal, result.MaxRSS = exit.Code, "", exit.MaxRSS
+	if exit.Code != 0 { // a callable that said sys.exit leaves its process in order
+		result.ExitCode = exit.Code
+	}
+	result.Signal, result.MaxRSS = "", exit.MaxRSS
 	if exit.Signal != 0 {
 		result.ExitCode, result.Signal = -1, signalName(exit.Signal)
 	}

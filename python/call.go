@@ -133,7 +133,8 @@ type Result struct {
 	// ErrType is the dotted name of the exception's class, ErrMessage its text and
 	// Traceback the whole, without our own frames. The log has it as well.
 	ErrType, ErrMessage, Traceback string
-	// ExitCode of the process, -1 when Signal (SIGSEGV, ...) ended it.
+	// ExitCode is that of sys.exit if the callable called it, or else of the process;
+	// -1 when Signal (SIGSEGV, ...) ended it.
 	ExitCode int
 	Signal   string
 	// MaxRSS is the largest resident set of the process, in bytes.
@@ -192,6 +193,7 @@ type attemptFrame struct {
 	ErrMessage   string          `json:"err_message"`
 	Traceback    string          `json:"traceback"`
 	RescheduleAt time.Time       `json:"reschedule_at"`
+	ExitCode     int             `json:"exit_code"`
 
 	// Questions.
 	Key         string   `json:"key"`
@@ -207,7 +209,7 @@ type attemptFrame struct {
 func (f *attemptFrame) result() Result {
 	r := Result{
 		Outcome: f.Outcome, Done: f.Done, RescheduleAt: f.RescheduleAt,
-		ErrType: f.ErrType, ErrMessage: f.ErrMessage, Traceback: f.Traceback,
+		ErrType: f.ErrType, ErrMessage: f.ErrMessage, Traceback: f.Traceback, ExitCode: f.ExitCode,
 	}
 	if f.Outcome == OutcomeSuccess && len(f.Value) > 0 && string(f.Value) != "null" {
 		r.Value, r.HasValue = f.Value, true

@@ -153,7 +153,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "task_timeout", outcome: OutcomeTimeout, errType: "updraft_runner.exceptions.AirflowTaskTimeout", message: "long"},
 		{name: "value_error", outcome: OutcomeFail, errType: "ValueError", message: "bad value"},
 		{name: "from_cause", outcome: OutcomeFail, errType: "RuntimeError", message: "outer"},
-		{name: "leave", outcome: OutcomeFail, errType: "SystemExit", message: "sys.exit(3)"},
+		{name: "leave", outcome: OutcomeFail, errType: "SystemExit", message: "sys.exit(3)", code: 3},
 		{name: "leave_zero", outcome: OutcomeFail, errType: "SystemExit", message: "sys.exit(0)"},
 		{name: "exit_hard", outcome: OutcomeFail, message: "ended with code 7 before the callable returned", code: 7},
 		{name: "exit_zero", outcome: OutcomeFail, message: "ended with code 0 before the callable returned"},

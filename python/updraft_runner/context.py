@@ -1,4 +1,5 @@
 """The context of a task, built from the JSON that Go sends."""
+import datetime
 import logging
 import sys
 
@@ -11,6 +12,7 @@ _DATES = frozenset((
     "prev_data_interval_start_success", "prev_data_interval_end_success",
     "prev_start_date_success", "prev_end_date_success",
 ))
+_SECONDS = frozenset(("dagrun_timeout", "execution_timeout", "retry_delay"))
 # In Airflow's context whatever the run; None unless Go says otherwise.
 _ALWAYS = (
     "map_index_template", "partition_date", "partition_key",
@@ -22,6 +24,8 @@ _ALWAYS = (
 def _value(name, value):
     if name in _DATES and isinstance(value, str):
         return times.parse(value)
+    if name in _SECONDS and isinstance(value, (int, float)):
+        return datetime.timedelta(seconds=value)
     return value
 
 
@@ -35,6 +39,13 @@ class Record:
     def __repr__(self):
         ids = [repr(getattr(self, n)) for n in ("dag_id", "task_id", "run_id") if hasattr(self, n)]
         return "<%s %s>" % (type(self).__name__, " ".join(ids))
+
+
+class Asset(Record):
+    """An asset that the task reads or writes; an alias has a name only."""
+
+    def __repr__(self):
+        return "Asset(name=%r, uri=%r)" % (self.name, getattr(self, "uri", None))
 
 
 class DAG(Record):
@@ -198,6 +209,9 @@ def build(raw):
         if getattr(run, name, None) is not None:
             context[name] = getattr(run, name)
     context.update((name, _value(name, value)) for name, value in raw.items())
+    for name in ("inlets", "outlets"):
+        context[name] = [Asset(a) if isinstance(a, dict) else a for a in context[name]]
+        setattr(task, name, context[name])
     context.update(
         dag=dag, task=task, dag_run=run, ti=ti, task_instance=ti, run_id=run.run_id,
         var=_Fields(value=_Variables(False), json=_Variables(True)), conn=_Connections(),

@@ -72,6 +72,8 @@ def result(error):
         "op": "result", "outcome": outcome(error), "err_type": _clean(name),
         "err_message": _clean(message(error)), "traceback": _clean(text(error)),
     }
+    if isinstance(error, SystemExit):
+        frame["exit_code"] = _exit_code(error.code)
     if frame["outcome"] == "reschedule":
         when = getattr(error, "reschedule_date", None)
         if hasattr(when, "astimezone"):
@@ -80,6 +82,13 @@ def result(error):
             frame["outcome"] = "fail"
             frame["err_message"] = "AirflowRescheduleException without a date: %r" % (when,)
     return frame
+
+
+def _exit_code(code):
+    """The exit code that an interpreter would make of SystemExit's argument."""
+    if code is None:
+        return 0
+    return code & 0xff if isinstance(code, int) else 1
 
 
 def message(error):
