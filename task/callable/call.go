@@ -1,0 +1,114 @@
+package callable
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/python"
+	"github.com/updraft-dev/updraft/task"
+)
+
+// describe makes package python's call of an attempt's call. MultipleOutputs is not
+// passed on: package task pushes the items, with the attempt's result.
+func (r *Runner) describe(a *task.Attempt, c task.PythonCall, end *task.End) (python.Call, error) {
+	call := python.Call{
+		Callable: located(c.Callable, a.Dir), NoContext: c.NoContext, HideValue: c.HideValue,
+		Env: slices.Concat(a.Env, c.Env), Dir: a.Dir, Path: r.path(a.Dir), LogLevel: r.cfg.LogLevel,
+		Output: a.Output, Isolated: c.Isolated, Python: beside(a.Dir, c.Interpreter),
+		MemoryLimit: a.Task.Resources.Memory, Handler: handler{a},
+	}
+	var err error
+	if call.Args, err = encodeList(c.Args); err != nil {
+		return call, fmt.Errorf("op_args%w", err)
+	}
+	if call.Kwargs, err = encodeDict(c.Kwargs); err != nil {
+		return call, fmt.Errorf("op_kwargs: %w", err)
+	}
+	if call.TemplatesDict, err = encodeDict(c.TemplatesDict); err != nil {
+		return call, fmt.Errorf("templates_dict: %w", err)
+	}
+	if call.Context, err = r.context(a, end); err != nil {
+		return call, err
+	}
+	responses(&call, c)
+	return call, nil
+}
+
+// located makes a file's path absolute: relative ones begin at the DAG's folder.
+func located(c dag.Callable, dir string) python.Callable {
+	out := python.Callable{Path: c.Path, File: c.File, Name: c.Name, Lambda: c.Lambda}
+	if out.File == "" || filepath.IsAbs(out.File) {
+		return out
+	}
+	out.File = filepath.Join(dir, out.File)
+	if abs, err := filepath.Abs(out.File); err == nil {
+		out.File = abs
+	}
+	return out
+}
+
+// beside resolves an interpreter that is a relative path; a bare name is looked up.
+func beside(dir, interpreter string) string {
+	if strings.ContainsRune(interpreter, filepath.Separator) && !filepath.IsAbs(interpreter) {
+		return filepath.Join(dir, interpreter)
+	}
+	return interpreter
+}
+
+func (r *Runner) path(dir string) []string {
+	path := slices.Clone(r.cfg.Path)
+	if dir != "" && !slices.Contains(path, dir) {
+		path = append(path, dir)
+	}
+	return path
+}
+
+func responses(call *python.Call, c task.PythonCall) {
+	if len(c.Responses) == 0 {
+		return
+	}
+	list := make([]python.Response, len(c.Responses))
+	for i, r := range c.Responses {
+		list[i] = python.Response{StatusCode: r.StatusCode, Reason: r.Reason, URL: r.URL, Headers: r.Headers, Encoding: r.Encoding, Body: r.Body}
+	}
+	if c.Paged {
+		call.Responses = list
+	} else {
+		call.Response = &list[0]
+	}
+}
+
+// encodeList writes each value in Airflow's tagged form, so that floats stay floats
+// and tuples, times and lengths of time arrive as such.
+func encodeList(list []any) ([]any, error) {
+	out := make([]any, len(list))
+	for i, v := range list {
+		raw, err := task.EncodeXCom(v)
+		if err != nil {
+			return nil, fmt.Errorf("[%d]: %w", i, err)
+		}
+		out[i] = raw
+	}
+	return out, nil
+}
+
+// encodeDict is encodeList for a dict; nil stays nil.
+func encodeDict(dict map[string]any) (map[string]any, error) {
+	if dict == nil {
+		return nil, nil
+	}
+	out := make(map[string]any, len(dict))
+	for _, k := range slices.Sorted(maps.Keys(dict)) {
+		raw, err := task.EncodeXCom(dict[k])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", k, err)
+		}
+		out[k] = json.RawMessage(raw)
+	}
+	return out, nil
+}
