@@ -19,7 +19,8 @@ import (
 // World is what a main gives to Run: everything that a command may touch outside the
 // installation.
 type World struct {
-	// Args are the arguments without the program's name.
+	// Program is the program's name as it was typed, Args what follows it.
+	Program        string
 	Args           []string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer

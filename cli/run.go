@@ -142,8 +142,17 @@ func (a *app) summary(ctx context.Context, i *embedded.Installation, runs []run.
 	}
 	a.printf("database  %s\nlogs      %s\n", i.Config.Path("store"), i.Config.Path("logs"))
 	key := a.interesting(ctx, i, runs, faults)
-	a.printf("next      updraft tasks logs %s %s %s\n          updraft dags show %s\n          updraft standalone\n", key.DAG, key.ID.Run, key.Task, key.DAG)
+	again := a.again(i)
+	a.printf("next      %s tasks logs %s %s %s\n          %s dags show %s\n", again, key.DAG, key.ID.Run, key.Task, again, key.DAG)
 	return failed, nil
+}
+
+// again is how this program is called for the same installation.
+func (a *app) again(i *embedded.Installation) string {
+	if i.Config.Home == filepath.Join(a.UserHome, ".updraft") {
+		return a.Program
+	}
+	return "UPDRAFT_HOME=" + i.Config.Home + " " + a.Program
 }
 
 // fault is an instance that failed.

@@ -141,6 +141,22 @@ func TestRunOnce(t *testing.T) {
 	}
 }
 
+func TestRunOnceLeavesTheScheduleAlone(t *testing.T) {
+	t.Parallel()
+	home := newHome(t, map[string]string{"hourly.yaml": bashDAG("hourly", `"@hourly"`, "true")})
+	i := open(t, home, nil)
+	if _, err := i.RunOnce(t.Context(), embedded.RunOptions{Targets: []string{filepath.Join(home, "dags", "hourly.yaml")}}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := i.Store.ListRuns(t.Context(), store.RunFilter{}, store.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Items) != 1 || list.Items[0].Type != run.TypeManual {
+		t.Errorf("the runs are %v, want the one asked for", list.Items)
+	}
+}
+
 func TestRunOnceFaults(t *testing.T) {
 	t.Parallel()
 	home := newHome(t, map[string]string{"broken.yaml": "d:\n  tasks: [\n"})
@@ -317,9 +333,10 @@ func TestStandalone(t *testing.T) {
 	if err := json.Unmarshal([]byte(get("/status")), &status); err != nil || status.DAGs != 2 || status.Release != "test" {
 		t.Errorf("/status is %+v, %v", status, err)
 	}
-	if m := get("/metrics"); !strings.Contains(m, `updraft_task_instances_total{state="success"} 2`) {
-		t.Errorf("/metrics is %s", m)
-	}
+	// The tasks have written their lines before the scheduler knows that they ended.
+	eventually(t, "the metric of two successes", func() bool {
+		return strings.Contains(get("/metrics"), `updraft_task_instances_total{state="success"} 2`)
+	})
 	if h := get("/health"); !strings.Contains(h, `"healthy"`) {
 		t.Errorf("/health is %s", h)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,10 +15,14 @@ import (
 	"github.com/updraft-dev/updraft/executors/localexec"
 	"github.com/updraft-dev/updraft/executors/localexec/process"
 	"github.com/updraft-dev/updraft/operators/builtin"
+	"github.com/updraft-dev/updraft/python"
 	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler"
 	"github.com/updraft-dev/updraft/scheduler/tick"
 	"github.com/updraft-dev/updraft/task"
+	"github.com/updraft-dev/updraft/task/callable"
 	"github.com/updraft-dev/updraft/task/smtpmail"
+	"github.com/updraft-dev/updraft/task/template"
 )
 
 // WorkOptions say what Work does.
@@ -51,15 +56,25 @@ func (i *Installation) Work(ctx context.Context, o WorkOptions, body func(contex
 		return err
 	}
 	defer func() { err = errors.Join(err, host.Close()) }()
+	if err := host.Retain(ctx, i.running); err != nil {
+		return err
+	}
+	py := i.python()
+	defer func() { err = errors.Join(err, py.Close()) }()
 	base, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var engine *tick.Engine
-	rt := i.runtime(host, func(ctx context.Context, t task.Trigger) (run.Run, error) {
+	rt := i.runtime(host, py, func(ctx context.Context, t task.Trigger) (run.Run, error) {
 		return Trigger(ctx, engine, t, "operator")
 	})
 	engine, err = tick.New(tick.Config{
 		Store: i.Store, Now: i.Now, Token: rand.Text, Worker: worker(), Log: i.Log,
 		Schedule: o.Schedule, Poll: i.Config.Duration("poll_interval"), OnChange: o.OnChange,
+		OnSettled: func(a []run.Attempt) {
+			if err := host.Forget(a...); err != nil {
+				i.Log.Warn("tidying up after attempts", "error", err)
+			}
+		},
 		Open: func(report executors.Report) (executors.Executor, error) {
 			return localexec.Open(ctx, localexec.Config{
 				Parallelism: i.Config.Int("parallelism"), Report: report,
@@ -91,11 +106,42 @@ func (i *Installation) Work(ctx context.Context, o WorkOptions, body func(contex
 	return errors.Join(err, <-ended)
 }
 
+// running are the attempts that are claimed, as stored.
+func (i *Installation) running(ctx context.Context) (out []run.Attempt, err error) {
+	s := scheduler.NewSnapshot()
+	if err := i.Loader.Active(ctx, s); err != nil {
+		return nil, err
+	}
+	for _, v := range s.Unfinished() {
+		for _, in := range v.Instances() {
+			if in.State == run.Running || in.State == run.Restarting {
+				out = append(out, in.Attempt(v.Run.ID))
+			}
+		}
+	}
+	return out, nil
+}
+
+// python runs Python callables; the interpreter is started by the first of them.
+func (i *Installation) python() *callable.Runner {
+	dir := filepath.Join(i.Config.Home, "python")
+	return callable.New(callable.Config{
+		Start: func(ctx context.Context) (*python.Runner, error) {
+			return python.Start(ctx, python.Config{Python: i.Config.Text("python"), Dir: dir, Env: i.Environ})
+		},
+		Path: []string{i.Config.Text("dags")}, Venvs: filepath.Join(dir, "venvs"), Python: i.Config.Text("python"),
+		Hostname: hostname(), BaseURL: i.Config.Text("base_url"),
+	})
+}
+
 // runtime is what executes attempts.
-func (i *Installation) runtime(host task.Processes, trigger func(context.Context, task.Trigger) (run.Run, error)) *task.Runtime {
+func (i *Installation) runtime(host task.Processes, py task.PythonRunner, trigger func(context.Context, task.Trigger) (run.Run, error)) *task.Runtime {
 	return task.New(task.Config{
 		Operators: builtin.Lookup, Store: i.Store, Settings: i.Settings,
-		Logs: i.Logs, Processes: host,
+		Logs: i.Logs, Processes: host, Python: py,
+		Templates: template.New(template.Config{
+			Specs: i.Catalog.Lookup, Runs: i.Store, Events: i.Store, BaseURL: i.Config.Text("base_url"), Hostname: hostname(), Random: mathrand.IntN,
+		}),
 		Trigger: trigger, Folder: i.Config.Text("dags"), Now: i.Now, Environ: i.Environ, Hostname: hostname(), Worker: worker(),
 		Mail: smtpmail.Sender{Now: i.Now}, HTTP: &http.Client{Timeout: callTimeout}, BaseURL: i.Config.Text("base_url"), Log: i.Log,
 	})

@@ -16,6 +16,9 @@ import (
 // in the order of DAG ids, until max_active_runs are queued or running (sections "Schedules",
 // "Concurrency", "Assets").
 func (s *Snapshot) createRuns(now time.Time, d *Decision, changedDAGs map[string]bool) bool {
+	if s.RunsOnly {
+		return false
+	}
 	changed := false
 	due := slices.Sorted(maps.Keys(s.due))
 	clear(s.due)

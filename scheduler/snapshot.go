@@ -27,7 +27,9 @@ type Snapshot struct {
 	// Parallelism bounds the queued and running instances of the installation; 0 is
 	// no bound.
 	Parallelism int
-	occupied    int
+	// RunsOnly works off the runs that exist: none are created by time or by assets.
+	RunsOnly bool
+	occupied int
 
 	alarms alarms
 	// hot are the runs with something to examine, waiting those that are queued, lanes

@@ -35,7 +35,7 @@ func run() int {
 	}
 	out := int(os.Stdout.Fd()) //nolint:gosec // a file descriptor fits
 	return cli.Run(ctx, cli.World{
-		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Program: os.Args[0], Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Terminal: term.IsTerminal(out), Width: func() int {
 			width, _, err := term.GetSize(out)
 			if err != nil {

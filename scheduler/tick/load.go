@@ -30,6 +30,7 @@ func (e *Engine) load(ctx context.Context) error {
 		e.version = version
 	}
 	s := scheduler.NewSnapshot()
+	s.RunsOnly = !e.cfg.Schedule
 	if err := loadPools(ctx, e.cfg.Store, s); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/task"
@@ -49,21 +50,29 @@ func (h *Host) Forget(attempts ...run.Attempt) error {
 	return nil
 }
 
-// Retain is called once after a start, when what the killed worker left behind has been
-// taken over: it forgets all attempts but keep, and ends processes that still run for
-// others, which were cleared or marked meanwhile. Attempts that start while it works
-// belong to keep.
-func (h *Host) Retain(ctx context.Context, keep []run.Attempt) error {
-	kept := map[string]bool{}
-	for _, a := range keep {
-		kept[folder(a)] = true
-	}
+// Retain is called once at the start, before any attempt is: it forgets what a killed
+// worker left of all attempts but those that keep answers, and ends processes that
+// still run for others, which were cleared or marked meanwhile. Keep is only asked when
+// something was left.
+func (h *Host) Retain(ctx context.Context, keep func(context.Context) ([]run.Attempt, error)) error {
 	entries, err := os.ReadDir(h.cfg.Dir)
 	if err != nil {
 		return fmt.Errorf("list what processes have left: %w", err)
 	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return !e.IsDir() })
+	if len(entries) == 0 {
+		return nil
+	}
+	attempts, err := keep(ctx)
+	if err != nil {
+		return err
+	}
+	kept := map[string]bool{}
+	for _, a := range attempts {
+		kept[folder(a)] = true
+	}
 	for _, e := range entries {
-		if !e.IsDir() || kept[e.Name()] {
+		if kept[e.Name()] {
 			continue
 		}
 		if err := h.abandon(ctx, e.Name()); err != nil {

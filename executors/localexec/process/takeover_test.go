@@ -131,7 +131,7 @@ func TestRetain(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := host(t, dir)
-	if err := second.Retain(t.Context(), []run.Attempt{kept.Attempt}); err != nil {
+	if err := second.Retain(t.Context(), func(context.Context) ([]run.Attempt, error) { return []run.Attempt{kept.Attempt}, nil }); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, func() bool { return gone(pid) })
