@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,6 +28,7 @@ var update = flag.Bool("update", false, "write the golden scenarios anew")
 //	                              ID [<- UP ...] [key=value ...]
 //	pool NAME SLOTS [deferred]    a pool
 //	parallelism N                 slots of the whole installation
+//	queuetimeout DURATION         how long an attempt may be queued before it is sent again
 //	at TIME, wait DURATION        sets the clock
 //	run ID [date=D] [type=T]      creates a run
 //	plan                          plans until nothing changes
@@ -151,6 +153,9 @@ func (g *golden) do(words []string) []string {
 	case "parallelism":
 		g.snap.Parallelism = g.number(plain[0])
 		return nil
+	case "queuetimeout":
+		g.snap.QueueTimeout = g.duration(plain[0])
+		return nil
 	case "at":
 		g.now = g.time(plain[0])
 		return nil
@@ -230,9 +235,9 @@ func (g *golden) commit() {
 
 // crash loads the snapshot anew.
 func (g *golden) crash() {
-	parallelism := g.snap.Parallelism
+	parallelism, timeout := g.snap.Parallelism, g.snap.QueueTimeout
 	g.snap = scheduler.NewSnapshot()
-	g.snap.Parallelism = parallelism
+	g.snap.Parallelism, g.snap.QueueTimeout = parallelism, timeout
 	g.snap.SetPools(g.pools)
 	for id := range g.stored {
 		v, err := g.stored.view(id, g.graphs[id.DAG])
@@ -291,6 +296,10 @@ func (g *golden) plan() []string {
 		name := a.Name()
 		if g.several {
 			name = a.Run + "/" + name
+		}
+		if !slices.Contains(out, name+" queued") {
+			out = append(out, name+" is dispatched again")
+			continue
 		}
 		order = append(order, name)
 	}

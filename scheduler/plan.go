@@ -10,8 +10,8 @@ import (
 
 // Decision is what a plan wants done, beside the changes that Flush returns.
 type Decision struct {
-	// Start are the attempts that were queued, in the order of queueing: to be
-	// dispatched once the changes are durable.
+	// Start are the attempts that were queued, in the order of queueing, after those that
+	// have been queued for too long: to be dispatched once the changes are durable.
 	Start []run.Attempt
 	// Runs are the runs that changed their state, in order.
 	Runs []run.ID
@@ -37,6 +37,7 @@ func Plan(s *Snapshot, now time.Time) Decision {
 		d.Runs = append(d.Runs, v.Run.ID)
 		s.afterRun(v, dags)
 	}
+	d.Start, s.again = s.again, nil
 	for {
 		changed := s.createRuns(now, &d, dags)
 		changed = s.startRuns(now, &d) || changed
@@ -201,6 +202,7 @@ func (s *Snapshot) queue(now time.Time, d *Decision) bool {
 			c := l.v.set(r, run.Queued)
 			c.QueuedAt, c.Pool = now, l.pool
 			d.Start = append(d.Start, c.Attempt(l.v.Run.ID))
+			s.alarm(l.v, r)
 			changed = true
 		} else {
 			l.kept = append(l.kept, r)

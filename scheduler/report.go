@@ -242,12 +242,16 @@ func (v *View) restarted(r ref, rep run.Report) {
 
 // lost ends an attempt whose worker is gone.
 //
-// Golden: lease.
+// Golden: lease, lease_restarting.
 func (v *View) lost(r ref, now time.Time, reason string) {
 	c := v.cell(r)
 	rep := run.Report{
 		Attempt: c.Attempt(v.Run.ID), Token: c.Token, Outcome: run.OutcomeFailed,
 		At: now, Cause: run.CauseInfra, Reason: reason,
+	}
+	if c.State == run.Restarting {
+		v.restarted(r, rep)
+		return
 	}
 	v.ended(r, rep, now)
 }

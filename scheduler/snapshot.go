@@ -40,6 +40,11 @@ type Snapshot struct {
 	due map[string]bool
 	// assetDAGs are the DAGs whose asset updates changed since the last plan.
 	assetDAGs map[string]bool
+	// QueueTimeout is after how long a queued attempt that nobody has claimed is
+	// dispatched again: word of it may have been lost. 0 is never. It has to be set
+	// before runs are added.
+	QueueTimeout time.Duration
+	again        []run.Attempt
 	// backfills are those the snapshot was told of, openBackfills those not completed.
 	backfills     map[string]*Backfill
 	openBackfills map[string]bool
@@ -383,8 +388,10 @@ func (s *Snapshot) alarm(v *View, r ref) {
 	switch {
 	case c.State.Schedulable() && !c.Due.IsZero():
 		heap.Push(&s.alarms, alarm{at: c.Due, v: v, r: r})
-	case c.State == run.Running && !c.Lease.IsZero():
+	case (c.State == run.Running || c.State == run.Restarting) && !c.Lease.IsZero():
 		heap.Push(&s.alarms, alarm{at: c.Lease, v: v, r: r})
+	case c.State == run.Queued && s.QueueTimeout > 0:
+		heap.Push(&s.alarms, alarm{at: c.QueuedAt.Add(s.QueueTimeout), v: v, r: r})
 	case c.State == run.Deferred && !c.Due.IsZero():
 		heap.Push(&s.alarms, alarm{at: c.Due, v: v, r: r})
 	}
@@ -422,7 +429,9 @@ func (s *Snapshot) ring(now time.Time) (ended []*View) {
 			a.v.touch(a.r)
 		case c.State == run.Deferred && !c.Due.IsZero() && !c.Due.After(now):
 			a.v.resume(a.r)
-		case c.State == run.Running && !c.Lease.IsZero():
+		case c.State == run.Queued && s.QueueTimeout > 0:
+			s.sendAgain(a.v, a.r, now)
+		case (c.State == run.Running || c.State == run.Restarting) && !c.Lease.IsZero():
 			if c.Lease.After(now) {
 				s.alarm(a.v, a.r) // renewed in the meantime
 				continue
