@@ -63,7 +63,9 @@ func newRun(info scheduler.DAGInfo, t task.Trigger, by string, now time.Time, su
 		Conf: t.Conf, Note: t.Note, TriggeredBy: by, RunAfter: now,
 	}
 	if t.LogicalDate != nil {
-		logical := t.LogicalDate.UTC()
+		// Microseconds are what run ids, templates and Python have: with more, a run would
+		// not be found by the date that its own tasks see.
+		logical := t.LogicalDate.UTC().Truncate(time.Microsecond)
 		tt, err := timetable.New(d.Schedule)
 		if err != nil {
 			return run.Run{}, fmt.Errorf("schedule of DAG %s: %w", t.DAG, err)
