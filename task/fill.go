@@ -13,7 +13,8 @@ import (
 )
 
 // kwargsArg takes the arguments of a decorated function: what is mapped over and is no
-// argument of the operator is one of the function's.
+// argument of the operator is one of the function's. DAG files say so explicitly, with
+// op_kwargs. before the name, because the operator may have an argument of that name.
 const kwargsArg = "op_kwargs"
 
 // arguments returns the operator's arguments with mapped ones, XComs and rendered
@@ -83,9 +84,10 @@ func (x *execution) merge(out, plain map[string]any, mapped []mappedArg, authore
 			out[m.name] = m.value
 			continue
 		}
+		name := strings.TrimPrefix(m.name, kwargsArg+".")
 		given, _ := plain[kwargsArg].(map[string]any)
-		if _, twice := given[m.name]; twice {
-			return Misconfigured(fmt.Errorf("argument %s is given and also mapped over: keep one", m.name))
+		if _, twice := given[name]; twice {
+			return Misconfigured(fmt.Errorf("argument %s is given and also mapped over: keep one", name))
 		}
 		kwargs, ok := out[kwargsArg].(map[string]any)
 		if !ok && out[kwargsArg] != nil {
@@ -95,7 +97,7 @@ func (x *execution) merge(out, plain map[string]any, mapped []mappedArg, authore
 		if kwargs == nil {
 			kwargs = map[string]any{}
 		}
-		kwargs[m.name] = m.value
+		kwargs[name] = m.value
 		out[kwargsArg] = kwargs
 	}
 	return nil

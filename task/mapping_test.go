@@ -75,6 +75,8 @@ func TestMappedArguments(t *testing.T) {
 		{"expand_kwargs, pushed", nil, "show", &dag.Mapping{Kwargs: &dag.MappedArg{XCom: ref("xs")}}, map[string]string{"xs": `[{"a": "{{ p }}"}, {}]`}, []map[string]any{{"a": "{{ p }}"}, {}}},
 		{"arguments of a decorated function", dag.Values{"op_kwargs": map[string]any{"z": "{{ z }}"}}, "python", expand(lit("x", []any{"{{ p }}"}), out("y", "xs")), map[string]string{"xs": `["{{ q }}"]`},
 			[]map[string]any{{"op_kwargs": map[string]any{"x": "P", "y": "{{ q }}", "z": "Z"}}}},
+		{"the same, as DAG files name them", dag.Values{"op_kwargs": map[string]any{"z": 1.0}}, "python", expand(lit("op_kwargs.x", []any{"p", "q"}), lit("op_kwargs.op_kwargs", []any{2.0})), nil,
+			[]map[string]any{{"op_kwargs": map[string]any{"x": "p", "op_kwargs": 2.0, "z": 1.0}}, {"op_kwargs": map[string]any{"x": "q", "op_kwargs": 2.0, "z": 1.0}}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
