@@ -48,6 +48,7 @@ func Families() []Family {
 		Family{Name: "run_ids", Own: "scheduler/timetable/testdata/vectors/run_ids.jsonl.gz", Foreign: "timetables/vectors/run_ids.jsonl", Replay: replayRunIDs},
 		Family{Name: "retries", Own: "scheduler/testdata/retries.jsonl.gz", Foreign: "retries/vectors/retries.jsonl", Replay: replayRetries},
 		Family{Name: "dagfactory", Own: "dag/dagfile/testdata/recorded.json.gz", Foreign: "dagfactory", Replay: replayDagfactory},
+		Family{Name: "templates", Own: "internal/conformance/testdata/templates", Foreign: "templates/vectors", Replay: replayTemplates},
 	)
 }
 

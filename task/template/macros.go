@@ -32,6 +32,8 @@ func (r *Renderer) macro(name string) py.Value {
 		return library("json", jsonModule(), "load", "dump", "JSONEncoder", "JSONDecoder")
 	case "uuid":
 		return library("uuid", r.uuidModule(), "uuid1", "getnode")
+	case "yaml":
+		return library("yaml", yamlModule(), "load", "load_all", "full_load", "unsafe_load", "safe_load_all", "dump_all", "safe_dump_all")
 	case "random":
 		return function("random", func(*py.Thread, []py.Value) (py.Value, error) {
 			if r.cfg.Random == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -95,7 +96,7 @@ func (r *Renderer) environment() *jinja.Environment {
 		d := r.a.DAG
 		r.context = scope{r: r, made: make(map[string]py.Value)}
 		r.env = jinja.NewEnvironment(jinja.Config{
-			Loader:  searchPath(slices.Concat([]string{r.a.Dir}, d.TemplateSearchPath)),
+			Loader:  r.searchPath(),
 			Globals: r.userMacros(d.UserMacros),
 			Filters: r.filters(d.UserFilters),
 			Native:  d.NativeTemplates,
@@ -103,6 +104,18 @@ func (r *Renderer) environment() *jinja.Environment {
 		})
 	}
 	return r.env
+}
+
+// searchPath is the DAG's folder and then the author's, which may be relative to it.
+func (r *Renderer) searchPath() searchPath {
+	out := searchPath{r.a.Dir}
+	for _, p := range r.a.DAG.TemplateSearchPath {
+		if !filepath.IsAbs(p) {
+			p = filepath.Join(r.a.Dir, p)
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 // Render implements task.Templates: it renders every text in v, but not the keys of dicts. Values that are

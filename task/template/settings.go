@@ -2,6 +2,7 @@ package template
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -117,14 +118,18 @@ func (r *Renderer) connections() py.Value {
 	}
 }
 
-// connection is a Connection of Airflow's.
+// connection is a Connection of Airflow's. A description is not told to tasks.
 func connection(id string, c *settings.Connection) (py.Value, error) {
-	extra := textOrNone(c.ExtraText())
+	text, err := pythonJSON(c.ExtraText())
+	if err != nil {
+		return nil, err
+	}
+	extra := textOrNone(text)
 	fields := []struct {
 		name string
 		v    any
 	}{
-		{"conn_id", id}, {"conn_type", c.Type}, {"description", textOrNone(c.Description)}, {"host", textOrNone(c.Host)}, {"schema", textOrNone(c.Schema)},
+		{"conn_id", id}, {"conn_type", c.Type}, {"description", nil}, {"host", textOrNone(c.Host)}, {"schema", textOrNone(c.Schema)},
 		{"login", textOrNone(c.Login)}, {"password", textOrNone(c.Password)}, {"port", intOrNone(c.Port)}, {"extra", extra},
 	}
 	o := &object{class: class("airflow.sdk.definitions.connection", "Connection"), repr: "Connection("}
@@ -143,12 +148,31 @@ func connection(id string, c *settings.Connection) (py.Value, error) {
 		o.repr += f.name + "=" + s
 	}
 	o.repr += ")"
-	m["get_uri"] = method(o, "get_uri", func(*py.Thread, []py.Value) (py.Value, error) { return c.URI(), nil })
+	m["get_uri"] = method(o, "get_uri", func(*py.Thread, []py.Value) (py.Value, error) {
+		spaced := *c
+		if text != "" && json.Valid([]byte(text)) {
+			spaced.Extra = json.RawMessage(text)
+		}
+		return spaced.URI(), nil
+	})
 	m["get_hook"] = method(o, "get_hook", func(*py.Thread, []py.Value) (py.Value, error) {
 		return nil, fmt.Errorf("conn.%s.get_hook(): hooks are not available in templates", id)
 	})
 	o.attr = m.attr
 	return o, nil
+}
+
+// pythonJSON writes JSON as json.dumps does: settings keep an extra without blanks. Other text stays.
+func pythonJSON(text string) (string, error) {
+	th := py.Detached(py.Limits{})
+	v, err := py.LoadJSON(th, text)
+	if py.IsClass(err, "json.decoder.JSONDecodeError") {
+		return text, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return py.DumpJSON(th, v, py.JSONOptions{ASCII: true})
 }
 
 // extraDict is extra_dejson: an extra that is no object is an empty one.
