@@ -40,6 +40,8 @@ type Harness struct {
 	XComs    *XComs
 	Runs     *Runs
 	Mails    *Mails
+	// Mail sends the mails; by default they are kept in Mails.
+	Mail task.Mailer
 	// Processes and Python may be replaced; nil means that there are none.
 	Processes task.Processes
 	Python    task.Python
@@ -63,6 +65,7 @@ func New(t testing.TB) *Harness {
 		Settings: &Settings{}, XComs: &XComs{}, Runs: &Runs{}, Mails: &Mails{}, Processes: &Processes{}, Templates: verbatim{},
 		t: t, log: &buffer{},
 	}
+	h.Mail = h.Mails
 	h.DAG.Tasks = []*dag.Task{h.Task}
 	return h
 }
@@ -74,7 +77,7 @@ func (h *Harness) Attempt(args map[string]any) *task.Attempt {
 		Args: args, Log: slog.New(slog.NewTextHandler(h.log, nil)), Output: h.log, Env: h.Env, Dir: h.Dir,
 		Services: task.Services{
 			XComs: h.XComs, Settings: h.Settings, Runs: h.Runs, Processes: h.Processes, Python: h.Python,
-			Templates: h.Templates, Mail: h.Mails, Now: h.Now, Environ: h.Environ,
+			Templates: h.Templates, Mail: h.Mail, Now: h.Now, Environ: h.Environ,
 		},
 	}
 }
