@@ -10,7 +10,9 @@ import (
 	"github.com/updraft-dev/updraft/operators/bash"
 	"github.com/updraft-dev/updraft/operators/clock"
 	"github.com/updraft-dev/updraft/operators/dagrun"
+	"github.com/updraft-dev/updraft/operators/email"
 	"github.com/updraft-dev/updraft/operators/empty"
+	"github.com/updraft-dev/updraft/operators/filesystem"
 	"github.com/updraft-dev/updraft/operators/http"
 	"github.com/updraft-dev/updraft/operators/python"
 	"github.com/updraft-dev/updraft/operators/sql"
@@ -28,6 +30,8 @@ func Operators() []task.Operator {
 		sql.Operators(),
 		dagrun.Operators(),
 		clock.Operators(),
+		filesystem.Operators(),
+		email.Operators(),
 	)
 }
 
