@@ -87,8 +87,9 @@ type Call struct {
 	Timeout time.Duration
 	// MultipleOutputs pushes each item of the returned dict as an XCom, too.
 	MultipleOutputs bool
-	// DiscardValue leaves the returned value where it is: it need not fit an XCom.
-	DiscardValue bool
+	// OptionalValue leaves out a returned value that no XCom can hold; otherwise the
+	// call fails then.
+	OptionalValue bool
 	// HideValue keeps the returned value out of the log.
 	HideValue bool
 	// Handler answers the callable's questions; nil answers each with an error.
@@ -123,7 +124,7 @@ const (
 type Result struct {
 	Outcome Outcome
 	// Value is what the callable returned, in Airflow's tagged JSON form. HasValue
-	// is false for None, for no success and with DiscardValue.
+	// is false for None, for no success and for a value left out (OptionalValue).
 	Value    json.RawMessage
 	HasValue bool
 	// Done is the truth of a check's value.
@@ -162,7 +163,7 @@ type callFrame struct {
 	MemoryLimit     int64             `json:"memory_limit,omitempty"`
 	Timeout         float64           `json:"timeout,omitempty"`
 	MultipleOutputs bool              `json:"multiple_outputs,omitempty"`
-	DiscardValue    bool              `json:"discard_value,omitempty"`
+	OptionalValue   bool              `json:"optional_value,omitempty"`
 	HideValue       bool              `json:"hide_value,omitempty"`
 }
 
@@ -173,7 +174,7 @@ func (c *Call) frame() callFrame {
 		Responses: c.Responses, Paged: c.Responses != nil,
 		Env: envMap(c.Env), Dir: c.Dir, Path: c.Path, LogLevel: c.LogLevel,
 		MemoryLimit: c.MemoryLimit, Timeout: c.Timeout.Seconds(),
-		MultipleOutputs: c.MultipleOutputs, DiscardValue: c.DiscardValue, HideValue: c.HideValue,
+		MultipleOutputs: c.MultipleOutputs, OptionalValue: c.OptionalValue, HideValue: c.HideValue,
 	}
 	if c.Response != nil {
 		f.Responses, f.Paged = []Response{*c.Response}, false

@@ -164,7 +164,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "bad_text", outcome: OutcomeFail, message: "its text raised RuntimeError"},
 		{name: "lone", outcome: OutcomeFail, errType: "ValueError", message: `\udcff and 서울`},
 		{name: "returns_bytes", outcome: OutcomeFail, errType: "updraft_runner.xcom.NotStorable", message: "return_value['a'][0] is of type builtins.bytes, which XCom cannot hold: return text"},
-		{name: "returns_bytes", call: Call{DiscardValue: true}, outcome: OutcomeSuccess},
+		{name: "returns_bytes", call: Call{OptionalValue: true}, outcome: OutcomeSuccess},
 		{name: "returns_nan", outcome: OutcomeFail, message: "return_value[0] is nan"},
 		{name: "wrong_args", outcome: OutcomeFail, errType: "TypeError", message: "must"},
 		{name: "slow", call: Call{Timeout: 100 * time.Millisecond}, outcome: OutcomeTimeout, errType: "updraft_runner.exceptions.AirflowTaskTimeout", message: "Timeout, PID"},

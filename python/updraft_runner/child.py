@@ -206,11 +206,14 @@ def _value(value, mode, call, here):
         value = value.xcom_value if poke else None
     elif not call.get("hide_value"):
         _note("Done. Returned value was: %s", value)
-    if call.get("discard_value"):
-        return frames.dumps(frame)
     if call.get("multiple_outputs") and value is not None:
         _each_output(value, here)
-    body = frames.dumps(xcom.encode(value, "return_value"))
+    try:
+        body = frames.dumps(xcom.encode(value, "return_value"))
+    except xcom.NotStorable:
+        if not call.get("optional_value"):
+            raise
+        return frames.dumps(frame)
     return frames.dumps(frame)[:-1] + b',"value":' + body + b"}"
 
 
