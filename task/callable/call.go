@@ -1,7 +1,6 @@
 package callable
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -21,6 +20,8 @@ func (r *Runner) describe(a *task.Attempt, c task.PythonCall, end *task.End) (py
 		Env: slices.Concat(a.Env, c.Env), Dir: a.Dir, Path: r.path(a.Dir), LogLevel: r.cfg.LogLevel,
 		Output: a.Output, Isolated: c.Isolated, Python: beside(a.Dir, c.Interpreter),
 		MemoryLimit: a.Task.Resources.Memory, Handler: handler{a},
+		// Branches need their value even if it is not pushed; others may return anything.
+		OptionalValue: !a.Task.DoXComPush && !a.Task.MultipleOutputs,
 	}
 	var err error
 	if call.Args, err = encodeList(c.Args); err != nil {
@@ -108,7 +109,7 @@ func encodeDict(dict map[string]any) (map[string]any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", k, err)
 		}
-		out[k] = json.RawMessage(raw)
+		out[k] = raw
 	}
 	return out, nil
 }

@@ -204,6 +204,24 @@ func decode(t testing.TB, raw json.RawMessage) any {
 	return v
 }
 
+func TestValueThatIsNotPushed(t *testing.T) {
+	t.Parallel()
+	r := open(t, callable.Config{})
+	h := attempt(t, "def branch(): return 'a'\ndef anything(): return object()\n")
+	if _, err := r.Call(t.Context(), h.Attempt(nil), function("anything")); err == nil {
+		t.Error("an object is pushed")
+	}
+	h.Task.DoXComPush = false
+	got, err := r.Call(t.Context(), h.Attempt(nil), function("anything"))
+	if got != nil || err != nil {
+		t.Errorf("an object that is not pushed: %s, %v", got, err)
+	}
+	got, err = r.Call(t.Context(), h.Attempt(nil), function("branch"))
+	if string(got) != `"a"` || err != nil {
+		t.Errorf("a branch that is not pushed: %s, %v", got, err)
+	}
+}
+
 func TestExecutionTimeout(t *testing.T) {
 	t.Parallel()
 	r := open(t, callable.Config{})
@@ -222,7 +240,7 @@ def deaf():
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := attempt(t, source)
-			h.Task.ExecutionTimeout = 200 * time.Millisecond
+			h.Task.ExecutionTimeout = 500 * time.Millisecond
 			ctx, cancel := context.WithTimeoutCause(t.Context(), h.Task.ExecutionTimeout, task.ErrTimeout)
 			defer cancel()
 			_, err := r.Call(ctx, h.Attempt(nil), function(name))

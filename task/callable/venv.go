@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,15 +112,12 @@ func (b *build) make(ctx context.Context) error {
 		return fmt.Errorf("removing a virtualenv that is not whole: %w", err)
 	}
 	options, list := split(b.requirements)
-	argv := []string{b.base, "-m", "venv"}
+	argv := []string{b.base, "-m", "venv", "--without-pip"} // see pip
 	if b.system {
 		argv = append(argv, "--system-site-packages")
 	}
-	if len(list) == 0 {
-		argv = append(argv, "--without-pip") // it takes most of the time
-	}
 	b.a.Log.InfoContext(ctx, fmt.Sprintf("making a virtualenv with %d requirements", len(list)))
-	if err := b.exec(ctx, "venv", append(argv, b.dir), nil); err != nil {
+	if err := b.exec(ctx, "venv", append(argv, b.dir), nil, b.a.Output); err != nil {
 		return fmt.Errorf("making the virtualenv: %w", err)
 	}
 	if len(list) > 0 {
@@ -137,7 +135,11 @@ func (b *build) install(ctx context.Context, options, list []string) error {
 	if err := os.WriteFile(file, []byte(strings.Join(list, "\n")+"\n"), 0o600); err != nil {
 		return err
 	}
-	argv := []string{b.python(), "-m", "pip", "install"}
+	argv, err := b.pip(ctx)
+	if err != nil {
+		return err
+	}
+	argv = append(argv, "install")
 	env := []string{"PIP_DISABLE_PIP_VERSION_CHECK=1", "PIP_NO_INPUT=1", "PIP_ROOT_USER_ACTION=ignore"}
 	var extra []string
 	for _, o := range options {
@@ -152,7 +154,20 @@ func (b *build) install(ctx context.Context, options, list []string) error {
 	if len(extra) > 0 {
 		env = append(env, "PIP_EXTRA_INDEX_URL="+strings.Join(extra, " "))
 	}
-	return b.exec(ctx, "pip", append(argv, "-r", file), env)
+	return b.exec(ctx, "pip", append(argv, "-r", file), env, b.a.Output)
+}
+
+// pip is the command for the virtualenv. The base interpreter's own pip serves if it is
+// 22.3 or newer; to put another one into each virtualenv takes seconds.
+func (b *build) pip(ctx context.Context) ([]string, error) {
+	argv := []string{b.base, "-m", "pip", "--python", b.python()}
+	if b.exec(ctx, "pip --version", append(slices.Clone(argv), "--version"), nil, io.Discard) == nil {
+		return argv, nil
+	}
+	if err := b.exec(ctx, "ensurepip", []string{b.python(), "-m", "ensurepip"}, nil, b.a.Output); err != nil {
+		return nil, err
+	}
+	return []string{b.python(), "-m", "pip"}, nil
 }
 
 // split tells pip's options from requirements. An option's value, if it stands by
@@ -183,9 +198,9 @@ func valued(option string) bool {
 
 // exec runs a command to its end. Its exit code is not the callable's, so it is only in
 // the text of the error.
-func (b *build) exec(ctx context.Context, name string, argv, env []string) error {
+func (b *build) exec(ctx context.Context, name string, argv, env []string, out io.Writer) error {
 	exit, err := b.a.Processes.Exec(ctx, task.Command{
-		Attempt: b.a.Key, Name: name, Argv: argv, Env: slices.Concat(b.a.Environ, env), Dir: b.a.Dir, Output: b.a.Output, Grace: killGrace,
+		Attempt: b.a.Key, Name: name, Argv: argv, Env: slices.Concat(b.a.Environ, env), Dir: b.a.Dir, Output: out, Grace: killGrace,
 	})
 	if err != nil {
 		return err
