@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html"
 	"log/slog"
-	"net/url"
 	"strings"
 
 	"github.com/updraft-dev/updraft/run"
@@ -82,11 +81,7 @@ func (x *execution) mailBody(rep *run.Report, retry bool) string {
 	row("Start", isoTime(i.Start))
 	row("End", isoTime(rep.At))
 	b.WriteString("</table>\n")
-	if base := strings.TrimSuffix(x.r.cfg.BaseURL, "/"); base != "" {
-		link := base + "/dags/" + url.PathEscape(x.a.DAG.ID) + "/runs/" + url.PathEscape(x.w.Run.Run) + "/tasks/" + url.PathEscape(i.Task)
-		if i.Map >= 0 {
-			link += fmt.Sprintf("/mapped/%d", i.Map)
-		}
+	if link := LogURL(x.r.cfg.BaseURL, x.a.Key); link != "" {
 		fmt.Fprintf(&b, "<p><a href=\"%s\">Log and details</a></p>\n", html.EscapeString(link))
 	}
 	if rep.Tail != "" {
