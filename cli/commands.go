@@ -9,9 +9,9 @@ func (a *app) commands() []*cobra.Command {
 		cmds []*cobra.Command
 	}{
 		{groupRun, []*cobra.Command{a.runCommand(), a.standaloneCommand()}},
-		{groupLook, []*cobra.Command{}},
-		{groupSettings, []*cobra.Command{}},
-		{groupHouse, []*cobra.Command{a.versionCommand(), a.shepherdCommand()}},
+		{groupLook, []*cobra.Command{a.dagsCommand(), a.tasksCommand()}},
+		{groupSettings, []*cobra.Command{a.variablesCommand(), a.connectionsCommand(), a.poolsCommand(), a.configCommand()}},
+		{groupHouse, []*cobra.Command{a.dbCommand(), a.doctorCommand(), a.versionCommand(), a.shepherdCommand()}},
 	}
 	var out []*cobra.Command
 	for _, g := range groups {

@@ -234,6 +234,14 @@ func (a *app) yaml(v any) error {
 // printf writes to standard output.
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.Stdout, format, args...) }
 
+// done says in a sentence what was done, unless there was an error, which it returns.
+func (a *app) done(err error, format string, args ...any) error {
+	if err == nil {
+		a.printf(format+"\n", args...)
+	}
+	return err
+}
+
 // colourful says whether to colour: on a terminal, unless NO_COLOR is set.
 func (a *app) colourful() bool {
 	v, set := a.Lookup("NO_COLOR")

@@ -162,6 +162,12 @@ func (s *Store) Clean(ctx context.Context, before time.Time) (Cleaned, error) {
 	return total, s.explain("cleaning the database", err)
 }
 
+// Cleanable counts the runs that Clean would remove.
+func (s *Store) Cleanable(ctx context.Context, before time.Time) (int, error) {
+	ids, err := s.ended(ctx, before)
+	return len(ids), err
+}
+
 // ended returns the rows of runs that ended before a date and are not their DAG's last.
 func (s *Store) ended(ctx context.Context, before time.Time) (ids []int64, err error) {
 	const query = "SELECT " + runColumns + ", id FROM run r WHERE state IN ('success', 'failed') AND run_after < ? " +

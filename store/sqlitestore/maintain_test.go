@@ -51,7 +51,14 @@ func TestClean(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	s := openAt(t, path)
 	fill(t, s, 130)
+	would, err := s.Cleanable(t.Context(), old.AddDate(0, 0, 120))
+	if err != nil {
+		t.Fatal(err)
+	}
 	got, err := s.Clean(t.Context(), old.AddDate(0, 0, 120))
+	if int64(would) != got.Runs {
+		t.Errorf("Cleanable says %d runs, Clean removed %d", would, got.Runs)
+	}
 	if err != nil || got.Runs != 120 || got.Events != 120 || got.Versions != 1 {
 		t.Errorf("Clean: %+v, %v; want 120 runs and events, 1 version", got, err)
 	}

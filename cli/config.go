@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func (a *app) configCommand() *cobra.Command {
+	c := &cobra.Command{Use: "config", Short: "Show the settings of the installation"}
+	list := &cobra.Command{
+		Use: "list", Short: "List all settings, with where each comes from", Args: cobra.NoArgs,
+		Long: `Lists all settings. Each can be set in updraft.yaml in UPDRAFT_HOME, by its environment
+variable, or (some) by a flag, the later over the earlier.`,
+		RunE: func(*cobra.Command, []string) error {
+			c, err := a.config()
+			if err != nil {
+				return err
+			}
+			var records []record
+			for _, s := range c.Settings() {
+				records = append(records, record{{"setting", s.Name}, {"value", s.Value}, {"source", s.Source}, {"variable", s.Env}, {"description", s.Doc}})
+			}
+			return a.list(records, "")
+		},
+	}
+	a.outputFlag(list)
+	value := &cobra.Command{
+		Use: "get-value SETTING", Short: "Show the value of one setting", Args: exactly("SETTING"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, err := a.config()
+			if err != nil {
+				return err
+			}
+			for _, s := range c.Settings() {
+				if s.Name == args[0] {
+					a.printf("%s\n", s.Value)
+					return nil
+				}
+			}
+			return usagef("there is no setting %q: `updraft config list` shows those there are", args[0])
+		},
+	}
+	c.AddCommand(list, value)
+	return c
+}
