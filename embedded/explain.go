@@ -1,0 +1,99 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler"
+)
+
+// Explanation says why a task instance is where it is.
+type Explanation struct {
+	Key      run.Key
+	Instance run.Instance
+	// Text is one sentence.
+	Text string
+}
+
+// Explain says of each instance of a run why it is where it is, by the rules of the
+// planner. With a task only its instances are asked about, with an index only that one.
+func (i *Installation) Explain(ctx context.Context, id run.ID, task string, index *int) ([]Explanation, error) {
+	if _, err := i.FindRun(ctx, id); err != nil {
+		return nil, err
+	}
+	s, err := i.Loader.Around(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	s.Parallelism = i.Config.Int("parallelism")
+	instances, err := choose(s.Run(id), task, index)
+	if err != nil {
+		return nil, err
+	}
+	now := i.Now()
+	out := make([]Explanation, len(instances))
+	for n, in := range instances {
+		text, err := s.Explain(in.Key(id), now)
+		if err != nil {
+			return nil, err
+		}
+		out[n] = Explanation{Key: in.Key(id), Instance: in, Text: text}
+	}
+	return out, nil
+}
+
+// Instances returns the instances of a run, also those that were never written, in the
+// order of the graph; with a task, only those of the task, and with an index only that
+// one.
+func (i *Installation) Instances(ctx context.Context, id run.ID, task string, index *int) ([]run.Instance, error) {
+	if _, err := i.FindRun(ctx, id); err != nil {
+		return nil, err
+	}
+	v, err := i.Loader.View(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return choose(v, task, index)
+}
+
+// choose returns instances of a run in the order of its graph: all, those of a task, or
+// one of them. That there are none is an error that names what there is.
+func choose(v *scheduler.View, task string, index *int) ([]run.Instance, error) {
+	byTask := make(map[string][]run.Instance, len(v.Graph.Tasks))
+	for _, in := range v.Instances() {
+		if index == nil || *index == in.Map {
+			byTask[in.Task] = append(byTask[in.Task], in)
+		}
+	}
+	if task == "" {
+		var out []run.Instance
+		for _, t := range v.Graph.Order {
+			out = append(out, byTask[v.Graph.Tasks[t].ID]...)
+		}
+		return out, nil
+	}
+	if _, ok := v.Graph.Index(task); !ok {
+		return nil, unknownTask(v, task)
+	}
+	if len(byTask[task]) == 0 {
+		return nil, fmt.Errorf("task %s of run %s has no map index %d: see `updraft tasks states-for-dag-run %s %s`",
+			task, v.Run.ID, *index, v.Run.DAG, v.Run.Run)
+	}
+	return byTask[task], nil
+}
+
+// unknownTask names the tasks there are, as far as a line holds them.
+func unknownTask(v *scheduler.View, task string) error {
+	const most = 10
+	var ids []string
+	for n, t := range v.Graph.Order {
+		if n == most {
+			ids = append(ids, fmt.Sprintf("and %d more", len(v.Graph.Order)-most))
+			break
+		}
+		ids = append(ids, v.Graph.Tasks[t].ID)
+	}
+	return fmt.Errorf("run %s has no task %q: it has %s", v.Run.ID, task, strings.Join(ids, ", "))
+}
