@@ -175,7 +175,7 @@ func TestFaults(t *testing.T) {
 		{name: "host", conn: &settings.Connection{Host: "a b"}, want: `fatal (config): connection http_default: host "a b" makes no URL`},
 		{name: "no host", conn: &settings.Connection{}, want: "fatal (config): connection http_default has no host"},
 		{name: "extra", conn: &settings.Connection{Host: "h", Extra: json.RawMessage(`{"check_response": "maybe"}`)}, want: "fatal (config): the connection's extra: check_response is maybe, not true or false"},
-		{name: "refused", conn: &settings.Connection{Host: "::1", Port: 1}, args: map[string]any{"endpoint": "x?token=1"}, want: "failed: POST http://[::1]:1/x: dial tcp [::1]:1: connect: connection refused"},
+		{name: "refused", conn: &settings.Connection{Host: "127.0.0.1", Port: 1}, args: map[string]any{"endpoint": "x?token=1"}, want: "failed: POST http://127.0.0.1:1/x: dial tcp 127.0.0.1:1: connect: connection refused"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -192,6 +192,17 @@ func TestFaults(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestHostOfIPv6 makes a URL of an address with colons; the machine need not have IPv6.
+func TestHostOfIPv6(t *testing.T) {
+	t.Parallel()
+	o := serve(t, echo)
+	o.Settings.Connections["http_default"] = settings.Connection{Host: "::1", Port: 1}
+	_, err := run(t, o, operator, map[string]any{"endpoint": "x"})
+	if got, want := operatortest.Outcome(err), "failed: POST http://[::1]:1/x: dial tcp [::1]:1: "; !strings.HasPrefix(got, want) {
+		t.Errorf("got %s, want %s…", got, want)
 	}
 }
 
@@ -305,13 +316,18 @@ func TestTimeout(t *testing.T) {
 		}
 		<-r.Context().Done()
 	})
-	for endpoint, want := range map[string]string{
-		"head": "net/http: timeout awaiting response headers",
-		"body": "reading the answer: the server sent nothing for the timeout in extra_options (50ms)",
+	for _, tt := range []struct {
+		endpoint string
+		seconds  float64
+		want     string
+	}{
+		{"head", 0.05, "net/http: timeout awaiting response headers"},
+		// Long enough for a busy machine to send the beginning.
+		{"body", 1, "reading the answer: the server sent nothing for the timeout in extra_options (1s)"},
 	} {
-		_, err := run(t, o, operator, map[string]any{"endpoint": endpoint, "extra_options": map[string]any{"timeout": []any{nil, 0.05}}})
-		if err == nil || !strings.HasSuffix(err.Error(), want) {
-			t.Errorf("%s: got %v, want …%s", endpoint, err, want)
+		_, err := run(t, o, operator, map[string]any{"endpoint": tt.endpoint, "extra_options": map[string]any{"timeout": []any{nil, tt.seconds}}})
+		if err == nil || !strings.HasSuffix(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want …%s", tt.endpoint, err, tt.want)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
