@@ -3,6 +3,7 @@ package dagfile
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/updraft-dev/updraft/dag"
 )
@@ -186,6 +187,45 @@ func (b *dagBuilder) groupNames() []string {
 		out[i] = g.name
 	}
 	return out
+}
+
+// element reads +group["argument"]: the element of that argument at which an instance of
+// the mapped group is. ok says that it is one, arg is nil when there is no such element.
+func (t *taskBuilder) element(p place, n *node) (arg *dag.GroupArg, ok bool) {
+	if n.kind != kindText || !strings.HasPrefix(n.text, "+") {
+		return nil, false
+	}
+	m := outputRef.FindStringSubmatch(n.text)
+	if m == nil || t.b.byName[m[1]] != nil || t.b.group[m[1]] == nil {
+		return nil, false
+	}
+	name, key := m[1], m[2]
+	g := t.group
+	for g != nil && g.name != name {
+		g = g.parent
+	}
+	if g == nil {
+		t.b.problem(n.at, p.task, fmt.Sprintf("`%s` refers to the mapped group `%s`, and the task is not in it", p.name, name), "use it in tasks of the group")
+		return nil, true
+	}
+	var args []string
+	if expand := g.cfg.get("expand"); expand != nil && expand.kind == kindDict {
+		for _, e := range expand.dict.entries {
+			args = append(args, e.name())
+		}
+	}
+	if g.cfg.get("expand_kwargs") == nil && !contains(args, key) {
+		hint := didYouMean(key, args)
+		switch {
+		case len(args) == 0:
+			hint = "map the group with `expand`"
+		case hint == "":
+			hint = fmt.Sprintf("write +%s[%q]", name, args[0])
+		}
+		t.b.problem(n.at, p.task, fmt.Sprintf("`%s`: the group `%s` is not mapped over %q", p.name, name, key), hint)
+		return nil, true
+	}
+	return &dag.GroupArg{Name: key}, true
 }
 
 // connect adds the edges. It goes through tasks, then groups, in the order of the file:

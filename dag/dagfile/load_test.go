@@ -93,3 +93,26 @@ func TestLoadSmall(t *testing.T) {
 		t.Errorf("b = %+v", b)
 	}
 }
+
+func TestElementOfMappedGroup(t *testing.T) {
+	t.Parallel()
+	res, err := Load([]byte(`d:
+  task_groups:
+    g: {expand: {city: [Zurich, Bern]}}
+    inner: {parent_group_name: g}
+    h: {expand_kwargs: [{town: Zurich}]}
+  tasks:
+    a: {decorator: airflow.sdk.task, python_callable: m.f, task_group_name: g, x: '+g["city"]'}
+    b: {decorator: airflow.sdk.task, python_callable: m.f, task_group_name: inner, x: '+g["city"]'}
+    c: {decorator: airflow.sdk.task, python_callable: m.f, task_group_name: h, x: '+h["town"]'}
+`), Options{File: "d.yml", Catalog: testCatalog()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for task, want := range map[string]string{"g.a": "city", "g.inner.b": "city", "h.c": "town"} {
+		got := res.DAGs[0].Task(task).Args["op_kwargs"]
+		if diff := cmp.Diff(map[string]any{"x": dag.GroupArg{Name: want}}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", task, diff)
+		}
+	}
+}

@@ -273,10 +273,17 @@ func (l *loader) fits(a *dag.ArgSpec, n *node) (want string, ok bool) {
 // outputRef matches +task and +task["key"].
 var outputRef = regexp.MustCompile(`^\+([^\[\]]+)(?:\[\s*["']?([^"'\[\]]+)["']?\s*\])?$`)
 
-// opKwarg is an argument of a decorated function; +task means the output of a task.
+// opKwarg is an argument of a decorated function; +task means the output of a task,
+// +group["argument"] the element of the mapped group around it.
 func (t *taskBuilder) opKwarg(name string, n *node) {
 	if t.opKwargs == nil {
 		t.opKwargs = make(map[string]any)
+	}
+	if arg, ok := t.element(t.at(name), n); ok {
+		if arg != nil {
+			t.opKwargs[name] = *arg
+		}
+		return
 	}
 	if ref, ok := t.b.reference(t.at(name), n); ok {
 		if ref != nil {
