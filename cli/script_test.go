@@ -1,0 +1,96 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+	_ "time/tzdata"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/updraft-dev/updraft/cli"
+)
+
+// TestMain makes the test's program updraft itself when a script (or updraft, for its
+// shepherd) starts it.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"updraft": updraft})
+}
+
+func updraft() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	os.Exit(cli.Run(ctx, cli.World{
+		Program: "updraft", Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Width: func() int { return 0 },
+		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: os.Getenv("HOME"), Now: time.Now, Self: self, Release: "test",
+	}))
+}
+
+// TestScripts runs the scripts in testdata, each on an installation of its own in
+// $WORK/home, with its DAG folder in $WORK/dags.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("UPDRAFT_HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("UPDRAFT_DAGS", filepath.Join(env.WorkDir, "dags"))
+			env.Setenv("UPDRAFT_LISTEN", "127.0.0.1:0")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"until": until},
+	})
+}
+
+// until runs a command again and again until its output matches: until REGEXP CMD...
+// What standalone does in the background is seen by it.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until REGEXP COMMAND...")
+	}
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	path := ts.Getenv("PATH")
+	program := args[1]
+	for _, dir := range filepath.SplitList(path) {
+		if p := filepath.Join(dir, args[1]); isProgram(p) {
+			program = p
+			break
+		}
+	}
+	var out bytes.Buffer
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+		out.Reset()
+		ctx, cancel := context.WithDeadline(context.Background(), end)
+		c := exec.CommandContext(ctx, program, args[2:]...) //nolint:gosec // the script's own command
+		c.Dir, c.Stdout, c.Stderr = ts.MkAbs("."), &out, &out
+		for _, name := range []string{"PATH", "HOME", "UPDRAFT_HOME", "UPDRAFT_DAGS", "UPDRAFT_LISTEN"} {
+			c.Env = append(c.Env, name+"="+ts.Getenv(name))
+		}
+		c.Run() //nolint:errcheck // the output tells
+		cancel()
+		if want.Match(out.Bytes()) {
+			return
+		}
+	}
+	ts.Fatalf("%v never printed %q; at last:\n%s", args[1:], args[0], out.String())
+}
+
+func isProgram(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
