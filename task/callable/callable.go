@@ -130,7 +130,8 @@ func (r *Runner) run(ctx context.Context, a *task.Attempt, call python.Call) (py
 		return python.Result{}, err
 	}
 	inner := ctx
-	if deadline, ok := ctx.Deadline(); ok && a.Task.ExecutionTimeout > 0 {
+	deadline, bounded := ctx.Deadline()
+	if bounded && a.Task.ExecutionTimeout > 0 {
 		// The deadline is one of the real clock, whatever a.Now says.
 		call.Timeout = max(time.Until(deadline), time.Millisecond)
 		var cancel context.CancelCauseFunc
@@ -146,6 +147,9 @@ func (r *Runner) run(ctx context.Context, a *task.Attempt, call python.Call) (py
 	res, err := r.python.Run(inner, call)
 	if err != nil {
 		return res, &task.CauseError{Cause: run.CauseInfra, Err: fmt.Errorf("running Python: %w", err)}
+	}
+	if res.Outcome == python.OutcomeTimeout && bounded && time.Until(deadline) <= 0 {
+		<-ctx.Done() // on a busy machine the callable may hear of its end before we do
 	}
 	return res, nil
 }
