@@ -8,7 +8,7 @@ from updraft_runner.session import NOTSET
 
 _DATES = frozenset((
     "logical_date", "execution_date", "data_interval_start", "data_interval_end", "run_after",
-    "start_date", "end_date", "queued_at", "queued_dttm", "partition_date",
+    "start_date", "end_date", "queued_at", "queued_dttm", "partition_date", "timestamp",
     "prev_data_interval_start_success", "prev_data_interval_end_success",
     "prev_start_date_success", "prev_end_date_success",
 ))
@@ -46,6 +46,33 @@ class Asset(Record):
 
     def __repr__(self):
         return "Asset(name=%r, uri=%r)" % (self.name, getattr(self, "uri", None))
+
+
+class AssetEvent(Record):
+    """An update of an asset."""
+
+
+class _Events(dict):
+    """Assets and their events; one is also found by its name or URI, and by
+    any object that has these."""
+
+    def __getitem__(self, asset):
+        wanted = (asset,) if isinstance(asset, str) else (getattr(asset, "uri", None), getattr(asset, "name", None))
+        for known, events in self.items():
+            if known is asset or known.uri in wanted or known.name in wanted:
+                return events
+        raise KeyError(asset)
+
+    def __contains__(self, asset):
+        try:
+            self[asset]
+        except KeyError:
+            return False
+        return True
+
+    def get(self, asset, default=None):
+        """The asset's events, or default."""
+        return self[asset] if asset in self else default
 
 
 class DAG(Record):
@@ -212,6 +239,8 @@ def build(raw):
     for name in ("inlets", "outlets"):
         context[name] = [Asset(a) if isinstance(a, dict) else a for a in context[name]]
         setattr(task, name, context[name])
+    context["triggering_asset_events"] = _Events(
+        (Asset(a["asset"]), [AssetEvent(e) for e in a["events"]]) for a in raw.get("triggering_asset_events") or ())
     context.update(
         dag=dag, task=task, dag_run=run, ti=ti, task_instance=ti, run_id=run.run_id,
         var=_Fields(value=_Variables(False), json=_Variables(True)), conn=_Connections(),

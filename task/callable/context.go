@@ -39,7 +39,8 @@ func (r *Runner) context(a *task.Attempt, end *task.End) (map[string]any, error)
 	c := map[string]any{
 		"ti": r.instance(a, end), "dag_run": dagRun(a.Run), "dag": dagOf(a, ofDAG), "task": taskOf(a, ofTask), "params": all,
 		"inlets": assets(a.Task.Inlets), "outlets": assets(a.Task.Outlets),
-		"task_reschedule_count": a.Instance.Reschedules, "map_index_template": orNil(a.Task.MapIndexTemplate),
+		"triggering_asset_events": triggers(a.Run),
+		"task_reschedule_count":   a.Instance.Reschedules, "map_index_template": orNil(a.Task.MapIndexTemplate),
 	}
 	if end != nil {
 		c["reason"] = end.Report.Reason
@@ -188,6 +189,32 @@ func assets(refs []dag.AssetRef) []map[string]any {
 			out[i]["uri"] = cmp.Or(ref.URI, ref.Name)
 			out[i]["group"] = cmp.Or(ref.Group, "asset")
 			out[i]["extra"] = ref.Extra
+		}
+	}
+	return out
+}
+
+// triggers are the asset events that the run consumed, by asset.
+func triggers(r *run.Run) []map[string]any {
+	out := []map[string]any{}
+	events := map[string][]map[string]any{}
+	for _, e := range r.Events {
+		event := map[string]any{
+			"id": e.ID, "timestamp": date(&e.At), "extra": map[string]any{}, "uri": e.Asset, "name": cmp.Or(e.Name, e.Asset), "source_map_index": nil,
+			"source_dag_id": orNil(e.Source.DAG), "source_run_id": orNil(e.Source.Run), "source_task_id": orNil(e.Source.Task),
+		}
+		if e.Extra != nil {
+			event["extra"] = e.Extra
+		}
+		if e.Source.Task != "" {
+			event["source_map_index"] = e.Source.Map
+		}
+		events[e.Asset] = append(events[e.Asset], event)
+	}
+	for _, e := range r.Events {
+		if list, ok := events[e.Asset]; ok {
+			out = append(out, map[string]any{"asset": map[string]any{"name": cmp.Or(e.Name, e.Asset), "uri": e.Asset}, "events": list})
+			delete(events, e.Asset)
 		}
 	}
 	return out
