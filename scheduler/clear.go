@@ -22,39 +22,56 @@ type Clear struct {
 	Past, Future bool
 	// KeepRunState leaves finished runs as they are; the tasks then do not run again.
 	KeepRunState bool
+	// Latest lets finished runs go on with the current version of their DAG, which has
+	// to be in the snapshot. Runs of which nothing is cleared keep theirs.
+	Latest bool
 }
 
 // Clear resets instances so that they run again, and their finished runs to queued.
 // It returns the keys of what it reset. The runs concerned have to be in the snapshot.
 //
-// Golden: clear, clear_alone, clear_failed_future, dep_finished_run.
+// Golden: clear, clear_alone, clear_failed_future, clear_latest, dep_finished_run.
 func (s *Snapshot) Clear(c Clear, now time.Time) []run.Key {
 	v := s.runs[c.Run]
 	if v == nil {
 		return nil
 	}
-	tasks := v.allTasks()
+	from := s.cleared(v, c)
+	tasks := from.allTasks()
 	if len(c.Tasks) > 0 {
-		tasks = v.clearSet(v.indexes(c.Tasks), c.Upstream, c.Downstream)
+		tasks = from.clearSet(from.indexes(c.Tasks), c.Upstream, c.Downstream)
 	}
 	var out []run.Key
 	for _, o := range s.around(v, c.Past, c.Future) {
-		var cleared []ref
-		for _, t := range o.sameTasks(v, tasks) {
-			for p := range o.tasks[t].cells {
-				in := o.cell(ref{t, p})
+		to := s.cleared(o, c)
+		var refs []ref
+		for _, t := range to.sameTasks(from, tasks) {
+			for p := range to.tasks[t].cells {
+				in := to.cell(ref{t, p})
 				named := len(c.Tasks) == 0 || slices.Contains(c.Tasks, in.Task)
 				if c.wants(in) && (len(c.Maps) == 0 || !named || slices.Contains(c.Maps, in.Map)) {
-					cleared = append(cleared, ref{t, p})
+					refs = append(refs, ref{t, p})
 				}
 			}
 		}
-		for _, r := range cleared {
-			out = append(out, o.cell(r).Key(o.Run.ID))
+		for _, r := range refs {
+			out = append(out, to.cell(r).Key(o.Run.ID))
 		}
-		o.clear(cleared, !c.KeepRunState, now)
+		if len(refs) > 0 && to != o {
+			s.Add(to)
+		}
+		to.clear(refs, !c.KeepRunState, now)
 	}
 	return out
+}
+
+// cleared is the run that a clear works on: the one that is there, or the same on the
+// current version of its DAG.
+func (s *Snapshot) cleared(v *View, c Clear) *View {
+	if c.Latest && !c.KeepRunState {
+		return s.onLatest(v)
+	}
+	return v
 }
 
 func (c Clear) wants(in *cell) bool {

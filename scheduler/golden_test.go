@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write the golden scenarios anew")
 // followed by what it changed, indented; -update writes that part anew. A file opens
 // with the rule that it shows and the section of the semantics that has it.
 //
-//	dag [ID] [key=value ...]      the DAG, one task an indented line:
+//	dag [ID] [key=value ...]      the DAG (or a new version of it), one task an indented line:
 //	                              ID [<- UP ...] [key=value ...]
 //	pool NAME SLOTS [deferred]    a pool
 //	parallelism N                 slots of the whole installation
@@ -35,7 +35,7 @@ var update = flag.Bool("update", false, "write the golden scenarios anew")
 //	start TASK                    a worker takes it (with lease=DURATION)
 //	end TASK OUTCOME              a worker ends it (and takes it first, if it is queued)
 //	resume TASK                   its trigger has fired
-//	clear [RUN/]TASK... [upstream] [downstream] [past] [future] [failed] [keep]
+//	clear [RUN/]TASK... [upstream] [downstream] [past] [future] [failed] [keep] [latest]
 //	mark STATE [RUN/]TASK... [upstream] [downstream] [past] [future]
 //	markrun STATE, pause, unpause
 //	backfill ID FROM TO [reverse] [limit=N] [reprocess=R]; cancel ID
@@ -74,10 +74,12 @@ type golden struct {
 	t      *testing.T
 	snap   *scheduler.Snapshot
 	graphs map[string]*dag.Graph
-	infos  map[string]scheduler.DAGInfo
-	pools  map[string]scheduler.Pool
-	now    time.Time
-	states map[string]string
+	// versions are the graphs of all versions of all DAGs.
+	versions map[string]*dag.Graph
+	infos    map[string]scheduler.DAGInfo
+	pools    map[string]scheduler.Pool
+	now      time.Time
+	states   map[string]string
 	// several says that the scenario has more than one run: instances are then named
 	// with theirs.
 	several bool
@@ -88,6 +90,7 @@ type golden struct {
 }
 
 func (g *golden) play(text string) string {
+	g.versions = map[string]*dag.Graph{}
 	g.graphs, g.infos, g.states, g.stored = map[string]*dag.Graph{}, map[string]scheduler.DAGInfo{}, map[string]string{}, memoryStore{}
 	g.several = strings.Count(text, "\nrun ") > 1 || strings.Contains(text, "\nbackfill ") || strings.Contains(text, "schedule=") || strings.Contains(text, "assets=")
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
@@ -128,7 +131,7 @@ func options(words []string) (plain []string, set map[string]string) {
 			continue
 		}
 		switch w {
-		case "upstream", "downstream", "past", "future", "failed", "keep", "reverse", "deferred", "catchup", "fail_fast", "inert":
+		case "upstream", "downstream", "past", "future", "failed", "keep", "latest", "reverse", "deferred", "catchup", "fail_fast", "inert":
 			if w != "failed" || len(plain) > 0 {
 				set[w] = "true"
 				continue
@@ -240,7 +243,7 @@ func (g *golden) crash() {
 	g.snap.Parallelism, g.snap.QueueTimeout = parallelism, timeout
 	g.snap.SetPools(g.pools)
 	for id := range g.stored {
-		v, err := g.stored.view(id, g.graphs[id.DAG])
+		v, err := g.stored.view(id, g.graphOf(id))
 		if err != nil {
 			g.fail("%v", err)
 		}
@@ -261,7 +264,7 @@ func (g *golden) changes() []string {
 	for _, id := range g.stored.ids() {
 		order = append(order, id.Run)
 		now[id.Run] = string(g.stored[id].run.State)
-		v, err := g.stored.view(id, g.graphs[id.DAG])
+		v, err := g.stored.view(id, g.graphOf(id))
 		if err != nil {
 			g.fail("%v", err)
 		}
@@ -282,6 +285,14 @@ func (g *golden) changes() []string {
 	}
 	g.states = now
 	return out
+}
+
+// graphOf is the graph of a run's version: of the current one until it has started.
+func (g *golden) graphOf(id run.ID) *dag.Graph {
+	if v := g.versions[g.stored[id].run.Version]; v != nil {
+		return v
+	}
+	return g.graphs[id.DAG]
 }
 
 // plan plans; the answer also has the order of queueing when there is one.

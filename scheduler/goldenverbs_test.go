@@ -65,8 +65,9 @@ func (g *golden) dag(words []string) {
 	if err != nil {
 		g.fail("%v", err)
 	}
-	g.graphs[d.ID] = graph
-	g.infos[d.ID] = scheduler.DAGInfo{Graph: graph, Version: "v1"}
+	version := fmt.Sprintf("v%d", len(g.versions)+1)
+	g.graphs[d.ID], g.versions[version] = graph, graph
+	g.infos[d.ID] = scheduler.DAGInfo{Graph: graph, Version: version}
 	if err := g.snap.SetDAG(g.infos[d.ID]); err != nil {
 		g.fail("%v", err)
 	}
@@ -250,7 +251,7 @@ func (g *golden) clear(plain []string, set map[string]string) {
 	id, tasks, maps := g.named(plain)
 	g.snap.Clear(scheduler.Clear{
 		Run: id, Tasks: tasks, Maps: maps, OnlyFailed: set["failed"] != "", Upstream: set["upstream"] != "", Downstream: set["downstream"] != "",
-		Past: set["past"] != "", Future: set["future"] != "", KeepRunState: set["keep"] != "",
+		Past: set["past"] != "", Future: set["future"] != "", KeepRunState: set["keep"] != "", Latest: set["latest"] != "",
 	}, g.now)
 }
 

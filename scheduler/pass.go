@@ -190,13 +190,7 @@ func (v *View) expand(r ref, e *examination) (fresh []ref, ok bool) {
 		return nil, false
 	}
 	c := *v.cell(r)
-	if c.stored {
-		cond := run.Is(&c.Instance)
-		if c.journaled {
-			cond = c.before
-		}
-		v.gone = append(v.gone, run.Change{Want: c.Instance, If: cond, Gone: true})
-	}
+	v.discard(&c)
 	v.touched = slices.DeleteFunc(v.touched, func(x ref) bool { return x == r })
 	v.count(r.task, c.State, -1)
 	v.tasks[r.task].cells = nil
