@@ -62,7 +62,7 @@ func (i *Installation) Folder(ctx context.Context) (*bag.Bag, error) {
 		return nil, fmt.Errorf("read what is known of the DAG files: %w", err)
 	}
 	return bag.Open(bag.Config{
-		Dir: dir, Loaders: []bag.Loader{yamlFiles{i, i.variables(ctx)}}, Now: i.Now, State: state.Value, Fingerprint: i.fingerprint(dir),
+		Dir: dir, Loaders: i.loaders(ctx, dir, i.Config.Bool("strict")), Now: i.Now, State: state.Value, Fingerprint: i.fingerprint(dir),
 		OnWatchError: func(err error) {
 			i.Log.Info("looking for changed DAG files by polling", "reason", err)
 		},
@@ -75,10 +75,17 @@ func (i *Installation) fingerprint(dir string) string {
 	return strings.Join([]string{i.Release, dir, c.Text("strict"), c.Text("airflow_compat"), strconv.Itoa(len(i.Catalog.Paths()))}, "\x00")
 }
 
+// loaders read the DAG files of a folder; strict makes warnings errors.
+func (i *Installation) loaders(ctx context.Context, dir string, strict bool) []bag.Loader {
+	return []bag.Loader{yamlFiles{i, i.variables(ctx), dir, strict}}
+}
+
 // yamlFiles reads DAG files in YAML.
 type yamlFiles struct {
 	i         *Installation
 	variables func(string) (string, bool)
+	dir       string
+	strict    bool
 }
 
 // variables looks up variables for as long as ctx lasts.
@@ -97,9 +104,8 @@ func (y yamlFiles) Accepts(p string) bool {
 
 // Load implements bag.Loader.
 func (y yamlFiles) Load(p string, src []byte) (bag.Loaded, error) {
-	dir := y.i.Config.Text("dags")
-	o := y.i.fileOptions(dir, p)
-	o.Variables = y.variables
+	o := y.i.fileOptions(y.dir, p)
+	o.Variables, o.Strict = y.variables, y.strict
 	res, err := dagfile.Load(src, o)
 	out := bag.Loaded{DAGs: res.DAGs, Files: res.Files}
 	for _, w := range res.Warnings {
