@@ -60,7 +60,7 @@ fuzz: ## fuzz every parser for FUZZTIME each
 	    echo "== $$dir $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir; done; done
 
 .PHONY: docs
-docs: build ## write the generated parts of docs/
+docs: ## write the generated parts of docs/
 	$(GO) run ./internal/gendocs
 
 .PHONY: clean

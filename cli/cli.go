@@ -91,6 +91,12 @@ func Run(ctx context.Context, w World) int {
 	return exitFailed
 }
 
+// Commands returns the tree of commands, for documentation.
+func Commands() *cobra.Command {
+	a := &app{flags: map[string]string{}}
+	return a.root()
+}
+
 // flatten returns the errors that were joined, so that each gets a line.
 func flatten(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the outermost
