@@ -78,11 +78,11 @@ func run(ctx context.Context, command []string, address string, out io.Writer) (
 	cmd.Env = append(os.Environ(), addressVariable+"="+address)
 	err := cmd.Run()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
+	if err != nil && !errors.As(err, &exit) && (ctx.Err() == nil || cmd.ProcessState == nil) {
 		return 0, err
 	}
-	if s, ok := exit.Sys().(syscall.WaitStatus); ok && s.Signaled() {
+	if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() {
 		return signalled + int(s.Signal()), nil
 	}
-	return exit.ExitCode(), nil
+	return cmd.ProcessState.ExitCode(), nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -56,6 +57,27 @@ func TestRunsACommand(t *testing.T) {
 				t.Errorf("exit code %d and %q, want %d and %q", code, out.String(), tt.code, tt.out)
 			}
 		})
+	}
+}
+
+// TestPassesSIGTERMOn: the command decides what its end is.
+func TestPassesSIGTERMOn(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"0", "5"} {
+		ctx, stop := context.WithCancel(t.Context())
+		r, w := io.Pipe()
+		ended := make(chan string, 1)
+		go func() {
+			got, err := serve(ctx, []string{"sh", "-c", "trap 'exit " + code + "' TERM; echo ready; while :; do sleep 0.02; done"}, w)
+			ended <- fmt.Sprint(got, err)
+		}()
+		if _, err := r.Read(make([]byte, 16)); err != nil {
+			t.Fatal(err)
+		}
+		stop() // as SIGTERM does
+		if got := <-ended; got != code+" <nil>" {
+			t.Errorf("a command that ends with %s gave %s", code, got)
+		}
 	}
 }
 
