@@ -50,6 +50,7 @@ type Engine struct {
 
 	snap     *scheduler.Snapshot
 	inflight map[string]run.Attempt
+	redo     redo
 	// version is the store's count of foreign writes at the last load.
 	version int64
 	pace    pace
@@ -69,7 +70,7 @@ type message struct {
 func New(cfg Config) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, loader: NewLoader(cfg.Store), inbox: make(chan message, 1024), ready: make(chan struct{}), notice: make(chan struct{}, 1),
-		inflight: map[string]run.Attempt{},
+		inflight: map[string]run.Attempt{}, redo: redo{claims: map[string]bool{}},
 	}
 	if cfg.Open != nil {
 		var err error
@@ -176,6 +177,11 @@ func (e *Engine) Run(ctx context.Context) error {
 // turn handles a group of messages: apply, plan, commit, dispatch.
 func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 	now := e.cfg.Now()
+	group = append(e.redo.take(), group...)
+	if err := e.loadIfStale(ctx); err != nil {
+		e.giveUp(group, err)
+		return now.Add(retryCommit)
+	}
 	results := make([]error, len(group))
 	for i, m := range group {
 		switch {
@@ -192,15 +198,16 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 		work = e.claim(d.Start, now)
 	}
 	batches := e.snap.Flush()
-	again, err := e.commit(ctx, batches, group)
-	for i, m := range group {
-		if m.done != nil {
-			m.done <- errors.Join(results[i], err)
-		}
-	}
+	again, err := e.commit(ctx, batches)
 	if err != nil {
+		e.redo.doubt(e.inflight, work)
+		e.giveUp(group, err)
 		return now.Add(retryCommit)
 	}
+	if len(again) > 0 {
+		e.redeliver(group, again)
+	}
+	answer(group, results, again)
 	e.settle(group, again)
 	if e.cfg.OnChange != nil && len(batches) > 0 {
 		e.cfg.OnChange(batches)
@@ -214,9 +221,6 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 	e.snap.Forget()
 	return d.Wake
 }
-
-// retryCommit is the pause after a commit that failed for want of the store.
-const retryCommit = 200 * time.Millisecond
 
 func (e *Engine) plan(now time.Time) scheduler.Decision {
 	e.snap.Parallelism = 0
@@ -255,20 +259,16 @@ func (e *Engine) claim(start []run.Attempt, now time.Time) []executors.Work {
 }
 
 // commit makes batches durable. A run of which something was refused has been changed
-// by somebody else: it is loaded again, with the reports of this group that concern
-// it, and returned. An error means that nothing is known to be durable: everything is
-// loaded again.
-func (e *Engine) commit(ctx context.Context, batches []run.Batch, group []message) (again map[run.ID]bool, err error) {
+// by somebody else: it is loaded again, and returned. An error means that what is durable
+// is not known: the next turn loads everything again.
+func (e *Engine) commit(ctx context.Context, batches []run.Batch) (again map[run.ID]bool, err error) {
 	if len(batches) == 0 {
 		return nil, nil
 	}
 	res, err := e.cfg.Store.Apply(ctx, batches...)
 	if err != nil {
 		e.cfg.Log.Error("commit failed; loading everything again", "error", err)
-		e.redeliver(group, nil)
-		if lerr := e.load(ctx); lerr != nil {
-			return nil, errors.Join(err, lerr)
-		}
+		e.redo.stale = true
 		return nil, err
 	}
 	if res.OK() {
@@ -286,9 +286,9 @@ func (e *Engine) commit(ctx context.Context, batches []run.Batch, group []messag
 		e.snap.Drop(id)
 		if _, err := e.loader.AddRun(ctx, e.snap, id); err != nil && !errors.Is(err, store.ErrNotFound) {
 			e.cfg.Log.Error("load run again", "run", id.String(), "error", err)
+			e.redo.stale = true
 		}
 	}
-	e.redeliver(group, again)
 	return again, nil
 }
 
@@ -309,20 +309,8 @@ func (e *Engine) settle(group []message, again map[run.ID]bool) {
 	}
 }
 
-// redeliver puts reports back that a failed commit has lost: of some runs, or of all.
-// A report that was committed after all is refused by its token then.
-func (e *Engine) redeliver(group []message, runs map[run.ID]bool) {
-	for _, m := range group {
-		if m.report == nil || runs != nil && !runs[m.report.ID] {
-			continue
-		}
-		e.inflight[m.report.Token] = m.report.Attempt
-		go func() { e.inbox <- m }()
-	}
-}
-
-// dispatch gives claimed, durable work to the executor. What it has no room for is
-// queued again by the next turn.
+// dispatch gives claimed, durable work to the executor. What it does not take is planned
+// again by the next turn.
 func (e *Engine) dispatch(ctx context.Context, work []executors.Work) (refused bool) {
 	live := work[:0]
 	for _, w := range work {
@@ -339,16 +327,10 @@ func (e *Engine) dispatch(ctx context.Context, work []executors.Work) (refused b
 		return false
 	}
 	for i, err := range e.exec.Start(ctx, live...) {
-		if err == nil {
-			continue
+		if err != nil {
+			refused = true
+			e.redeliver([]message{{report: e.untaken(&live[i], err)}}, nil)
 		}
-		refused = true
-		w := live[i]
-		reason := "the executor did not take it: " + err.Error()
-		e.redeliver([]message{{report: &run.Report{
-			Attempt: w.Attempt(), Token: w.Instance.Token, Outcome: run.OutcomeFailed, Cause: run.CauseInfra,
-			At: e.cfg.Now(), Reason: reason,
-		}}}, nil)
 	}
 	return refused
 }

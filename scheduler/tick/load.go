@@ -20,14 +20,16 @@ type changeWatcher interface {
 }
 
 // load builds the snapshot anew from the store. Attempts that are under way in this
-// process stay so; attempts of an earlier process are taken over or declared lost.
+// process stay so, unless somebody else has ended them; attempts of an earlier process
+// are taken over or declared lost. What is damaged is left out. An error says that the
+// store could not be read; nothing has changed then.
 func (e *Engine) load(ctx context.Context) error {
+	version := e.version
 	if w, ok := e.cfg.Store.(changeWatcher); ok {
-		version, err := w.Changed(ctx)
-		if err != nil {
+		var err error
+		if version, err = w.Changed(ctx); err != nil {
 			return fmt.Errorf("read the store: %w", err)
 		}
-		e.version = version
 	}
 	s := scheduler.NewSnapshot()
 	s.RunsOnly = !e.cfg.Schedule
@@ -38,16 +40,20 @@ func (e *Engine) load(ctx context.Context) error {
 		return err
 	}
 	if err := e.loader.Active(ctx, s); err != nil {
-		if s.Empty() {
+		if !isUnusable(err) {
 			return err
 		}
 		e.cfg.Log.Error("some runs cannot be worked on", "error", err)
 	}
 	if err := e.loadDAGs(ctx, s); err != nil {
+		if !isUnusable(err) {
+			return err
+		}
 		e.cfg.Log.Error("some DAGs cannot be scheduled", "error", err)
 	}
-	e.snap = s
+	e.snap, e.version, e.redo.stale = s, version, false
 	e.takeOver(ctx)
+	e.cancelForeign(ctx)
 	return nil
 }
 
@@ -77,13 +83,14 @@ func loadPools(ctx context.Context, st store.Store, s *scheduler.Snapshot) error
 
 // takeOver looks at the claims of this executor that nobody in this process holds.
 // They are those of a process that died: each is offered to the executor again, which
-// attaches to what is left of it, or fails it as lost.
+// attaches to what is left of it, or fails it as lost. Claims of this process that are
+// durable although their commit has failed are given to it for the first time.
 func (e *Engine) takeOver(ctx context.Context) {
 	if e.exec == nil {
 		return
 	}
 	now := e.cfg.Now()
-	var work []executors.Work
+	var work, fresh []executors.Work
 	for _, v := range e.snap.Unfinished() {
 		for _, in := range v.Instances() {
 			if in.State == run.Queued {
@@ -97,9 +104,16 @@ func (e *Engine) takeOver(ctx context.Context) {
 				continue
 			}
 			e.inflight[in.Token] = in.Attempt(v.Run.ID)
-			work = append(work, executors.Work{Graph: v.Graph, Run: v.Run, Instance: in, Resume: true})
+			w := executors.Work{Graph: v.Graph, Run: v.Run, Instance: in, Resume: !e.redo.claims[in.Token]}
+			if w.Resume {
+				work = append(work, w)
+			} else {
+				fresh = append(fresh, w)
+			}
 		}
 	}
+	clear(e.redo.claims)
+	e.dispatch(ctx, fresh)
 	if len(work) == 0 {
 		return
 	}
@@ -113,7 +127,8 @@ func (e *Engine) takeOver(ctx context.Context) {
 	}
 }
 
-// reloadIfChanged loads everything again when another process has written.
+// reloadIfChanged has the next turn load everything again when another process has
+// written. It reports whether that is so.
 func (e *Engine) reloadIfChanged(ctx context.Context) bool {
 	w, ok := e.cfg.Store.(changeWatcher)
 	if !ok {
@@ -123,13 +138,7 @@ func (e *Engine) reloadIfChanged(ctx context.Context) bool {
 	if err != nil || version == e.version {
 		return false
 	}
-	before := e.snap
-	if err := e.load(ctx); err != nil {
-		e.cfg.Log.Error("load again after a change by another process", "error", err)
-		e.snap = before
-		return false
-	}
-	e.cancelForeign(ctx)
+	e.redo.stale = true
 	return true
 }
 

@@ -23,6 +23,22 @@ type Loader struct {
 	graphs map[versionKey]*dag.Graph
 }
 
+// unusable marks an error that trying again does not mend: something stored is missing,
+// damaged, or written by a newer release. Other errors are those of a store that fails.
+type unusable struct{ error }
+
+func (u unusable) Unwrap() error { return u.error }
+
+func isUnusable(err error) bool { return errors.As(err, &unusable{}) }
+
+// judge marks an error of the store as unusable, if that is what it says.
+func judge(err error) error {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) {
+		return unusable{err}
+	}
+	return err
+}
+
 type versionKey struct{ dag, version string }
 
 // NewLoader returns a loader of a store.
@@ -40,7 +56,7 @@ func (l *Loader) Graph(ctx context.Context, dagID, version string) (*dag.Graph, 
 	}
 	body, err := l.store.Version(ctx, dagID, version)
 	if err != nil {
-		return nil, fmt.Errorf("load version %s of DAG %s: %w", version, dagID, err)
+		return nil, judge(fmt.Errorf("load version %s of DAG %s: %w", version, dagID, err))
 	}
 	return l.compile(dagID, version, body)
 }
@@ -48,11 +64,11 @@ func (l *Loader) Graph(ctx context.Context, dagID, version string) (*dag.Graph, 
 func (l *Loader) compile(dagID, version string, body []byte) (*dag.Graph, error) {
 	d, err := dag.Decode(body)
 	if err != nil {
-		return nil, fmt.Errorf("version %s of DAG %s: %w", version, dagID, err)
+		return nil, unusable{fmt.Errorf("version %s of DAG %s: %w", version, dagID, err)}
 	}
 	g, err := dag.NewGraph(d)
 	if err != nil {
-		return nil, fmt.Errorf("version %s of DAG %s: %w", version, dagID, err)
+		return nil, unusable{fmt.Errorf("version %s of DAG %s: %w", version, dagID, err)}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,13 +83,17 @@ func (l *Loader) compile(dagID, version string, body []byte) (*dag.Graph, error)
 func (l *Loader) View(ctx context.Context, id run.ID) (*scheduler.View, error) {
 	data, err := l.store.Run(ctx, id)
 	if err != nil {
-		return nil, fmt.Errorf("load run %s: %w", id, err)
+		return nil, judge(fmt.Errorf("load run %s: %w", id, err))
 	}
 	g, err := l.Graph(ctx, id.DAG, data.Run.Version)
 	if err != nil {
 		return nil, err
 	}
-	return scheduler.NewView(data.Run, g, data.Instances)
+	v, err := scheduler.NewView(data.Run, g, data.Instances)
+	if err != nil {
+		return nil, unusable{err}
+	}
+	return v, nil
 }
 
 // AddRun loads a run into a snapshot, with the earlier run that its depends_on_past
@@ -99,7 +119,7 @@ func (l *Loader) addPrevious(ctx context.Context, s *scheduler.Snapshot, v *sche
 	}
 	list, err := l.store.ListRuns(ctx, f, store.Page{Limit: 1})
 	if err != nil {
-		return fmt.Errorf("find the run before %s: %w", v.Run.ID, err)
+		return judge(fmt.Errorf("find the run before %s: %w", v.Run.ID, err))
 	}
 	for _, r := range list.Items {
 		if s.Run(r.ID) != nil {
@@ -134,7 +154,7 @@ func (l *Loader) AddDAG(ctx context.Context, s *scheduler.Snapshot, def store.De
 		return err
 	}
 	if err := s.SetDAG(info); err != nil {
-		return fmt.Errorf("DAG %s: %w", def.ID, err)
+		return unusable{fmt.Errorf("DAG %s: %w", def.ID, err)}
 	}
 	return nil
 }
@@ -151,7 +171,7 @@ func (l *Loader) fillLast(ctx context.Context, info *scheduler.DAGInfo, def stor
 	}
 	list, err := l.store.ListRuns(ctx, store.RunFilter{DAG: def.ID, Types: []run.Type{run.TypeScheduled}}, store.Page{Limit: 1})
 	if err != nil {
-		return fmt.Errorf("find the last run of DAG %s: %w", def.ID, err)
+		return judge(fmt.Errorf("find the last run of DAG %s: %w", def.ID, err))
 	}
 	for _, r := range list.Items {
 		if r.IntervalStart != nil && r.IntervalEnd != nil && (info.Last == nil || r.IntervalStart.After(info.Last.Start)) {
@@ -167,19 +187,18 @@ func (l *Loader) fillAssets(ctx context.Context, info *scheduler.DAGInfo) error 
 	if len(refs) == 0 || info.Paused {
 		return nil
 	}
-	var since time.Time
 	list, err := l.store.ListRuns(ctx, store.RunFilter{DAG: info.Graph.DAG.ID, Types: []run.Type{run.TypeAssetTriggered}}, store.Page{Limit: 1})
 	if err != nil {
-		return fmt.Errorf("find the last asset-triggered run of DAG %s: %w", info.Graph.DAG.ID, err)
+		return judge(fmt.Errorf("find the last asset-triggered run of DAG %s: %w", info.Graph.DAG.ID, err))
 	}
 	if len(list.Items) > 0 {
-		since = list.Items[0].RunAfter
+		info.AssetsSince = list.Items[0].RunAfter
 	}
 	info.Assets = map[string]time.Time{}
 	for _, ref := range refs {
-		events, err := l.store.AssetEvents(ctx, ref.Key(), since, time.Time{}, 0)
+		events, err := l.store.AssetEvents(ctx, ref.Key(), info.AssetsSince, time.Time{}, 0)
 		if err != nil {
-			return fmt.Errorf("read the events of asset %s: %w", ref.Key(), err)
+			return judge(fmt.Errorf("read the events of asset %s: %w", ref.Key(), err))
 		}
 		if len(events) > 0 {
 			info.Assets[ref.Key()] = events[len(events)-1].At
@@ -188,8 +207,8 @@ func (l *Loader) fillAssets(ctx context.Context, info *scheduler.DAGInfo) error 
 	return nil
 }
 
-// Active adds every unfinished run to a snapshot. Runs that cannot be loaded are left
-// out and reported together; the others are there.
+// Active adds every unfinished run to a snapshot. Runs that cannot be used are left out
+// and reported together; the others are there.
 func (l *Loader) Active(ctx context.Context, s *scheduler.Snapshot) error {
 	var problems []error
 	page := store.Page{Limit: 1000}
@@ -200,7 +219,7 @@ func (l *Loader) Active(ctx context.Context, s *scheduler.Snapshot) error {
 		}
 		for _, r := range list.Items {
 			if _, err := l.AddRun(ctx, s, r.ID); err != nil {
-				if ctx.Err() != nil {
+				if !isUnusable(err) {
 					return err
 				}
 				problems = append(problems, err)
@@ -224,7 +243,7 @@ func (l *Loader) DAGs(ctx context.Context, s *scheduler.Snapshot) error {
 		}
 		for _, def := range list.Items {
 			if err := l.AddDAG(ctx, s, def); err != nil {
-				if ctx.Err() != nil {
+				if !isUnusable(err) {
 					return err
 				}
 				problems = append(problems, err)

@@ -1,0 +1,109 @@
+package tick
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/store"
+)
+
+// retryCommit is the pause after a commit, or a load, that failed for want of the store.
+// retryBusy is the pause before an executor that had no room is asked again.
+const (
+	retryCommit = 200 * time.Millisecond
+	retryBusy   = time.Second
+)
+
+// redo is what the next turn has to do over, since the store or the executor has failed.
+type redo struct {
+	// stale says that the snapshot is not what is stored: everything is to be loaded.
+	stale bool
+	// reports are those that a commit has lost.
+	reports []message
+	// claims are the tokens of claims of which is not known whether they are durable, and
+	// that the executor was not given.
+	claims map[string]bool
+}
+
+func (r *redo) take() []message {
+	reports := r.reports
+	r.reports = nil
+	return reports
+}
+
+// doubt remembers claims whose commit has failed: if they turn out to be durable after
+// all, the executor gets them then.
+func (r *redo) doubt(inflight map[string]run.Attempt, work []executors.Work) {
+	for i := range work {
+		if token := work[i].Instance.Token; token != "" {
+			delete(inflight, token)
+			r.claims[token] = true
+		}
+	}
+}
+
+// loadIfStale makes the snapshot what is stored, if it is not. If that fails, the next
+// turn tries again.
+func (e *Engine) loadIfStale(ctx context.Context) error {
+	if !e.redo.stale {
+		return nil
+	}
+	err := e.load(ctx)
+	if err != nil {
+		e.cfg.Log.Error("load everything again", "error", err)
+	}
+	return err
+}
+
+// redeliver has the next turn handle reports that a failed commit has lost: of some runs,
+// or of all. A report that was committed after all is refused by its token then.
+func (e *Engine) redeliver(group []message, runs map[run.ID]bool) {
+	for _, m := range group {
+		if m.report == nil || runs != nil && !runs[m.report.ID] {
+			continue
+		}
+		e.inflight[m.report.Token] = m.report.Attempt
+		e.redo.reports = append(e.redo.reports, m)
+	}
+}
+
+// giveUp ends a turn that the store has failed: reports come again, edits are told.
+func (e *Engine) giveUp(group []message, err error) {
+	e.redeliver(group, nil)
+	for _, m := range group {
+		if m.done != nil {
+			m.done <- err
+		}
+	}
+}
+
+// answer tells those who wait for an edit what became of it. If a run was changed by
+// somebody else in between, the edit may be what was refused.
+func answer(group []message, results []error, again map[run.ID]bool) {
+	for i, m := range group {
+		if m.done == nil {
+			continue
+		}
+		if results[i] == nil && len(again) > 0 {
+			results[i] = store.ErrConflict
+		}
+		m.done <- results[i]
+	}
+}
+
+// untaken is the report of an attempt that the executor did not take. Having no room is
+// nobody's fault, and costs no retry: the same try is offered again in a moment. It comes
+// about when what was cancelled is still ending.
+func (e *Engine) untaken(w *executors.Work, err error) *run.Report {
+	now := e.cfg.Now()
+	rep := &run.Report{Attempt: w.Attempt(), Token: w.Instance.Token, At: now}
+	if errors.Is(err, executors.ErrBusy) || errors.Is(err, executors.ErrClosed) {
+		rep.Outcome, rep.Due = run.OutcomeReschedule, now.Add(retryBusy)
+		return rep
+	}
+	rep.Outcome, rep.Cause, rep.Reason = run.OutcomeFailed, run.CauseInfra, "the executor did not take it: "+err.Error()
+	return rep
+}
