@@ -112,8 +112,9 @@ func (v *View) ended(r ref, rep run.Report, now time.Time) {
 		c.Pushed = slices.ContainsFunc(rep.XComs, func(x run.XCom) bool { return x.Name == dag.ReturnValue })
 		c.Cause, c.Reason, c.Tail = "", "", ""
 		v.set(r, run.Success)
-		v.events = append(v.events, rep.Events...)
-		v.snap.assetsUpdated(rep.Events)
+		events := v.snap.stamp(rep.Events, now)
+		v.events = append(v.events, events...)
+		v.snap.assetsUpdated(events)
 		v.branch(r, rep.Branch, now)
 	case run.OutcomeSkipped:
 		v.set(r, run.Skipped)
@@ -297,6 +298,31 @@ func (v *View) resume(r ref) {
 	v.set(r, run.Scheduled)
 }
 
+// stamp dates asset events when they become known, as Airflow does, and after every run
+// that the assets have triggered already: the events after a DAG's last run are those it
+// has not seen, whichever order their reports came in, and whatever the clocks did.
+func (s *Snapshot) stamp(events []run.AssetEvent, now time.Time) []run.AssetEvent {
+	out := slices.Clone(events)
+	for i := range out {
+		at := now
+		for _, dv := range s.dags {
+			if dv.Graph != nil && !dv.AssetsSince.Before(at) && dv.waitsFor(&out[i]) {
+				at = dv.AssetsSince.Add(time.Microsecond)
+			}
+		}
+		out[i].At = at
+	}
+	return out
+}
+
+func (dv *dagView) waitsFor(ev *run.AssetEvent) bool {
+	return slices.ContainsFunc(dv.Graph.DAG.Schedule.Assets.Refs(), func(a dag.AssetRef) bool { return updates(ev, a) })
+}
+
+func updates(ev *run.AssetEvent, a dag.AssetRef) bool {
+	return a.Key() == ev.Asset || a.Name != "" && a.Name == ev.Name
+}
+
 // assetsUpdated notes updates for the DAGs that wait for them. Paused DAGs miss them
 // (section "Assets").
 func (s *Snapshot) assetsUpdated(events []run.AssetEvent) {
@@ -306,7 +332,7 @@ func (s *Snapshot) assetsUpdated(events []run.AssetEvent) {
 				continue
 			}
 			for _, a := range dv.Graph.DAG.Schedule.Assets.Refs() {
-				if a.Key() != ev.Asset && (a.Name == "" || a.Name != ev.Name) {
+				if !updates(&ev, a) {
 					continue
 				}
 				if dv.Assets == nil {

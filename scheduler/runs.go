@@ -139,7 +139,7 @@ func (s *Snapshot) createByAssets(dv *dagView, now time.Time) *View {
 	for i := 2; s.runs[r.ID] != nil; i++ {
 		r.Run = timetable.RunID(string(run.TypeAssetTriggered), at, strconv.Itoa(i))
 	}
-	dv.Assets = nil
+	dv.Assets, dv.AssetsSince = nil, at
 	return s.create(dv, r, now)
 }
 

@@ -80,6 +80,8 @@ type DAGInfo struct {
 	Last *timetable.Interval
 	// Assets are the asset updates (URI to time) since the last asset-triggered run.
 	Assets map[string]time.Time
+	// AssetsSince is the date of that run: updates that are not later are consumed.
+	AssetsSince time.Time
 }
 
 // NewSnapshot returns an empty snapshot. default_pool has Airflow's 128 slots until
@@ -112,6 +114,7 @@ func (s *Snapshot) SetDAG(info DAGInfo) error {
 		d.DAGInfo = info
 		d.blocked = info.Last != nil && s.atMaxActive(d)
 	}
+	info.keepAssets(d.Assets)
 	d.DAGInfo, d.table = info, table
 	s.due[info.Graph.DAG.ID] = true
 	for _, v := range d.runs {
@@ -119,6 +122,20 @@ func (s *Snapshot) SetDAG(info DAGInfo) error {
 		s.alarmRun(v)
 	}
 	return nil
+}
+
+// keepAssets keeps updates that are known already but were not stored when info was read.
+func (i *DAGInfo) keepAssets(known map[string]time.Time) {
+	for _, ref := range i.Graph.DAG.Schedule.Assets.Refs() {
+		at, ok := known[ref.Key()]
+		if !ok || i.Paused || !at.After(i.AssetsSince) || !at.After(i.Assets[ref.Key()]) {
+			continue
+		}
+		if i.Assets == nil {
+			i.Assets = map[string]time.Time{}
+		}
+		i.Assets[ref.Key()] = at
+	}
 }
 
 // DAG returns what is known of a DAG.
