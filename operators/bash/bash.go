@@ -166,7 +166,7 @@ func bashSensor() task.Operator {
 	return task.Operator{
 		Spec: dag.OperatorSpec{
 			Class:   standard + "sensors.bash.BashSensor",
-			Aliases: []string{"airflow.sensors.bash.BashSensor", "airflow.sensors.bash_sensor.BashSensor"},
+			Aliases: []string{"airflow.sensors.bash.BashSensor", "airflow.sensors.bash_sensor.BashSensor", "airflow.contrib.sensors.bash_sensor.BashSensor"},
 			Doc:     "Waits until a bash script ends with exit code 0.",
 			Kind:    dag.OperatorSensor,
 			Args: slices.Concat([]dag.ArgSpec{

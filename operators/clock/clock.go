@@ -86,7 +86,7 @@ func dayOfWeekSensor() task.Operator {
 	return task.Operator{
 		Spec: dag.OperatorSpec{
 			Class:   standard + "sensors.weekday.DayOfWeekSensor",
-			Aliases: []string{"airflow.sensors.weekday.DayOfWeekSensor", "airflow.sensors.weekday_sensor.DayOfWeekSensor"},
+			Aliases: []string{"airflow.sensors.weekday.DayOfWeekSensor", "airflow.sensors.weekday_sensor.DayOfWeekSensor", "airflow.contrib.sensors.weekday_sensor.DayOfWeekSensor"},
 			Doc:     "Waits until it is one of some days of the week, in UTC.",
 			Kind:    dag.OperatorSensor,
 			Args:    slices.Concat([]dag.ArgSpec{weekDayArg()}, logicalArgs(), sensor.Args()),

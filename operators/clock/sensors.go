@@ -42,7 +42,7 @@ func waiter(s dag.OperatorSpec, async bool, when func(a *task.Attempt) (time.Tim
 func dateTimeSensor(async bool) task.Operator {
 	return waiter(dag.OperatorSpec{
 		Class:   standard + "sensors.date_time.DateTimeSensor",
-		Aliases: []string{"airflow.sensors.date_time.DateTimeSensor"},
+		Aliases: []string{"airflow.sensors.date_time.DateTimeSensor", "airflow.sensors.date_time_sensor.DateTimeSensor"},
 		Doc:     "Waits until a moment.",
 		Args:    []dag.ArgSpec{{Name: "target_time", Type: dag.ArgTime, Required: true, Templated: true, Doc: "The moment; in UTC if it has no offset."}},
 	}, async, func(a *task.Attempt) (time.Time, error) {
@@ -80,7 +80,7 @@ func timeSensor(async bool) task.Operator {
 func timeDeltaSensor(async bool) task.Operator {
 	s := dag.OperatorSpec{
 		Class:   standard + "sensors.time_delta.TimeDeltaSensor",
-		Aliases: []string{"airflow.sensors.time_delta.TimeDeltaSensor"},
+		Aliases: []string{"airflow.sensors.time_delta.TimeDeltaSensor", "airflow.sensors.time_delta_sensor.TimeDeltaSensor"},
 		Doc:     "Waits for a time after the end of the run's data interval, or after run_after if it has none.",
 		Args:    []dag.ArgSpec{{Name: "delta", Type: dag.ArgDuration, Required: true, Templated: true, Doc: "The time to wait."}},
 	}
