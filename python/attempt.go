@@ -65,7 +65,7 @@ func (a *attempt) start(frame []byte) error {
 	defer theirs.Close()
 	a.output, err = openOutput(a.call.Output)
 	if err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return err
 	}
 	var argv []string
@@ -75,7 +75,7 @@ func (a *attempt) start(frame []byte) error {
 	a.process, err = a.parent.spawn(argv, envMap(a.call.Env), theirs, a.output.file)
 	a.output.given()
 	if err != nil {
-		conn.Close()
+		_ = conn.Close()
 		a.output.finish()
 		return err
 	}
@@ -112,12 +112,12 @@ func (a *attempt) wait(ctx context.Context) (Result, error) {
 	result, exit, err := a.watch(ctx, said)
 	if result == nil {
 		// What it said before its end is still in the socket.
-		timer := time.AfterFunc(drainTime, func() { stop(); a.conn.Close() })
+		timer := time.AfterFunc(drainTime, func() { stop(); _ = a.conn.Close() })
 		result = <-said
 		timer.Stop()
 	}
 	stop()
-	a.conn.Close()
+	_ = a.conn.Close()
 	a.output.finish()
 	if err != nil {
 		if result == nil {

@@ -100,7 +100,7 @@ func startParent(ctx context.Context, c Config, folder string) (*parent, error) 
 	// A group of its own: ^C in a terminal is for us, and we end it in order.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
-		ours.Close()
+		_ = ours.Close()
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
 	theirs.Close()
@@ -115,7 +115,7 @@ func startParent(ctx context.Context, c Config, folder string) (*parent, error) 
 func (p *parent) greet(ctx context.Context, c Config) error {
 	ctx, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { p.conn.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = p.conn.Close() })
 	defer stop()
 	err := p.write(map[string]any{"pre_import": c.PreImport}, nil)
 	if err == nil {
@@ -124,9 +124,9 @@ func (p *parent) greet(ctx context.Context, c Config) error {
 	if err == nil {
 		return nil
 	}
-	p.conn.Close()
-	p.cmd.Process.Kill()
-	p.cmd.Wait()
+	_ = p.conn.Close()
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
 	said := strings.TrimSpace(p.stderr.String())
 	switch {
 	case p.cmd.ProcessState.ExitCode() == tooOld:
@@ -147,19 +147,19 @@ func (p *parent) read() {
 		}
 		p.dispatch(f)
 	}
-	p.conn.Close()
+	_ = p.conn.Close()
 	p.mu.Lock()
 	p.dead = true
 	for _, c := range p.children {
 		// The kernel kills the children of a dead parent (where it can); what these
 		// started in their group is ours to end.
 		if c.pid > 0 {
-			syscall.Kill(-c.pid, syscall.SIGKILL)
+			_ = syscall.Kill(-c.pid, syscall.SIGKILL)
 		}
 	}
 	p.mu.Unlock()
-	p.cmd.Process.Kill()
-	p.cmd.Wait()
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
 	close(p.gone)
 }
 

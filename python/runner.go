@@ -97,7 +97,7 @@ func Start(ctx context.Context, c Config) (*Runner, error) {
 	}
 	err := r.start(ctx)
 	if err != nil {
-		r.removeTemp()
+		_ = r.removeTemp()
 		return nil, err
 	}
 	return r, nil

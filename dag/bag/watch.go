@@ -163,7 +163,7 @@ func (w *watch) next(ctx context.Context) <-chan struct{} {
 			if ok {
 				w.settle(ctx, events)
 			}
-		case <-events.Errors: // more events than there was room for, or closed
+		case <-events.Errors: //nolint:errcheck // more events than there was room for, or closed
 		}
 	}()
 	return due
@@ -188,7 +188,7 @@ func (w *watch) settle(ctx context.Context, events *fsnotify.Watcher) {
 				return
 			}
 			quiet.Reset(w.b.c.Debounce)
-		case <-events.Errors:
+		case <-events.Errors: //nolint:errcheck // as above
 			return
 		}
 	}

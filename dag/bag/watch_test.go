@@ -196,7 +196,7 @@ func BenchmarkNotice(b *testing.B) {
 	ctx, stop := context.WithCancel(b.Context())
 	go func() {
 		defer close(done)
-		f.bag.Watch(ctx, func(c Changes) { changes <- c }) //nolint:errcheck // it has none
+		f.bag.Watch(ctx, func(c Changes) { changes <- c })
 	}()
 	write := func(text string) {
 		if err := os.WriteFile(filepath.Join(f.dir, "a.yaml"), []byte(text), 0o600); err != nil {

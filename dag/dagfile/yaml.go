@@ -222,7 +222,7 @@ func (y *yamlReader) scalar(n ast.Node) *node {
 // mapping builds a dict as PyYAML does: what "<<" merges comes first, a key that comes
 // again replaces the value where it was.
 func (y *yamlReader) mapping(n ast.Node, values []*ast.MappingValueNode) *node {
-	at := pos{}
+	var at pos
 	if m, ok := n.(*ast.MappingNode); ok && m.IsFlowStyle {
 		at = y.at(m.Start)
 	} else if len(values) > 0 {

@@ -209,7 +209,7 @@ func TestHostOfIPv6(t *testing.T) {
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	o := serve(t, func(w nethttp.ResponseWriter, r *nethttp.Request) {
-		w.WriteHeader(503)
+		w.WriteHeader(nethttp.StatusServiceUnavailable)
 		_, _ = io.WriteString(w, "come back later")
 	})
 	_, err := run(t, o, operator, map[string]any{"endpoint": "x?token=1", "method": "GET"})
@@ -232,13 +232,13 @@ func TestStatus(t *testing.T) {
 func TestRedirects(t *testing.T) {
 	t.Parallel()
 	o := serve(t, func(w nethttp.ResponseWriter, r *nethttp.Request) {
-		switch {
-		case r.URL.Path == "/end":
+		switch r.URL.Path {
+		case "/end":
 			_, _ = io.WriteString(w, r.Method)
-		case r.URL.Path == "/once":
-			nethttp.Redirect(w, r, "/end", 302)
+		case "/once":
+			nethttp.Redirect(w, r, "/end", nethttp.StatusFound)
 		default:
-			nethttp.Redirect(w, r, "/loop", 302)
+			nethttp.Redirect(w, r, "/loop", nethttp.StatusFound)
 		}
 	})
 	tests := []struct {
@@ -389,7 +389,7 @@ func TestCheckAndFilter(t *testing.T) {
 	if d := cmp.Diff(json.RawMessage(`{"n":1}`), res.Value); d != "" {
 		t.Error(d)
 	}
-	if len(p.Calls) != 2 || p.Calls[0].Paged || len(p.Calls[0].Responses) != 1 || p.Calls[0].Responses[0].StatusCode != 200 ||
+	if len(p.Calls) != 2 || p.Calls[0].Paged || len(p.Calls[0].Responses) != 1 || p.Calls[0].Responses[0].StatusCode != nethttp.StatusOK ||
 		p.Calls[0].Responses[0].Reason != "OK" || p.Calls[0].Responses[0].Headers["Content-Type"] != "application/json" || p.Calls[0].NoContext {
 		t.Errorf("calls: %+v", p.Calls)
 	}
@@ -481,7 +481,7 @@ func TestSensor(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			o := serve(t, func(w nethttp.ResponseWriter, r *nethttp.Request) {
-				if r.Method != "GET" || r.RequestURI != "/up?a=1" {
+				if r.Method != nethttp.MethodGet || r.RequestURI != "/up?a=1" {
 					t.Errorf("asked for %s %s", r.Method, r.RequestURI)
 				}
 				w.WriteHeader(tt.status)

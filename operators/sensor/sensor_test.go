@@ -133,7 +133,7 @@ func TestReschedule(t *testing.T) {
 				h.Instance.Reschedules++
 				d := time.Until(again.At)
 				log = append(log, d.String())
-				time.Sleep(d)
+				<-time.After(d)
 			}
 			want := []string{"40s", "40s", "40s", "fatal (timeout): sensor timed out: waited 2m0s, its timeout is 1m40s"}
 			if diff := cmp.Diff(want, log); diff != "" {

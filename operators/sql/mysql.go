@@ -130,7 +130,7 @@ func openMySQL(ctx context.Context, a *task.Attempt, t target) (session, error) 
 	db := stdsql.OpenDB(connector)
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		db.Close()
+		_ = db.Close()
 		return nil, fmt.Errorf("connection %s: %w", t.conn.ID, err)
 	}
 	s := &mysqlSession{db: db, conn: conn, autocommit: t.autocommit}

@@ -68,7 +68,7 @@ func openSQLite(ctx context.Context, a *task.Attempt, t target) (session, error)
 	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		db.Close()
+		_ = db.Close()
 		return nil, fmt.Errorf("connection %s: opening %s: %w", t.conn.ID, uri, err)
 	}
 	return &sqliteSession{a: a, db: db, conn: conn, autocommit: t.autocommit}, nil

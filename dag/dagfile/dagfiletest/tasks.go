@@ -105,14 +105,7 @@ func (c *comparison) task(t *dag.Task, w map[string]any) {
 	c.field(at+"email_on_retry", get("email_on_retry", true), t.EmailOnRetry)
 	c.field(at+"map_index_template", get("map_index_template", ""), t.MapIndexTemplate)
 	c.field(at+"reschedule", get("reschedule", false), t.Reschedule)
-	for name, n := range map[string]int{
-		"execute": len(t.OnExecute), "success": len(t.OnSuccess), "failure": len(t.OnFailure), "retry": len(t.OnRetry), "skipped": len(t.OnSkipped),
-	} {
-		c.field(at+"has_on_"+name+"_callback", get("has_on_"+name+"_callback", false), n > 0)
-	}
-	if w["_is_empty"] == true && len(t.OnExecute)+len(t.OnSuccess)+len(t.Outlets) == 0 {
-		c.field(at+"inert", true, t.Inert)
-	}
+	c.callbacks(t, w, get)
 	c.assets(at+"inlets", w["inlets"], t.Inlets)
 	c.assets(at+"outlets", w["outlets"], t.Outlets)
 	c.taskParams(t, w)
@@ -122,6 +115,19 @@ func (c *comparison) task(t *dag.Task, w map[string]any) {
 		return
 	}
 	c.arguments(t, w)
+}
+
+// callbacks compares which callbacks there are, and whether the task has anything to do.
+func (c *comparison) callbacks(t *dag.Task, w map[string]any, get func(string, any) any) {
+	for name, n := range map[string]int{
+		"execute": len(t.OnExecute), "success": len(t.OnSuccess), "failure": len(t.OnFailure), "retry": len(t.OnRetry), "skipped": len(t.OnSkipped),
+	} {
+		name = "has_on_" + name + "_callback"
+		c.field(t.ID+"."+name, get(name, false), n > 0)
+	}
+	if w["_is_empty"] == true && len(t.OnExecute)+len(t.OnSuccess)+len(t.Outlets) == 0 {
+		c.field(t.ID+".inert", true, t.Inert)
+	}
 }
 
 // taskParams compares a task's params, recorded together with the DAG's.
@@ -237,7 +243,7 @@ func (c *comparison) mapping(t *dag.Task, w, partial map[string]any) {
 	}
 	got := map[string]any{}
 	for _, a := range t.Expand.Args {
-		var v any = a.Literal
+		v := a.Literal
 		if a.XCom != nil {
 			v = *a.XCom
 		}
