@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -299,7 +300,12 @@ func indent(r *run, a []py.Value) (py.Value, error) {
 	s, ok := py.IsString(a[0])
 	if !ok {
 		// Jinja adds a newline to the value, so that anything but text fails in that way.
-		return py.Binary(r.th, "+", a[0], "\n")
+		v, err := py.Binary(r.th, "+", a[0], "\n")
+		var e *py.Error
+		if errors.As(err, &e) {
+			err = &py.Error{Class: e.Class, Msg: strings.Replace(e.Msg, "for +:", "for +=:", 1)}
+		}
+		return v, err
 	}
 	var lines []string
 	if blank {
@@ -341,7 +347,7 @@ func filesize(r *run, a []py.Value) (py.Value, error) {
 		if math.IsInf(bytes, 0) || math.IsNaN(bytes) {
 			return nil, py.Errorf("OverflowError", "cannot convert float infinity to integer")
 		}
-		return strconv.FormatFloat(math.Trunc(bytes), 'f', 0, 64) + " Bytes", nil
+		return strconv.FormatFloat(math.Trunc(bytes)+0, 'f', 0, 64) + " Bytes", nil
 	}
 	unit := base
 	prefix := ""
@@ -442,11 +448,8 @@ func round(r *run, a []py.Value) (py.Value, error) {
 	}
 	x, ok := py.AsFloat(a[0])
 	if !ok {
-		if u, isU := a[0].(*Undefined); isU {
-			return nil, u.fail()
-		}
 		if how != "common" {
-			return py.Binary(r.th, "*", a[0], math.Pow(10, float64(places)))
+			return r.notReal(a[0], places)
 		}
 		return nil, py.TypeError("type %s doesn't define __round__ method", py.TypeOf(a[0]).Name)
 	}
@@ -469,7 +472,24 @@ func round(r *run, a []py.Value) (py.Value, error) {
 	} else {
 		x = math.Floor(x)
 	}
-	return x / scale, nil
+	return (x + 0) / scale, nil // whole numbers of Python have no -0
+}
+
+// notReal is how rounding up or down fails for what is no number: it is multiplied first.
+func (r *run) notReal(v py.Value, places int) (py.Value, error) {
+	var by py.Value = math.Pow(10, float64(places))
+	if places >= 0 && places < 19 {
+		n := 1
+		for range places {
+			n *= 10
+		}
+		by = n
+	}
+	v, err := py.Binary(r.th, "*", v, by)
+	if err == nil {
+		err = py.TypeError("must be real number, not %s", py.TypeOf(v).Name)
+	}
+	return nil, err
 }
 
 // roundHalfEven is Python's round(x, places): exact, halves to even.

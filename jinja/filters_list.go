@@ -398,7 +398,7 @@ func sliceFilter(r *run, a []py.Value) (py.Value, error) {
 			offset++
 		}
 		part := append([]py.Value(nil), list[start:offset+(i+1)*each]...)
-		if fill != nil && i >= extra && extra > 0 {
+		if fill != nil && i >= extra {
 			part = append(part, fill)
 		}
 		i++

@@ -284,7 +284,7 @@ func (l *lexer) word(rest string, stack []byte) ([]byte, error) {
 		return stack, nil
 	}
 	r, _ := utf8.DecodeRuneInString(rest)
-	s, err := py.Repr(nil, string(r))
+	s, err := py.Repr(py.Detached(py.Limits{}), string(r))
 	if err != nil {
 		return stack, err
 	}

@@ -79,7 +79,7 @@ func (p *parser) expected(what string) error {
 }
 
 func quoted(s string) string {
-	r, err := py.Repr(nil, s)
+	r, err := py.Repr(py.Detached(py.Limits{}), s)
 	if err != nil {
 		return "'" + s + "'"
 	}

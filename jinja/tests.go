@@ -75,12 +75,14 @@ func builtinTest(name string) filterFunc {
 	case "filter":
 		return testOf("test_filter", func(r *run, v py.Value, _ []py.Value) (bool, error) {
 			s, ok := py.IsString(v)
-			return ok && r.env.filter(s) != nil, nil
+			_, err := py.Hash(v) // as a lookup in a dict does
+			return ok && r.env.filter(s) != nil, err
 		})
 	case "test":
 		return testOf("test_test", func(r *run, v py.Value, _ []py.Value) (bool, error) {
 			s, ok := py.IsString(v)
-			return ok && r.env.test(s) != nil, nil
+			_, err := py.Hash(v)
+			return ok && r.env.test(s) != nil, err
 		})
 	}
 	return simpleTests[name]
@@ -147,9 +149,6 @@ func isMapping(v py.Value) bool {
 func isSequence(r *run, v py.Value) (bool, error) {
 	_, err := py.Len(r.th, v)
 	if err != nil {
-		if _, ok := v.(*Undefined); ok {
-			return false, err
-		}
 		return false, nil
 	}
 	switch v.(type) {

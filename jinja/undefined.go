@@ -59,7 +59,7 @@ func (u *Undefined) message() string {
 	if name, ok := py.IsString(u.name); ok {
 		return quoted(objectName(u.obj)) + " has no attribute " + quoted(name)
 	}
-	name, err := py.Repr(nil, u.name)
+	name, err := py.Repr(py.Detached(py.Limits{}), u.name)
 	if err != nil {
 		name = "?"
 	}
@@ -89,6 +89,9 @@ func (u *Undefined) Repr(*py.Thread) (string, error) { return "Undefined", nil }
 
 // Str fails, or is nothing.
 func (u *Undefined) Str(*py.Thread) (string, error) { return "", u.lax() }
+
+// Number fails, whatever the kind.
+func (u *Undefined) Number(*py.Thread) (py.Value, error) { return nil, u.fail() }
 
 // Truth fails, or is false.
 func (u *Undefined) Truth(*py.Thread) (bool, error) { return false, u.lax() }
@@ -126,7 +129,12 @@ func (u *Undefined) Binary(_ *py.Thread, op string, other py.Value, reflected bo
 }
 
 // Unary fails.
-func (u *Undefined) Unary(*py.Thread, string) (py.Value, bool, error) { return nil, true, u.fail() }
+func (u *Undefined) Unary(_ *py.Thread, op string) (py.Value, bool, error) {
+	if op == "abs" { // which Undefined does not define
+		return nil, false, nil
+	}
+	return nil, true, u.fail()
+}
 
 // Call fails.
 func (u *Undefined) Call(*py.Thread, py.Args) (py.Value, error) { return nil, u.fail() }

@@ -292,15 +292,8 @@ func Iter(th *Thread, v Value) (Iterator, error) {
 		return FromSlice(x.Items()), nil
 	case string:
 		return iterString(x), nil
-	case Markup:
-		it := iterString(string(x))
-		return func() (Value, bool, error) {
-			v, ok, err := it()
-			if ok {
-				v = Markup(v.(string))
-			}
-			return v, ok, err
-		}, nil
+	case Markup: // whose iterator is that of str
+		return iterString(string(x)), nil
 	case *Range:
 		i, n := 0, x.Count()
 		return func() (Value, bool, error) {

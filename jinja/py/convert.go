@@ -141,6 +141,12 @@ func Int(th *Thread, v Value, base int) (Value, error) {
 		if base != 10 {
 			return nil, TypeError("int() can't convert non-string with explicit base")
 		}
+		if o, ok := v.(HasNumber); ok {
+			var err error
+			if v, err = o.Number(th); err != nil {
+				return nil, err
+			}
+		}
 		return intOfNumber(v)
 	}
 	bad := func() error {
@@ -204,6 +210,12 @@ func intOfNumber(v Value) (Value, error) {
 
 // Float is Python's float(v).
 func Float(th *Thread, v Value) (Value, error) {
+	if o, ok := v.(HasNumber); ok {
+		var err error
+		if v, err = o.Number(th); err != nil {
+			return nil, err
+		}
+	}
 	if f, ok := AsFloat(v); ok {
 		if b, isBig := v.(*big.Int); isBig && math.IsInf(f, 0) {
 			return nil, Errorf("OverflowError", "int too large to convert to float: %d bits", b.BitLen())

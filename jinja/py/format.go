@@ -96,7 +96,7 @@ func FormatValue(th *Thread, v Value, sp string) (string, error) {
 	}
 	name := TypeOf(v).Name
 	if _, isStr := IsString(v); !isStr && !IsNumber(v) {
-		return "", TypeError("unsupported format string passed to %s.__format__", name)
+		return "", TypeError("unsupported format string passed to %s.__format__", TypeOf(v).longName())
 	}
 	f, err := parseSpec(sp, name)
 	if err != nil {

@@ -77,6 +77,11 @@ type HasStr interface {
 	Str(th *Thread) (string, error)
 }
 
+// HasNumber answers int(), float() and the formats of numbers, or fails in its own way.
+type HasNumber interface {
+	Number(th *Thread) (Value, error)
+}
+
 // HasRepr prints itself for repr(), and for str() without HasStr.
 type HasRepr interface {
 	Repr(th *Thread) (string, error)

@@ -251,10 +251,16 @@ func (p *percent) arg() (Value, error) {
 }
 
 func (p *percent) number(v Value, f spec, kind byte) (string, error) {
+	if o, ok := v.(HasNumber); ok {
+		var err error
+		if v, err = o.Number(p.th); err != nil {
+			return "", err
+		}
+	}
 	x, ok := AsFloat(v)
 	if strings.IndexByte("eEfFgG", kind) >= 0 {
 		if !ok {
-			return "", TypeError("must be real number, not %s", TypeOf(v).Name)
+			return "", TypeError("must be real number, not %s", TypeOf(v).longName())
 		}
 		f.kind = kind
 		return formatFloat(p.th, x, f, "float")

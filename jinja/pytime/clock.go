@@ -27,6 +27,8 @@ type Zone struct {
 	loc  *time.Location
 	name string
 	kind *py.Type
+	// given is the name that a tzoffset was made with.
+	given string
 }
 
 var (
@@ -38,9 +40,9 @@ var (
 )
 
 // UTC is pendulum's UTC.
-var UTC = &Zone{time.UTC, "UTC", pendulumZone}
+var UTC = &Zone{loc: time.UTC, name: "UTC", kind: pendulumZone}
 
-var stdUTC = &Zone{time.UTC, "UTC", fixedZone}
+var stdUTC = &Zone{loc: time.UTC, name: "UTC", kind: fixedZone}
 
 // LoadZone finds a time zone by its IANA name.
 func (c *Clock) LoadZone(name string) (*Zone, error) {
@@ -58,7 +60,7 @@ func (c *Clock) LoadZone(name string) (*Zone, error) {
 	if err != nil {
 		return nil, py.Errorf("pendulum.tz.exceptions.InvalidTimezone", "%s", name)
 	}
-	return &Zone{loc, name, pendulumZone}, nil
+	return &Zone{loc: loc, name: name, kind: pendulumZone}, nil
 }
 
 // offsetZone is a datetime.timezone of so many seconds.
@@ -70,7 +72,7 @@ func offsetZone(seconds int, kind *py.Type) *Zone {
 	if kind == fixedZone {
 		name = "UTC" + name
 	}
-	return &Zone{time.FixedZone(name, seconds), name, kind}
+	return &Zone{loc: time.FixedZone(name, seconds), name: name, kind: kind}
 }
 
 // offsetText is +09:00, with seconds when there are any.
@@ -112,7 +114,11 @@ func (z *Zone) Repr(*py.Thread) (string, error) {
 		}
 		_, off := time.Unix(0, 0).In(z.loc).Zone()
 		if z.kind == dateutilOff {
-			return "tzoffset(None, " + itoa(off) + ")", nil
+			name := "None"
+			if z.given != "" {
+				name = reprText(z.given)
+			}
+			return "tzoffset(" + name + ", " + itoa(off) + ")", nil
 		}
 		return "datetime.timezone(" + reprDelta(int64(off)*1e6) + ")", nil
 	}

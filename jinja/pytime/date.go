@@ -105,7 +105,10 @@ func (d *Date) Format(th *py.Thread, spec string) (string, error) {
 func (d *Date) Attr(th *py.Thread, name string) (py.Value, bool, error) {
 	switch name {
 	case "hour", "minute", "second", "microsecond", "tzinfo", "fold", "date", "time", "timetz", "timestamp", "astimezone",
-		"utcoffset", "tzname", "dst", "in_timezone", "in_tz", "timezone", "timezone_name", "tz", "offset", "int_timestamp", "float_timestamp":
+		"utcoffset", "tzname", "dst", "in_timezone", "in_tz", "timezone", "timezone_name", "tz", "offset", "offset_hours", "int_timestamp", "float_timestamp",
+		"utctimetuple", "strptime", "utcfromtimestamp", "now", "utcnow", "combine", "min", "max", "at", "on", "naive", "is_utc", "is_dst",
+		"get_offset", "is_local", "to_time_string", "to_datetime_string", "to_day_datetime_string", "to_atom_string", "to_cookie_string", "to_iso8601_string", "to_rfc822_string",
+		"to_rfc850_string", "to_rfc1036_string", "to_rfc1123_string", "to_rfc2822_string", "to_rfc3339_string", "to_rss_string", "to_w3c_string":
 		return nil, false, nil
 	case "isoformat":
 		v, err := d.Str(th)
@@ -120,6 +123,9 @@ func (d *Date) Attr(th *py.Thread, name string) (py.Value, bool, error) {
 			return d.with(w), err
 		}}, true, nil
 	}
+	if name == "add" || name == "subtract" {
+		return d.shift(name)
+	}
 	v, ok, err := d.moment().Attr(th, name)
 	f, isFunc := v.(*py.Func)
 	if !isFunc {
@@ -127,8 +133,11 @@ func (d *Date) Attr(th *py.Thread, name string) (py.Value, bool, error) {
 	}
 	return &py.Func{Name: name, Owner: d, Native: f.Native, Fn: func(th *py.Thread, a py.Args) (py.Value, error) {
 		for i, x := range a.Pos {
-			if o, isDate := x.(*Date); isDate {
+			switch o := x.(type) {
+			case *Date:
 				a.Pos[i] = o.moment()
+			case *DateTime: // a date is compared with the date
+				a.Pos[i] = o.date().moment()
 			}
 		}
 		v, err := f.Fn(th, a)
@@ -140,6 +149,29 @@ func (d *Date) Attr(th *py.Thread, name string) (py.Value, bool, error) {
 		}
 		return v, err
 	}}, ok, err
+}
+
+// shift is add or subtract: a date has no time of the day.
+func (d *Date) shift(name string) (py.Value, bool, error) {
+	if d.kind != pendulumDate {
+		return nil, false, nil
+	}
+	sign := 1
+	if name == "subtract" {
+		sign = -1
+	}
+	do := d.moment().shifter(sign)
+	return &py.Func{Name: name, Owner: d, Fn: func(th *py.Thread, a py.Args) (py.Value, error) {
+		args, err := py.Bind("Date."+name, a, shiftParams[:4]...)
+		if err != nil {
+			return nil, err
+		}
+		v, err := do(th, append(args, py.Missing, py.Missing, py.Missing, py.Missing))
+		if m, ok := v.(*DateTime); ok && err == nil {
+			return d.with(m.t), nil
+		}
+		return v, err
+	}}, true, nil
 }
 
 // Time is a datetime.time.

@@ -381,11 +381,41 @@ func (d *DateTime) datetimeMethod(name string) (py.Value, bool, error) {
 	case "astimezone":
 		return d.fn(name, d.astimezone, "tz?")
 	case "strptime", "fromisoformat", "fromtimestamp", "utcfromtimestamp", "combine", "now", "utcnow", "today", "min", "max":
-		class := d.clock.DatetimeClass()
-		v, ok := class.Attrs[name]
+		v, ok := d.clock.DatetimeClass().Attrs[name]
+		if d.isPendulum() {
+			v = pendulumOf(v)
+		}
 		return v, ok, nil
+	case "resolution":
+		return timedelta(1), true, nil
 	}
 	return nil, false, nil
+}
+
+// pendulumOf makes pendulum's of what a class attribute is or answers.
+func pendulumOf(v py.Value) py.Value {
+	switch v := v.(type) {
+	case *DateTime:
+		return v.AsPendulum()
+	case *py.Func:
+		if v.Name == "fromisoformat" {
+			return &py.Func{Name: v.Name, Native: true, Fn: func(th *py.Thread, a py.Args) (py.Value, error) {
+				r, err := v.Fn(th, a)
+				if d, ok := r.(*DateTime); ok && err == nil {
+					d.kind = pendulumType
+				}
+				return r, err
+			}}
+		}
+		return &py.Func{Name: v.Name, Fn: func(th *py.Thread, a py.Args) (py.Value, error) {
+			r, err := v.Fn(th, a)
+			if err != nil {
+				return nil, err
+			}
+			return pendulumOf(r), nil
+		}}
+	}
+	return v
 }
 
 func firstString(s string, err error) (py.Value, error) { return s, err }

@@ -58,11 +58,11 @@ func (c *Clock) ParseAny(s string, dayFirst, yearFirst bool) (*DateTime, error) 
 
 func zoneOf(text string, m []int) *Zone {
 	if m[2] >= 0 {
-		return &Zone{time.UTC, "UTC", dateutilUTC}
+		return &Zone{loc: time.UTC, name: "UTC", kind: dateutilUTC}
 	}
 	off := parseOffset(text[m[4]:m[5]])
 	if off == 0 {
-		return &Zone{time.UTC, "UTC", dateutilUTC}
+		return &Zone{loc: time.UTC, name: "UTC", kind: dateutilUTC}
 	}
 	return offsetZone(off, dateutilOff)
 }

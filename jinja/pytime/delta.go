@@ -15,6 +15,8 @@ const (
 	hour   = int64(3600) * 1e6
 	minute = int64(60) * 1e6
 	second = int64(1e6)
+	// maxDelta is beyond the largest length that is kept here, 146,000 years.
+	maxDelta = math.MaxInt64 / 2
 )
 
 // Delta is a timedelta, a pendulum Duration or a pendulum Interval.
@@ -172,7 +174,7 @@ type parts struct{ years, months, weeks, days, hours, minutes, seconds, us int64
 
 func (d *Delta) parts() parts {
 	if d.kind == intervalType {
-		return between(d.start, d.end)
+		return preciseDiff(d.start, d.end).parts
 	}
 	sign, us := int64(1), d.us
 	if us < 0 {
@@ -251,8 +253,11 @@ func (d *Delta) Binary(_ *py.Thread, op string, other py.Value, reflected bool) 
 		if reflected {
 			a, b = o, d
 		}
+		if a.kind != deltaType && b.kind == deltaType && (op == "/" || op == "//") {
+			return nil, true, py.Errorf("AttributeError", "'datetime.timedelta' object has no attribute '_to_microseconds'")
+		}
 		kind := a
-		if a.kind == deltaType {
+		if a.kind == deltaType && op != "-" {
 			kind = b
 		}
 		return kind.withDelta(op, a.us, b.us)
@@ -269,11 +274,17 @@ func (d *Delta) Binary(_ *py.Thread, op string, other py.Value, reflected bool) 
 			return d.same(d.us * int64(n)), true, nil
 		}
 		f, _ := py.AsFloat(other)
+		if product := float64(d.us) * f; !(math.Abs(product) < maxDelta) {
+			return nil, true, py.Errorf("OverflowError", "Python int too large to convert to C int")
+		}
 		return d.same(int64(math.RoundToEven(float64(d.us) * f))), true, nil
 	case (op == "/" || op == "//") && !reflected:
 		f, _ := py.AsFloat(other)
 		if f == 0 {
 			return nil, true, py.Errorf("ZeroDivisionError", "integer division or modulo by zero")
+		}
+		if _, isFloat := other.(float64); isFloat && op == "//" {
+			return nil, false, nil
 		}
 		if op == "//" {
 			return d.same(int64(math.Floor(float64(d.us) / f))), true, nil
@@ -386,10 +397,14 @@ func (d *Delta) pendulumAttr(name string) (py.Value, bool, error) {
 		return d.method(name, whole(minute))
 	case "in_hours":
 		return d.method(name, whole(hour))
-	case "in_days":
+	case "in_days", "in_weeks":
+		if d.kind == intervalType {
+			return d.intervalAttr(name, p)
+		}
+		if name == "in_weeks" {
+			return d.method(name, whole(7*day))
+		}
 		return d.method(name, whole(day))
-	case "in_weeks":
-		return d.method(name, whole(7*day))
 	case "as_timedelta":
 		return d.method(name, func() py.Value { return timedelta(d.us) })
 	case "in_words":
@@ -421,6 +436,10 @@ func (d *Delta) intervalAttr(name string, p parts) (py.Value, bool, error) {
 		return d.method(name, func() py.Value { return int(p.years) })
 	case "in_months":
 		return d.method(name, func() py.Value { return int(p.years*12 + p.months) })
+	case "in_days":
+		return d.method(name, func() py.Value { return int(preciseDiff(d.start, d.end).days) })
+	case "in_weeks":
+		return d.method(name, func() py.Value { return int(preciseDiff(d.start, d.end).days / 7) })
 	case "as_duration":
 		return d.method(name, func() py.Value { return &Delta{us: d.us, kind: durationType} })
 	}

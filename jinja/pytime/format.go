@@ -147,7 +147,7 @@ func (d *DateTime) directive2(c byte) (string, bool) {
 		s, _ := d.zoneName().(string)
 		return s, true
 	case 's':
-		return itoa(int(t.Unix())), true
+		return itoa(int(wall(t).Unix())), true // as mktime, where local time is UTC
 	case 'c':
 		return t.Format("Mon Jan _2 15:04:05 2006"), true
 	case 'x', 'D':

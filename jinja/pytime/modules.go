@@ -91,7 +91,7 @@ func (c *Clock) structTime(_ *py.Thread, a []py.Value) (py.Value, error) {
 
 // DateutilZones are the names of dateutil.tz that a template may use.
 func (c *Clock) DateutilZones() map[string]py.Value {
-	utc := &Zone{time.UTC, "UTC", dateutilUTC}
+	utc := &Zone{loc: time.UTC, name: "UTC", kind: dateutilUTC}
 	return map[string]py.Value{
 		"UTC": utc,
 		"tzutc": &py.Type{Module: dateutilUTC.Module, Name: dateutilUTC.Name, New: func(_ *py.Thread, a py.Args) (py.Value, error) {
@@ -110,7 +110,9 @@ func (c *Clock) DateutilZones() map[string]py.Value {
 			if !ok || seconds <= -86400 || seconds >= 86400 {
 				return nil, py.ValueError("offset must be a timedelta or a number of seconds, less than a day")
 			}
-			return offsetZone(seconds, dateutilOff), nil
+			z := offsetZone(seconds, dateutilOff)
+			z.given, _ = py.IsString(args[0])
+			return z, nil
 		}},
 		"gettz": fn("gettz", false, func(_ *py.Thread, a []py.Value) (py.Value, error) {
 			name, ok := py.IsString(a[0])
@@ -124,7 +126,7 @@ func (c *Clock) DateutilZones() map[string]py.Value {
 			if err != nil {
 				return nil, nil //nolint:nilerr,nilnil // as dateutil: an unknown zone is None
 			}
-			return &Zone{z.loc, z.name, dateutilFile}, nil
+			return &Zone{loc: z.loc, name: z.name, kind: dateutilFile}, nil
 		}, "name"),
 	}
 }

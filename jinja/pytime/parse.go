@@ -92,7 +92,7 @@ func (c *Clock) Strptime(s, format string) (*DateTime, error) {
 }
 
 func reprText(s string) string {
-	r, err := py.Repr(nil, s)
+	r, err := py.Repr(py.Detached(py.Limits{}), s)
 	if err != nil {
 		return "'" + s + "'"
 	}

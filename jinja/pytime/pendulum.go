@@ -98,7 +98,7 @@ func (d *DateTime) pendulumProperty(name string) (py.Value, bool, error) {
 		if err != nil {
 			return nil, false, err
 		}
-		return int(between(d, &DateTime{t: now.In(t.Location()), zone: d.zone}).years), true, nil
+		return int(preciseDiff(d, &DateTime{t: now.In(t.Location()), zone: d.zone}).years), true, nil
 	case "_formatter":
 		return formatterObject{}, true, nil
 	case "EPOCH":
@@ -206,6 +206,10 @@ func (d *DateTime) pendulumMethod(name string) (py.Value, bool, error) {
 // pendulumQuestion are the is_... methods and those that compare with other moments.
 func (d *DateTime) pendulumQuestion(name string) (py.Value, bool, error) {
 	switch name {
+	case "get_offset":
+		return d.give(name, func() py.Value { return d.offset() })
+	case "is_local": // local time is UTC
+		return d.give(name, func() py.Value { return d.offset() == 0 })
 	case "is_utc":
 		return d.give(name, func() py.Value { return d.zone != nil && d.zone.name == "UTC" })
 	case "is_dst":
@@ -316,6 +320,9 @@ func (d *DateTime) inTimezone(_ *py.Thread, a []py.Value) (py.Value, error) {
 		name, isStr := py.IsString(a[0])
 		if !isStr {
 			return nil, py.TypeError("a time zone must be a name or a tzinfo, not %s", py.TypeOf(a[0]).Name)
+		}
+		if strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") { // offsets are no names
+			return nil, py.Errorf("pendulum.tz.exceptions.InvalidTimezone", "%s", name)
 		}
 		var err error
 		if z, err = d.clock.LoadZone(name); err != nil {
@@ -511,11 +518,11 @@ func (d *DateTime) diffForHumans(th *py.Thread, a []py.Value) (py.Value, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := between(d, o)
+	p := preciseDiff(d, o)
 	if o.t.Before(d.t) {
-		p = between(o, d)
+		p = preciseDiff(o, d)
 	}
-	words := roughly(p)
+	words := roughly(p.parts)
 	past := !d.t.After(o.t)
 	now := py.Or(a[0], nil) == nil
 	switch {

@@ -155,8 +155,11 @@ func (r *Relative) Attr(_ *py.Thread, name string) (py.Value, bool, error) {
 // Compare knows == and !=.
 func (r *Relative) Compare(_ *py.Thread, op string, other py.Value) (py.Value, bool, error) {
 	o, ok := other.(*Relative)
-	if !ok || op != "==" && op != "!=" {
+	if op != "==" && op != "!=" {
 		return nil, false, nil
+	}
+	if !ok { // dateutil negates "not implemented", so that both are false
+		return false, true, nil
 	}
 	return (*r == *o) == (op == "=="), true, nil
 }
@@ -192,6 +195,16 @@ func (r *Relative) Binary(_ *py.Thread, op string, other py.Value, reflected boo
 				return o.with(d.t), true, nil
 			}
 			return v, true, err
+		}
+	case *Delta:
+		if op == "+" || op == "-" && reflected {
+			c := *r
+			days, rest := floorDiv(o.us, day)
+			for i, n := range []int64{2: days, 5: rest / second, 6: rest % second} {
+				c.by[i] = sign*c.by[i] + int(n)
+			}
+			c.normalize()
+			return &c, true, nil
 		}
 	case *Relative:
 		if op == "+" || op == "-" {
