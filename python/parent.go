@@ -226,7 +226,7 @@ func (p *parent) write(v any, rights []byte) error {
 
 // close ends the interpreter and all its children.
 func (p *parent) close() {
-	p.conn.Close()
+	_ = p.conn.Close()
 	<-p.gone
 }
 
