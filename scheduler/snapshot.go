@@ -332,6 +332,16 @@ func (s *Snapshot) Flush() []run.Batch {
 	return out
 }
 
+// Changes counts the changes of each run that has some to flush: what differs between
+// two calls was changed in between.
+func (s *Snapshot) Changes() map[run.ID]int {
+	out := make(map[run.ID]int, len(s.changed))
+	for v := range s.changed {
+		out[v.Run.ID] = v.changes
+	}
+	return out
+}
+
 // Forget drops the finished runs that nothing will look at any more. It returns how
 // many it dropped.
 func (s *Snapshot) Forget() int {

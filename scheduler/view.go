@@ -76,6 +76,8 @@ type View struct {
 	gone    []run.Change
 	before  *run.RunChange
 	create  bool
+	// changes counts what was done to the view.
+	changes int
 	events  []run.AssetEvent
 	// lanes are the scheduled instances, waiting for slots, by pool.
 	lanes map[string]*lane
@@ -229,6 +231,7 @@ func (v *View) touchTask(t int) {
 // journal remembers what the store has of a cell, before its first change.
 func (v *View) journal(r ref) *cell {
 	c := v.cell(r)
+	v.changes++
 	if c.journaled {
 		return c
 	}
@@ -350,6 +353,7 @@ func (v *View) updateRun() *run.Run {
 	if v.before == nil && !v.create {
 		v.before = &run.RunChange{State: v.Run.State, Clears: v.Run.Clears}
 	}
+	v.changes++
 	v.markChanged()
 	return &v.Run
 }

@@ -66,12 +66,14 @@ func (e *Edit) Neighbours(ctx context.Context, id run.ID) error {
 	}
 }
 
+// editTries is how often an edit is made while others keep changing the same runs.
+const editTries = 10
+
 // ApplyEdit makes an edit without an engine: on a snapshot of its own, committed at
 // once. An engine in another process notices the change. It tries again when somebody
 // else changed the same things in between.
 func ApplyEdit(ctx context.Context, l *Loader, now func() time.Time, edit func(context.Context, *Edit) error) error {
-	const tries = 10
-	for i := 0; ; i++ {
+	for i := 1; ; i++ {
 		e := &Edit{Loader: l, Snapshot: scheduler.NewSnapshot(), Now: now()}
 		if err := edit(ctx, e); err != nil {
 			return err
@@ -90,7 +92,7 @@ func ApplyEdit(ctx context.Context, l *Loader, now func() time.Time, edit func(c
 		if res.OK() {
 			return nil
 		}
-		if i == tries {
+		if i == editTries {
 			return fmt.Errorf("%s: %w", batches[0].Run, store.ErrConflict)
 		}
 	}

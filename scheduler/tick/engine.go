@@ -64,6 +64,9 @@ type message struct {
 	report *run.Report
 	edit   func(context.Context, *Edit) error
 	done   chan<- error
+	// tries counts how often the edit was made, touched are the runs it has changed.
+	tries   int
+	touched []run.ID
 }
 
 // New returns an engine; Run starts it.
@@ -99,7 +102,8 @@ func (e *Engine) Notice() {
 	}
 }
 
-// Do runs an edit in the loop and returns when what it changed is durable.
+// Do runs an edit in the loop and returns when what it changed is durable. The edit is
+// made again when somebody else changed the same things in between.
 func (e *Engine) Do(ctx context.Context, edit func(context.Context, *Edit) error) error {
 	done := make(chan error, 1)
 	select {
@@ -188,7 +192,7 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 		case m.report != nil:
 			e.report(*m.report, now)
 		case m.edit != nil:
-			results[i] = m.edit(ctx, &Edit{Loader: e.loader, Snapshot: e.snap, Now: now})
+			results[i] = e.edit(ctx, &group[i], now)
 		}
 	}
 	var d scheduler.Decision
@@ -207,7 +211,7 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 	if len(again) > 0 {
 		e.redeliver(group, again)
 	}
-	answer(group, results, again)
+	e.answer(group, results, again)
 	e.settle(group, again)
 	if e.cfg.OnChange != nil && len(batches) > 0 {
 		e.cfg.OnChange(batches)

@@ -3,6 +3,8 @@ package tick
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/updraft-dev/updraft/executors"
@@ -21,17 +23,17 @@ const (
 type redo struct {
 	// stale says that the snapshot is not what is stored: everything is to be loaded.
 	stale bool
-	// reports are those that a commit has lost.
-	reports []message
+	// messages are the reports and edits that a commit has lost.
+	messages []message
 	// claims are the tokens of claims of which is not known whether they are durable, and
 	// that the executor was not given.
 	claims map[string]bool
 }
 
 func (r *redo) take() []message {
-	reports := r.reports
-	r.reports = nil
-	return reports
+	messages := r.messages
+	r.messages = nil
+	return messages
 }
 
 // doubt remembers claims whose commit has failed: if they turn out to be durable after
@@ -66,7 +68,7 @@ func (e *Engine) redeliver(group []message, runs map[run.ID]bool) {
 			continue
 		}
 		e.inflight[m.report.Token] = m.report.Attempt
-		e.redo.reports = append(e.redo.reports, m)
+		e.redo.messages = append(e.redo.messages, m)
 	}
 }
 
@@ -80,15 +82,35 @@ func (e *Engine) giveUp(group []message, err error) {
 	}
 }
 
-// answer tells those who wait for an edit what became of it. If a run was changed by
-// somebody else in between, the edit may be what was refused.
-func answer(group []message, results []error, again map[run.ID]bool) {
+// edit makes an edit and notes which runs it changes.
+func (e *Engine) edit(ctx context.Context, m *message, now time.Time) error {
+	m.tries++
+	before := e.snap.Changes()
+	err := m.edit(ctx, &Edit{Loader: e.loader, Snapshot: e.snap, Now: now})
+	m.touched = m.touched[:0]
+	for id, n := range e.snap.Changes() {
+		if was, there := before[id]; !there || n != was {
+			m.touched = append(m.touched, id)
+		}
+	}
+	return err
+}
+
+// answer tells those who wait for an edit what became of it. An edit of a run that was
+// changed by somebody else in between is made again.
+func (e *Engine) answer(group []message, results []error, again map[run.ID]bool) {
 	for i, m := range group {
-		if m.done == nil {
+		if m.edit == nil {
 			continue
 		}
-		if results[i] == nil && len(again) > 0 {
-			results[i] = store.ErrConflict
+		refused := slices.IndexFunc(m.touched, func(id run.ID) bool { return again[id] })
+		switch {
+		case results[i] != nil || refused < 0:
+		case m.tries < editTries:
+			e.redo.messages = append(e.redo.messages, m)
+			continue
+		default:
+			results[i] = fmt.Errorf("%s: %w", m.touched[refused], store.ErrConflict)
 		}
 		m.done <- results[i]
 	}
