@@ -128,8 +128,11 @@ type Runs interface {
 	// refused one (its condition is not met) is reported in the Result and nothing
 	// of it is written. Changes of one run in one call are durable together.
 	// Apply returns only when they are durable. Within a batch the order is Create,
-	// Update (which leaves the logical date as it is), Changes. A batch that names no
-	// run may hold nothing but Events: those that came from outside.
+	// Update (which leaves the logical date as it is), Changes; several changes of one
+	// instance are steps, each from what the one before has left. If Apply fails on the
+	// way, of each DAG the first batches may be durable, never a later one without those
+	// before it. A batch that names no run may hold nothing but Events: those that came
+	// from outside.
 	Apply(ctx context.Context, batches ...Batch) (Result, error)
 	// Run returns a run with its task instances, ordered by task and index. Instances
 	// that were never written are in state None and are not returned. With tasks

@@ -319,6 +319,24 @@ func testHistory(t *testing.T, h Harness) {
 	equal(t, "history of another", []run.Instance{}, got)
 }
 
+func testSteps(t *testing.T, h Harness) {
+	id := run.ID{DAG: "d", Run: "r"}
+	running, failed, next := inst("a", run.Running, 1, "t1"), inst("a", run.UpForRetry, 1, ""), inst("a", run.Running, 2, "t2")
+	failed.Reason = "exit code 1"
+	newRun(t, h.Store, id, running)
+	steps := []run.Change{{Want: failed, If: run.Is(&running)}, {Want: next, If: run.Is(&failed), Archive: true}}
+	apply(t, h.Store, store.Batch{Run: id, Changes: steps})
+	equal(t, "instances", []run.Instance{next}, load(t, h.Store, id).Instances)
+	got, err := h.Store.History(t.Context(), next.Key(id))
+	ok(t, "History", err)
+	equal(t, "history", []run.Instance{failed}, got)
+	res, err := h.Store.Apply(t.Context(), store.Batch{Run: id, Changes: steps})
+	ok(t, "Apply", err)
+	if len(res.Lost) != 2 {
+		t.Errorf("steps that were made already: %+v, want both lost", res)
+	}
+}
+
 func testGone(t *testing.T, h Harness) {
 	id := run.ID{DAG: "d", Run: "r"}
 	whole := inst("m", run.None, 0, "")

@@ -60,6 +60,7 @@ func Run(t *testing.T, open func(t testing.TB) Harness) {
 		{"of twenty claims one wins", testClaims},
 		{"of twenty creates one wins", testCreates},
 		{"tries are archived in order", testHistory},
+		{"several changes of an instance are steps", testSteps},
 		{"an instance can go", testGone},
 		{"tasks select instances", testRunTasks},
 		{"xcoms come and go with changes", testXComsWithChange},
