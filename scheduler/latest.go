@@ -20,7 +20,7 @@ func (s *Snapshot) onLatest(v *View) *View {
 	}
 	out := &View{
 		Run: v.Run, Graph: d.Graph, tasks: make([]taskView, len(d.Graph.Tasks)),
-		before: v.before, create: v.create, gone: slices.Clone(v.gone), events: slices.Clone(v.events),
+		before: v.before, create: v.create, first: slices.Clone(v.first), events: slices.Clone(v.events),
 	}
 	out.updateRun().Version = d.Version
 	for t := range v.tasks {
@@ -67,5 +67,5 @@ func (v *View) discard(c *cell) {
 	if c.journaled {
 		before = c.before
 	}
-	v.gone = append(v.gone, run.Change{Want: c.Instance, If: before, Gone: true})
+	v.first = append(v.first, run.Change{Want: c.Instance, If: before, Gone: true})
 }

@@ -119,7 +119,12 @@ func (v *View) schedule(r ref, now time.Time) {
 	again := c.State == run.UpForReschedule
 	c = v.journal(r)
 	if !again {
-		// A new try keeps the last one in the history (section "Task instance").
+		// A new try keeps the last one in the history (section "Task instance"): how that
+		// ended has to be written before.
+		if c.before.State == run.Running || c.before.State == run.Restarting {
+			v.first = append(v.first, run.Change{Want: c.Instance, If: c.before})
+			c.before = run.Is(&c.Instance)
+		}
 		c.archive = c.archive || c.Try > 0
 		c.clear = c.clear || c.Try > 0
 		c.Try++

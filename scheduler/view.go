@@ -73,9 +73,10 @@ type View struct {
 	dirty []ref
 	// touched are the cells whose journal is not flushed.
 	touched []ref
-	gone    []run.Change
-	before  *run.RunChange
-	create  bool
+	// first are the changes that go before those of the touched cells.
+	first  []run.Change
+	before *run.RunChange
+	create bool
 	// changes counts what was done to the view.
 	changes int
 	events  []run.AssetEvent
@@ -368,7 +369,7 @@ func (v *View) flush() *run.Batch {
 		v.before.Want = v.Run
 		b.Update = v.before
 	}
-	b.Changes = v.gone
+	b.Changes = v.first
 	slices.SortFunc(v.touched, func(a, b ref) int {
 		if a.task != b.task {
 			return a.task - b.task
@@ -382,7 +383,7 @@ func (v *View) flush() *run.Batch {
 		})
 		c.stored, c.journaled, c.archive, c.clear, c.xcoms = true, false, false, false, nil
 	}
-	v.touched, v.gone, v.before, v.create, v.events = nil, nil, nil, false, nil
+	v.touched, v.first, v.before, v.create, v.events = nil, nil, nil, false, nil
 	if b.Create == nil && b.Update == nil && len(b.Changes) == 0 && len(b.Events) == 0 {
 		return nil
 	}

@@ -134,6 +134,9 @@ func (c *checker) change(who string, rec *record, ch *run.Change) {
 	if old.State != ch.Want.State && !reachable(old.State, ch.Want.State) && !c.edited[rec.run.ID] && !skips {
 		c.fail("%s was %s and becomes %s", key, old.State, ch.Want.State)
 	}
+	if ch.Archive && !c.edited[rec.run.ID] && old.State != run.UpForRetry {
+		c.fail("%s#%d is archived while %s: how it ended is lost", key, old.Try, old.State)
+	}
 	rec.instances[name] = ch.Want
 	if old.Token != "" && old.Token != ch.Want.Token {
 		c.ended(rec, &old, &ch.Want)

@@ -1,0 +1,55 @@
+package scheduler_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler"
+)
+
+// TestRetryAtOnceKeepsHistory: when a try fails and the next one is queued by the same
+// plan, how it ended is written before it is archived.
+func TestRetryAtOnceKeepsHistory(t *testing.T) {
+	t.Parallel()
+	task := dag.NewTask("t", "plain")
+	task.Retries, task.RetryDelay = 1, 0
+	g, err := dag.NewGraph(&dag.DAG{ID: "d", Tasks: []*dag.Task{task}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := day(1)
+	s := scheduler.NewSnapshot()
+	if err := s.SetDAG(scheduler.DAGInfo{Graph: g, Version: "v1"}); err != nil {
+		t.Fatal(err)
+	}
+	id := run.ID{DAG: "d", Run: "r"}
+	s.Create(run.Run{ID: id, Type: run.TypeManual, RunAfter: now}, now)
+	a := run.Attempt{Key: run.Key{ID: id, Task: "t", Map: run.Unmapped}, Try: 1}
+	scheduler.Plan(s, now)
+	s.Claim(a, scheduler.Claim{Token: "x"}, now)
+	s.Flush()
+	now = now.Add(time.Minute)
+	s.Report(run.Report{Attempt: a, Token: "x", Outcome: run.OutcomeFailed, Cause: run.CauseTask, Reason: "exit code 1", At: now}, now)
+	scheduler.Plan(s, now)
+	var steps []run.Condition // from each to the next
+	var archived run.Instance
+	for _, b := range s.Flush() {
+		for i, c := range b.Changes {
+			steps = append(steps, c.If)
+			if c.Archive && i > 0 {
+				archived = b.Changes[i-1].Want
+			}
+		}
+	}
+	want := []run.Condition{{State: run.Running, Try: 1, Token: "x"}, {State: run.UpForRetry, Try: 1}}
+	if diff := cmp.Diff(want, steps); diff != "" {
+		t.Errorf("conditions (-want +got):\n%s", diff)
+	}
+	if archived.Reason != "exit code 1" || !archived.End.Equal(now) {
+		t.Errorf("archived is %+v", archived)
+	}
+}
