@@ -72,7 +72,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 			break
 		}
 	}
-	var out bytes.Buffer
+	var out, last bytes.Buffer
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 		out.Reset()
 		ctx, cancel := context.WithDeadline(context.Background(), end)
@@ -86,8 +86,12 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		if want.Match(out.Bytes()) {
 			return
 		}
+		if time.Now().Before(end) { // not cut short
+			last.Reset()
+			last.Write(out.Bytes())
+		}
 	}
-	ts.Fatalf("%v never printed %q; at last:\n%s", args[1:], args[0], out.String())
+	ts.Fatalf("%v never printed %q; at last:\n%s", args[1:], args[0], last.String())
 }
 
 func isProgram(path string) bool {

@@ -28,17 +28,20 @@ those of the rules that the scheduler decides by. What failed is shown with the 
 			if err != nil {
 				return err
 			}
-			list, err := i.Explain(ctx, id, task, m.index)
+			var about string
+			var list []embedded.Explanation
+			if task == "" {
+				about, list, err = i.ExplainRun(ctx, id)
+			} else {
+				list, err = i.Explain(ctx, id, task, m.index)
+			}
 			if err != nil {
 				return err
 			}
 			if a.output != "table" {
 				return a.list(explanationRecords(list), "")
 			}
-			if task == "" && len(list) == 0 {
-				a.printf("run %s has no tasks\n", id)
-			}
-			a.explain(list, task == "")
+			a.explain(about, list)
 			return nil
 		}),
 	}
@@ -57,11 +60,13 @@ func (a *app) findRunOrTask(ctx context.Context, i *embedded.Installation, args 
 	return r.ID, "", err
 }
 
-// explain shows a sentence for each instance. With brief, the instances of a mapped task
-// that succeeded share one.
-func (a *app) explain(list []embedded.Explanation, brief bool) {
+// explain shows a sentence for each instance, below one about the run if there is one.
+// What that says already is left out then: the instances of a run that has not started,
+// and those of a mapped task that succeeded share a line.
+func (a *app) explain(about string, list []embedded.Explanation) {
 	succeeded := map[string]int{}
-	if brief {
+	if about != "" {
+		a.printf("%s\n", about)
 		for _, e := range list {
 			if e.Key.Map != run.Unmapped && e.Instance.State == run.Success {
 				succeeded[e.Key.Task]++
@@ -70,11 +75,15 @@ func (a *app) explain(list []embedded.Explanation, brief bool) {
 	}
 	for _, e := range list {
 		text := e.Text
-		if n := succeeded[e.Key.Task]; n > 1 && e.Instance.State == run.Success {
+		switch n := succeeded[e.Key.Task]; {
+		case about != "" && e.OfRun:
+			continue
+		case e.Instance.State != run.Success || n == 0 || n == 1:
+		case n < 0:
+			continue
+		default:
 			text = fmt.Sprintf("%s: %d instances are success", e.Key.Task, n)
 			succeeded[e.Key.Task] = -1
-		} else if n < 0 && e.Instance.State == run.Success {
-			continue
 		}
 		mark := symbol(e.Instance.State)
 		if a.colourful() {

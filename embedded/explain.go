@@ -15,11 +15,37 @@ type Explanation struct {
 	Instance run.Instance
 	// Text is one sentence.
 	Text string
+	// OfRun says that it waits for nothing of its own: its run is queued.
+	OfRun bool
 }
 
-// Explain says of each instance of a run why it is where it is, by the rules of the
-// planner. With a task only its instances are asked about, with an index only that one.
+// ExplainRun says in one sentence why a run is where it is, and then of each of its
+// instances, in the order of the graph, both by the rules of the planner.
+func (i *Installation) ExplainRun(ctx context.Context, id run.ID) (string, []Explanation, error) {
+	s, err := i.around(ctx, id)
+	if err != nil {
+		return "", nil, err
+	}
+	text, err := s.ExplainRun(id, i.Now())
+	if err != nil {
+		return "", nil, err
+	}
+	list, err := i.explain(s, id, "", nil)
+	return text, list, err
+}
+
+// Explain says of the instances of a task, or of that with an index, why they are where
+// they are.
 func (i *Installation) Explain(ctx context.Context, id run.ID, task string, index *int) ([]Explanation, error) {
+	s, err := i.around(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return i.explain(s, id, task, index)
+}
+
+// around loads what decides about a run.
+func (i *Installation) around(ctx context.Context, id run.ID) (*scheduler.Snapshot, error) {
 	if _, err := i.FindRun(ctx, id); err != nil {
 		return nil, err
 	}
@@ -28,6 +54,10 @@ func (i *Installation) Explain(ctx context.Context, id run.ID, task string, inde
 		return nil, err
 	}
 	s.Parallelism = i.Config.Int("parallelism")
+	return s, nil
+}
+
+func (i *Installation) explain(s *scheduler.Snapshot, id run.ID, task string, index *int) ([]Explanation, error) {
 	instances, err := choose(s.Run(id), task, index)
 	if err != nil {
 		return nil, err
@@ -39,7 +69,8 @@ func (i *Installation) Explain(ctx context.Context, id run.ID, task string, inde
 		if err != nil {
 			return nil, err
 		}
-		out[n] = Explanation{Key: in.Key(id), Instance: in, Text: text}
+		ofRun := s.Run(id).Run.State == run.RunQueued && !in.State.Finished()
+		out[n] = Explanation{Key: in.Key(id), Instance: in, Text: text, OfRun: ofRun}
 	}
 	return out, nil
 }
