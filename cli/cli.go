@@ -178,7 +178,7 @@ func strict(c *cobra.Command) {
 		}
 	} else if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
+			if err := errors.Join(check(cmd, args), cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
 				return &usageError{err}
 			}
 			return nil

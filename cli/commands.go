@@ -9,7 +9,7 @@ func (a *app) commands() []*cobra.Command {
 		cmds []*cobra.Command
 	}{
 		{groupRun, []*cobra.Command{a.runCommand(), a.standaloneCommand()}},
-		{groupLook, []*cobra.Command{a.dagsCommand(), a.tasksCommand()}},
+		{groupLook, []*cobra.Command{a.dagsCommand(), a.tasksCommand(), a.backfillCommand()}},
 		{groupSettings, []*cobra.Command{a.variablesCommand(), a.connectionsCommand(), a.poolsCommand(), a.configCommand()}},
 		{groupHouse, []*cobra.Command{a.dbCommand(), a.doctorCommand(), a.versionCommand(), a.shepherdCommand()}},
 	}

@@ -134,7 +134,7 @@ func (p *progress) take(b *run.Batch) {
 	}
 	if b.Update != nil {
 		if b.Update.Want.State != v.run.State && b.Update.Want.State.Finished() {
-			p.lines = append(p.lines, p.stamp()+fmt.Sprintf("%s %s", v.run.DAG, p.a.paint(string(b.Update.Want.State))))
+			p.lines = append(p.lines, p.stamp()+fmt.Sprintf("%s %s", p.name(v), p.a.paint(string(b.Update.Want.State))))
 		}
 		v.run = b.Update.Want
 	}
@@ -145,12 +145,22 @@ func shown(s run.State) bool {
 	return s != run.None && s != run.Scheduled && s != run.Queued
 }
 
+// name is what tells a run from the others: its DAG, or its id if several are of one DAG.
+func (p *progress) name(v *runProgress) string {
+	for _, o := range p.runs {
+		if o != v && o.run.DAG == v.run.DAG {
+			return v.run.ID.Run
+		}
+	}
+	return v.run.DAG
+}
+
 func (p *progress) stamp() string { return fmt.Sprintf("%8.3fs  ", p.a.Now().Sub(p.from).Seconds()) }
 
 func (p *progress) line(v *runProgress, in *run.Instance) string {
 	name := in.Name()
 	if len(p.runs) > 1 {
-		name = v.run.DAG + "." + name
+		name = p.name(v) + "." + name
 	}
 	return p.stamp() + name + " " + p.a.paint(in.State.String()) + detail(in)
 }
@@ -248,7 +258,7 @@ func (p *progress) tree(last bool) []string {
 		if end.IsZero() {
 			end = p.a.Now()
 		}
-		head := v.run.DAG + "  " + p.a.paint(string(v.run.State))
+		head := p.name(v) + "  " + p.a.paint(string(v.run.State))
 		if !v.run.Start.IsZero() {
 			head += "  " + shortDuration(end.Sub(v.run.Start))
 		}
