@@ -57,6 +57,27 @@ func (s *Snapshot) Explain(k run.Key, now time.Time) (string, error) {
 	return name + " waits: " + strings.Join(d.why, "; "), nil
 }
 
+// ExplainRun says in one sentence why a run is where it is: what keeps it from starting,
+// or how it ended. It changes nothing.
+func (s *Snapshot) ExplainRun(id run.ID, now time.Time) (string, error) {
+	v := s.runs[id]
+	if v == nil {
+		return "", fmt.Errorf("run %s is not known", id)
+	}
+	text := fmt.Sprintf("run %s is %s", id, v.Run.State)
+	switch {
+	case v.Run.State == run.RunQueued:
+		return text + ": " + s.explainQueuedRun(v, now), nil
+	case v.Run.State == run.RunRunning && s.paused(v):
+		return text + ", but starts no more tasks: " + pausedText(id.DAG), nil
+	case v.Run.State == run.RunRunning:
+		return text + " since " + clock(v.Run.Start), nil
+	case v.Run.Reason != "":
+		return text + ": " + v.Run.Reason, nil
+	}
+	return text, nil
+}
+
 func pausedText(dag string) string {
 	return fmt.Sprintf("DAG %s is paused; unpause it with `updraft dags unpause %s`", dag, dag)
 }
@@ -108,13 +129,36 @@ func (s *Snapshot) explainQueuedRun(v *View, now time.Time) string {
 	limit := s.maxActiveRuns(v)
 	if b := s.backfills[v.Run.Backfill]; b != nil {
 		if running := s.countRunning(dv, b.ID); running >= limit {
-			return fmt.Sprintf("its backfill runs %d at once and %d run already", limit, running)
+			return fmt.Sprintf("its backfill runs %d at once and %s", limit, s.runningText(dv, b.ID))
 		}
 	}
 	if running := s.countRunning(dv, v.Run.Backfill); limit > 0 && running >= limit {
-		return fmt.Sprintf("max_active_runs is %d and %d run already", limit, running)
+		return fmt.Sprintf("max_active_runs is %d and %s", limit, s.runningText(dv, v.Run.Backfill))
 	}
 	return "the next plan starts it"
+}
+
+// runningText names the running runs that countRunning counts.
+func (s *Snapshot) runningText(dv *dagView, backfill string) string {
+	var names []string
+	for _, v := range dv.runs {
+		if v.Run.State == run.RunRunning && v.Run.Backfill == backfill {
+			names = append(names, v.Run.Run)
+		}
+	}
+	if len(names) == 1 {
+		return names[0] + " runs already"
+	}
+	return fmt.Sprintf("%d run already: %s", len(names), listed(names))
+}
+
+// listed joins names, at most five.
+func listed(names []string) string {
+	const most = 5
+	if more := len(names) - most; more > 0 {
+		names = append(slices.Clone(names[:most]), fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // explainSlots says which limit holds a scheduled instance back, and who is in the way.
@@ -165,10 +209,6 @@ func (s *Snapshot) holders(pool string) string {
 			}
 		}
 	}
-	const most = 5
 	slices.Sort(names)
-	if more := len(names) - most; more > 0 {
-		names = append(names[:most], fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(names, ", ")
+	return listed(names)
 }

@@ -40,7 +40,8 @@ var update = flag.Bool("update", false, "write the golden scenarios anew")
 //	markrun STATE, pause, unpause
 //	backfill ID FROM TO [reverse] [limit=N] [reprocess=R]; cancel ID
 //	crash                         forgets everything but what was committed
-//	explain TASK, show            say why, and all states
+//	explain TASK, explainrun ID   say why
+//	show                          all states
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txt")
@@ -212,6 +213,17 @@ func (g *golden) do(words []string) []string {
 			g.fail("%v", err)
 		}
 		return []string{why}
+	case "explainrun":
+		for _, id := range g.stored.ids() {
+			if id.Run == plain[0] {
+				why, err := g.snap.ExplainRun(id, g.now)
+				if err != nil {
+					g.fail("%v", err)
+				}
+				return []string{why}
+			}
+		}
+		g.fail("there is no run %s", plain[0])
 	case "show":
 		g.states = map[string]string{}
 	default:
