@@ -151,6 +151,10 @@ type Run struct {
 	Reason string `json:"reason,omitempty"`
 	// Events are the asset events the run consumed.
 	Events []AssetEvent `json:"events,omitempty"`
+	// Owed are the calls of the DAG's callbacks that were not made yet, Deadlines those
+	// that have not passed.
+	Owed      []Call     `json:"owed,omitempty"`
+	Deadlines []Deadline `json:"deadlines,omitempty"`
 }
 
 // AssetEvent is one update of an asset.

@@ -199,7 +199,9 @@ type RunFilter struct {
 	// LogicalBefore keeps runs with a logical date before it.
 	LogicalBefore time.Time
 	Backfill      string
-	Order         Order
+	// Owing keeps runs that owe calls, now or at a deadline (run.Run.Owes).
+	Owing bool
+	Order Order
 }
 
 // RunList is one page of runs.

@@ -34,10 +34,10 @@ func (s *Store) Apply(ctx context.Context, batches ...store.Batch) (store.Result
 }
 
 const (
-	insertRun = "INSERT INTO run (dag, run, state, clears, type, logical, run_after, backfill, body) " +
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"
+	insertRun = "INSERT INTO run (dag, run, state, clears, type, logical, run_after, backfill, owes, body) " +
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"
 	findRun   = "SELECT id FROM run WHERE dag = ? AND run = ?"
-	updateRun = "UPDATE run SET state = ?, clears = ?, type = ?, run_after = ?, backfill = ?, body = ? " +
+	updateRun = "UPDATE run SET state = ?, clears = ?, type = ?, run_after = ?, backfill = ?, owes = ?, body = ? " +
 		"WHERE id = ? AND state = ? AND clears = ?"
 )
 
@@ -58,7 +58,7 @@ func (b *batchRows) apply(ctx context.Context, w *session, n int, res *store.Res
 	}
 	lost := len(res.Lost)
 	if u := b.update; u != nil {
-		k, err := w.exec(ctx, updateRun, string(u.state), u.clears, string(u.typ), u.runAfter, u.backfill, u.body,
+		k, err := w.exec(ctx, updateRun, string(u.state), u.clears, string(u.typ), u.runAfter, u.backfill, u.owes, u.body,
 			id, string(b.wasState), b.wasClears)
 		if err != nil {
 			return err
@@ -92,7 +92,7 @@ func (b *batchRows) row(ctx context.Context, w *session) (id int64, refused, err
 	var found bool
 	if c := b.create; c != nil {
 		found, err = w.row(ctx, insertRun, []any{b.run.DAG, b.run.Run, string(c.state), c.clears, string(c.typ),
-			c.logical, c.runAfter, c.backfill, c.body}, &id)
+			c.logical, c.runAfter, c.backfill, c.owes, c.body}, &id)
 		if found {
 			w.changed++
 		}

@@ -309,7 +309,36 @@ func encodeRun(r *run.Run) ([]byte, error) {
 		}
 		e.bytes(12, events)
 	}
+	if r.Owes() {
+		calls, err := json.Marshal(owing{inUTC(r.Owed), deadlinesInUTC(r.Deadlines)})
+		if err != nil {
+			return nil, fmt.Errorf("encoding the calls that run %s owes: %w", r.ID, err)
+		}
+		e.bytes(13, calls)
+	}
 	return e.b, nil
+}
+
+// owing is what few runs have.
+type owing struct {
+	Owed      []run.Call     `json:"owed,omitempty"`
+	Deadlines []run.Deadline `json:"deadlines,omitempty"`
+}
+
+func inUTC(calls []run.Call) []run.Call {
+	utc := slices.Clone(calls)
+	for i := range utc {
+		utc[i].At = utc[i].At.UTC()
+	}
+	return utc
+}
+
+func deadlinesInUTC(deadlines []run.Deadline) []run.Deadline {
+	utc := slices.Clone(deadlines)
+	for i := range utc {
+		utc[i].At = utc[i].At.UTC()
+	}
+	return utc
 }
 
 // run reads the fields of encodeRun.
@@ -342,6 +371,12 @@ func (d *decoder) run(r *run.Run) {
 			if err := json.Unmarshal(d.raw(), &r.Events); err != nil && d.err == nil {
 				d.fail(fmt.Errorf("its asset events: %w", err))
 			}
+		case 13:
+			var o owing
+			if err := json.Unmarshal(d.raw(), &o); err != nil && d.err == nil {
+				d.fail(fmt.Errorf("the calls that it owes: %w", err))
+			}
+			r.Owed, r.Deadlines = o.Owed, o.Deadlines
 		default:
 			d.unknown(f)
 		}

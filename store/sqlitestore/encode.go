@@ -30,6 +30,7 @@ type runRow struct {
 	logical  any
 	runAfter int64
 	backfill string
+	owes     bool
 	body     []byte
 }
 
@@ -97,7 +98,7 @@ func (s *Store) encodeRunRow(r *run.Run) (*runRow, error) {
 		return nil, err
 	}
 	row := &runRow{state: r.State, clears: r.Clears, typ: r.Type, runAfter: store.Nanos(r.RunAfter),
-		backfill: r.Backfill, body: body}
+		backfill: r.Backfill, owes: r.Owes(), body: body}
 	if r.LogicalDate != nil {
 		row.logical = store.Nanos(*r.LogicalDate)
 	}

@@ -47,7 +47,7 @@ func TestOpenErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			execute(t, path, "PRAGMA user_version = 99")
-		}, sqlitestore.Config{}, []string{"schema 99", "knows 1 at most", "newer updraft", "backup"}},
+		}, sqlitestore.Config{}, []string{"schema 99", "knows 2 at most", "newer updraft", "backup"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 // latest is the schema that this program needs. Each schema n has two files,
 // migrations/000n_name.up.sql and .down.sql.
-const latest = 1
+const latest = 2
 
 // applicationID marks the file as ours, for us and for file(1).
 const applicationID = 0x55706472 // "Updr"

@@ -206,6 +206,9 @@ func selectRuns(f store.RunFilter) *runQuery {
 	if f.Backfill != "" {
 		q.and("backfill = ? AND backfill <> ''", f.Backfill)
 	}
+	if f.Owing {
+		q.and("owes = 1")
+	}
 	return q
 }
 

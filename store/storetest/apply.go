@@ -32,6 +32,8 @@ func fullRun(id run.ID) run.Run {
 		Conf: []byte(`{"a": [1, 2.50, "<ü>"]}`), Note: "n", TriggeredBy: "cli", Clears: 7, Backfill: "b1", Reason: "why",
 		Events: []run.AssetEvent{{ID: 9, Asset: "s3://x", Name: "x", At: day, Extra: map[string]any{"k": 1.5},
 			Source: run.Key{ID: id, Task: "t", Map: -1}}},
+		Owed:      []run.Call{{Kind: run.CallFailure, Reason: run.ReasonTimedOut, Deadline: 1, At: day, Clears: 2}},
+		Deadlines: []run.Deadline{{Index: 2, At: day.Add(5e6)}},
 	}
 }
 

@@ -74,6 +74,9 @@ func drawRun(t *rapid.T) run.Run {
 	if at := genTime.Draw(t, "logical"); !at.IsZero() {
 		r.LogicalDate = &at
 	}
+	if rapid.Bool().Draw(t, "owes") {
+		r.Owed = []run.Call{{Kind: run.CallSuccess, At: day}}
+	}
 	return r
 }
 
@@ -222,6 +225,7 @@ func (p *pair) list(t *rapid.T) {
 		DAG:      rapid.SampledFrom([]string{"", "d0", "d1"}).Draw(t, "dag"),
 		States:   rapid.SliceOfNDistinct(rapid.SampledFrom(states), 0, 3, rapid.ID[run.RunState]).Draw(t, "states"),
 		Backfill: rapid.SampledFrom([]string{"", "b"}).Draw(t, "backfill"), LogicalBefore: genTime.Draw(t, "before"),
+		Owing: rapid.Bool().Draw(t, "owing"),
 		Order: rapid.SampledFrom([]store.Order{store.NewestFirst, store.OldestFirst}).Draw(t, "order"),
 	}
 	var got, want []run.Run

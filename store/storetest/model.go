@@ -260,7 +260,7 @@ func selects(f store.RunFilter, r *run.Run) bool {
 		(f.After.IsZero() || !r.RunAfter.Before(f.After)) &&
 		(f.Before.IsZero() || r.RunAfter.Before(f.Before)) &&
 		(f.LogicalBefore.IsZero() || r.LogicalDate != nil && r.LogicalDate.Before(f.LogicalBefore)) &&
-		(f.Backfill == "" || r.Backfill == f.Backfill)
+		(f.Backfill == "" || r.Backfill == f.Backfill) && (!f.Owing || r.Owes())
 }
 
 // page cuts the asked page from a sorted list. The token is the last item before it.

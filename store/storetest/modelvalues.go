@@ -321,6 +321,7 @@ func cloneRun(r run.Run) run.Run {
 		*t = t.UTC()
 	}
 	r.Conf, r.Events = slices.Clone(r.Conf), cloneEvents(r.Events)
+	r.Owed, r.Deadlines = slices.Clone(r.Owed), slices.Clone(r.Deadlines)
 	return r
 }
 

@@ -158,6 +158,12 @@ func someRuns(t testing.TB, s store.Store, n int) []run.Run {
 		if i%5 == 0 {
 			r.Backfill = "b"
 		}
+		switch i % 8 {
+		case 2:
+			r.Owed = []run.Call{{Kind: run.CallFailure, Reason: run.ReasonFailure, At: day}}
+		case 3:
+			r.Deadlines = []run.Deadline{{Index: 1, At: day}}
+		}
 		apply(t, s, store.Batch{Run: id, Create: &r, Changes: creations(inst("a", run.Queued, 1, ""))})
 		all = append(all, r)
 	}
@@ -175,6 +181,7 @@ func testListRuns(t *testing.T, h Harness) {
 		{Types: []run.Type{run.TypeManual, run.TypeBackfill}}, {After: day.Add(3 * time.Hour)},
 		{Before: day.Add(3 * time.Hour)}, {After: day.Add(3 * time.Hour), Before: day.Add(5 * time.Hour), DAG: "d1"},
 		{LogicalBefore: day.Add(10 * time.Minute)}, {Backfill: "b"}, {Backfill: "c"},
+		{Owing: true}, {Owing: true, States: []run.RunState{run.RunFailed}, DAG: "d1"},
 		{DAG: "d1", Backfill: "b", States: open, LogicalBefore: day.Add(20 * time.Minute), Order: store.OldestFirst},
 	}
 	for _, f := range filters {

@@ -1,0 +1,2 @@
+DROP INDEX run_owing;
+ALTER TABLE run DROP COLUMN owes;
