@@ -28,7 +28,7 @@ func (a *app) dagsCommand() *cobra.Command {
 		),
 	}
 	c.AddCommand(
-		a.dagsListCommand(), a.dagsImportErrorsCommand(), a.dagsDetailsCommand(),
+		a.dagsListCommand(), a.dagsImportErrorsCommand(), a.dagsShowCommand(), a.dagsDetailsCommand(),
 		a.dagsTriggerCommand(), a.dagsPauseCommand(true), a.dagsPauseCommand(false),
 		a.dagsListRunsCommand(), a.dagsStateCommand(), a.dagsNextExecutionCommand(),
 		a.dagsValidateCommand(), a.dagsSchemaCommand(), a.dagsReportCommand(), a.dagsDeleteCommand(),
