@@ -22,22 +22,29 @@ func (s *Snapshot) sendAgain(v *View, r ref, now time.Time) {
 	s.alarm(v, r)
 }
 
-// Expired returns the runs in which a lease has run out by now, as far as the snapshot
-// knows. Where workers renew their leases in the store, such a run has to be loaded
-// again before the next plan, which would take its workers for lost.
+// Expired returns the runs that the next plan would end or take workers from because of
+// the time, as far as the snapshot knows: a lease or dagrun_timeout is over. Where workers
+// renew leases and report to the store, these runs have to be loaded again first.
 func (s *Snapshot) Expired(now time.Time) []run.ID {
 	var out []run.ID
 	seen := map[*View]bool{}
 	for i := range s.alarms {
-		a := &s.alarms[i]
-		if a.at.After(now) || a.v == nil || a.v.snap != s || a.r.pos < 0 || seen[a.v] || a.r.pos >= len(a.v.tasks[a.r.task].cells) {
-			continue
-		}
-		c := a.v.cell(a.r)
-		if (c.State == run.Running || c.State == run.Restarting) && !c.Lease.IsZero() && !c.Lease.After(now) {
+		if a := &s.alarms[i]; !a.at.After(now) && a.v != nil && a.v.snap == s && !seen[a.v] && a.ends(now) {
 			seen[a.v] = true
 			out = append(out, a.v.Run.ID)
 		}
 	}
 	return out
+}
+
+// ends says whether an alarm that is due may end something.
+func (a *alarm) ends(now time.Time) bool {
+	if a.r.pos < 0 {
+		return a.v.Run.State == run.RunRunning
+	}
+	if a.r.pos >= len(a.v.tasks[a.r.task].cells) {
+		return false
+	}
+	c := a.v.cell(a.r)
+	return (c.State == run.Running || c.State == run.Restarting) && !c.Lease.IsZero() && !c.Lease.After(now)
 }

@@ -17,17 +17,24 @@ type Edit struct {
 	*Loader
 	Snapshot *scheduler.Snapshot
 	Now      time.Time
+	// fresh, if not nil, are the runs loaded in this turn. The others are loaded when they
+	// are asked for, even if they are there: workers have written since.
+	fresh map[run.ID]bool
 }
 
 // Run returns the view of a run, loading it if it is not there.
 func (e *Edit) Run(ctx context.Context, id run.ID) (*scheduler.View, error) {
-	if v := e.Snapshot.Run(id); v != nil {
+	if v := e.Snapshot.Run(id); v != nil && (e.fresh == nil || e.fresh[id]) {
 		return v, nil
 	}
 	if _, err := e.DAG(ctx, id.DAG); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	return e.AddRun(ctx, e.Snapshot, id)
+	v, err := e.AddRun(ctx, e.Snapshot, id)
+	if err == nil && e.fresh != nil {
+		e.fresh[id] = true
+	}
+	return v, err
 }
 
 // DAG returns what is known of a DAG, loading it if it is not there.

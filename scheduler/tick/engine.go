@@ -29,6 +29,9 @@ type Config struct {
 	Schedule bool
 	// Poll is how often to look for changes that other processes made; 0 is never.
 	Poll time.Duration
+	// QueueTimeout is after how long an attempt that no worker has claimed is sent again,
+	// where the executor is an executors.Dispatcher; 0 is never.
+	QueueTimeout time.Duration
 	// OnChange, if set, is told of every committed batch, in order, from the loop.
 	OnChange func([]run.Batch)
 	// OnSettled, if set, is told from the loop of attempts whose reports are durable, or
@@ -44,6 +47,7 @@ type Engine struct {
 	cfg    Config
 	loader *Loader
 	exec   executors.Executor
+	remote remote
 	inbox  chan message
 	notice chan struct{}
 	ready  chan struct{}
@@ -80,6 +84,7 @@ func New(cfg Config) (*Engine, error) {
 		if e.exec, err = cfg.Open(e.Report); err != nil {
 			return nil, fmt.Errorf("open executor: %w", err)
 		}
+		e.remote.init(e.exec)
 	}
 	return e, nil
 }
@@ -96,6 +101,11 @@ func (e *Engine) Report(r run.Report) { e.inbox <- message{report: &r} }
 // Notice has the engine look now, rather than at the next poll, for what other
 // processes have written.
 func (e *Engine) Notice() {
+	e.remote.noticeAll()
+	e.wake()
+}
+
+func (e *Engine) wake() {
 	select {
 	case e.notice <- struct{}{}:
 	default:
@@ -166,7 +176,7 @@ func (e *Engine) Run(ctx context.Context) error {
 				continue
 			}
 		case <-e.notice:
-			if !e.reloadIfChanged(ctx) {
+			if !e.look(ctx) {
 				continue
 			}
 		}
@@ -186,13 +196,15 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 		e.giveUp(group, err)
 		return now.Add(retryCommit)
 	}
+	e.refresh(ctx, now)
 	results := make([]error, len(group))
+	fresh := e.remote.fresh()
 	for i, m := range group {
 		switch {
 		case m.report != nil:
 			e.report(*m.report, now)
 		case m.edit != nil:
-			results[i] = e.edit(ctx, &group[i], now)
+			results[i] = e.edit(ctx, &group[i], fresh, now)
 		}
 	}
 	var d scheduler.Decision
@@ -200,6 +212,7 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 	if !e.draining {
 		d = e.plan(now)
 		work = e.claim(d.Start, now)
+		work = append(work, e.unsent()...)
 	}
 	batches := e.snap.Flush()
 	again, err := e.commit(ctx, batches)
@@ -223,7 +236,7 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 		return now
 	}
 	e.snap.Forget()
-	return d.Wake
+	return e.remote.earlier(d.Wake, now)
 }
 
 func (e *Engine) plan(now time.Time) scheduler.Decision {
@@ -249,6 +262,9 @@ func (e *Engine) claim(start []run.Attempt, now time.Time) []executors.Work {
 	if e.exec == nil {
 		return nil
 	}
+	if e.remote.on {
+		return e.queued(start)
+	}
 	work := make([]executors.Work, 0, len(start))
 	for _, a := range start {
 		c := scheduler.Claim{Token: e.cfg.Token(), Worker: e.cfg.Worker, Executor: e.exec.Name()}
@@ -272,6 +288,7 @@ func (e *Engine) commit(ctx context.Context, batches []run.Batch) (again map[run
 	res, err := e.cfg.Store.Apply(ctx, batches...)
 	if err != nil {
 		e.cfg.Log.Error("commit failed; loading everything again", "error", err)
+		e.remote.resend = true // it may be durable nevertheless, and was not sent
 		e.redo.stale = true
 		return nil, err
 	}
@@ -328,6 +345,10 @@ func (e *Engine) dispatch(ctx context.Context, work []executors.Work) (refused b
 		delete(e.inflight, w.Instance.Token)
 	}
 	if len(live) == 0 {
+		return false
+	}
+	if e.remote.on {
+		e.send(ctx, live)
 		return false
 	}
 	for i, err := range e.exec.Start(ctx, live...) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler"
@@ -33,6 +34,9 @@ func (e *Engine) load(ctx context.Context) error {
 	}
 	s := scheduler.NewSnapshot()
 	s.RunsOnly = !e.cfg.Schedule
+	if e.remote.on {
+		s.QueueTimeout = e.cfg.QueueTimeout
+	}
 	if err := loadPools(ctx, e.cfg.Store, s); err != nil {
 		return err
 	}
@@ -65,20 +69,29 @@ func (e *Engine) loadDAGs(ctx context.Context, s *scheduler.Snapshot) error {
 }
 
 func loadPools(ctx context.Context, st store.Store, s *scheduler.Snapshot) error {
+	all, err := pools(ctx, st)
+	if err != nil {
+		return err
+	}
+	s.SetPools(all)
+	return nil
+}
+
+// pools reads the pools, default_pool included.
+func pools(ctx context.Context, st store.Store) (map[string]scheduler.Pool, error) {
 	rows, err := st.Settings(ctx, store.KindPool)
 	if err != nil {
-		return fmt.Errorf("read pools: %w", err)
+		return nil, fmt.Errorf("read pools: %w", err)
 	}
-	pools := map[string]scheduler.Pool{}
+	all := map[string]scheduler.Pool{dag.DefaultPool: {Slots: dag.DefaultPoolSlots}}
 	for _, r := range rows {
 		var p settings.Pool
 		if err := json.Unmarshal(r.Value, &p); err != nil {
-			return fmt.Errorf("pool %s is damaged: %w", r.ID, err)
+			return nil, fmt.Errorf("pool %s is damaged: %w", r.ID, err)
 		}
-		pools[r.ID] = scheduler.Pool{Slots: p.Slots, IncludeDeferred: p.IncludeDeferred}
+		all[r.ID] = scheduler.Pool{Slots: p.Slots, IncludeDeferred: p.IncludeDeferred}
 	}
-	s.SetPools(pools)
-	return nil
+	return all, nil
 }
 
 // takeOver looks at the claims of this executor that nobody in this process holds.
@@ -87,6 +100,10 @@ func loadPools(ctx context.Context, st store.Store, s *scheduler.Snapshot) error
 // durable although their commit has failed are given to it for the first time.
 func (e *Engine) takeOver(ctx context.Context) {
 	if e.exec == nil {
+		return
+	}
+	if e.remote.on {
+		e.takeStock()
 		return
 	}
 	now := e.cfg.Now()

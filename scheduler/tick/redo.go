@@ -82,11 +82,12 @@ func (e *Engine) giveUp(group []message, err error) {
 	}
 }
 
-// edit makes an edit and notes which runs it changes.
-func (e *Engine) edit(ctx context.Context, m *message, now time.Time) error {
+// edit makes an edit and notes which runs it changes. fresh are those that were loaded in
+// this turn, see Edit.
+func (e *Engine) edit(ctx context.Context, m *message, fresh map[run.ID]bool, now time.Time) error {
 	m.tries++
 	before := e.snap.Changes()
-	err := m.edit(ctx, &Edit{Loader: e.loader, Snapshot: e.snap, Now: now})
+	err := m.edit(ctx, &Edit{Loader: e.loader, Snapshot: e.snap, Now: now, fresh: fresh})
 	m.touched = m.touched[:0]
 	for id, n := range e.snap.Changes() {
 		if was, there := before[id]; !there || n != was {
