@@ -1,0 +1,232 @@
+package tick
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler"
+	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/task"
+)
+
+// holding is an attempt that a worker has claimed.
+type holding struct {
+	work executors.Work
+	// lease is until when the claim holds, as far as it is known to be stored.
+	lease time.Time
+	// cancel stops the attempt; lost says that it was called because the claim does not
+	// hold any more. Both belong to Worker.mu.
+	cancel context.CancelCauseFunc
+	lost   bool
+}
+
+// maxConflicts is how often a decision is made anew because somebody else was faster.
+const maxConflicts = 10
+
+// newClaim is a claim by this worker from now on.
+func (w *Worker) newClaim(now time.Time) scheduler.Claim {
+	return scheduler.Claim{
+		Token: w.cfg.Token(), Worker: w.cfg.Name, Executor: w.cfg.Executor.Name(), Lease: now.Add(w.cfg.Lease),
+	}
+}
+
+// claim claims an attempt that a message has named. It returns nil if it is not queued
+// any more: the message came twice, or too late.
+func (w *Worker) claim(ctx context.Context, a run.Attempt) (*holding, error) {
+	c := w.newClaim(w.cfg.Now())
+	for range maxConflicts {
+		s, v, err := w.part(ctx, a.ID, a.Task)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !s.Claim(a, c, w.cfg.Now()) {
+			return nil, nil
+		}
+		in := *v.Instance(a.Task, a.Map)
+		res, err := w.cfg.Store.Apply(ctx, s.Flush()...)
+		if err != nil {
+			// If it was written nevertheless, its lease runs out.
+			return nil, fmt.Errorf("claim %s: %w", a, err)
+		}
+		if res.OK() {
+			return &holding{work: executors.Work{Graph: v.Graph, Run: v.Run, Instance: in}, lease: c.Lease}, nil
+		}
+	}
+	return nil, fmt.Errorf("claim %s: %w", a, store.ErrConflict)
+}
+
+// part is a snapshot of some tasks of a run. Nothing can be planned from it.
+func (w *Worker) part(ctx context.Context, id run.ID, tasks ...string) (*scheduler.Snapshot, *scheduler.View, error) {
+	data, err := w.cfg.Store.Run(ctx, id, tasks...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("load tasks of run %s: %w", id, err)
+	}
+	g, err := w.cfg.Loader.Graph(ctx, id.DAG, data.Run.Version)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := scheduler.NewView(data.Run, g, data.Instances)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := scheduler.NewSnapshot()
+	s.Add(v)
+	return s, v, nil
+}
+
+func (w *Worker) hold(h *holding, cancel context.CancelCauseFunc) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h.cancel = cancel
+	w.held[h.work.Instance.Token] = h
+}
+
+func (w *Worker) letGo(h *holding) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.held, h.work.Instance.Token)
+}
+
+// holdings are the attempts held whose claims are not known to be lost, by run.
+func (w *Worker) holdings() map[run.ID][]*holding {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[run.ID][]*holding{}
+	for _, h := range w.held {
+		if !h.lost {
+			out[h.work.Run.ID] = append(out[h.work.Run.ID], h)
+		}
+	}
+	return out
+}
+
+// beat renews the leases of what is held, reports under way included, until the worker
+// has ended.
+func (w *Worker) beat(ctx context.Context, ended <-chan struct{}) {
+	t := time.NewTicker(w.cfg.Lease / 3)
+	defer t.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-t.C:
+			w.renew(ctx)
+		}
+	}
+}
+
+// renew renews all leases in one write, and stops the attempts whose claims do not hold
+// any more.
+func (w *Worker) renew(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.Lease/3)
+	defer cancel()
+	lease := w.cfg.Now().Add(w.cfg.Lease)
+	var batches []run.Batch
+	var renewed []*holding
+	for id, list := range w.holdings() {
+		b, ok := w.renewRun(ctx, id, list, lease)
+		batches = append(batches, b...)
+		renewed = append(renewed, ok...)
+	}
+	if len(batches) == 0 {
+		return
+	}
+	res, err := w.cfg.Store.Apply(ctx, batches...)
+	if err != nil {
+		w.cfg.Log.Warn("renewing leases; trying again", "error", err)
+		w.doubt(renewed)
+		return
+	}
+	if !res.OK() {
+		return // the next beat finds out which, and why; until then the old leases count
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range renewed {
+		h.lease = lease
+	}
+}
+
+// renewRun makes the renewals of one run.
+func (w *Worker) renewRun(ctx context.Context, id run.ID, list []*holding, lease time.Time) ([]run.Batch, []*holding) {
+	tasks := make([]string, 0, len(list))
+	for _, h := range list {
+		tasks = append(tasks, h.work.Instance.Task)
+	}
+	s, v, err := w.part(ctx, id, tasks...)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		for _, h := range list {
+			w.stop(h, fmt.Errorf("%w: the run was deleted", executors.ErrCancelled))
+		}
+		return nil, nil
+	case err != nil:
+		w.cfg.Log.Warn("renewing leases; trying again", "error", err)
+		w.doubt(list)
+		return nil, nil
+	}
+	var renewed []*holding
+	for _, h := range list {
+		held := &h.work.Instance
+		if why := revoked(v.Instance(held.Task, held.Map), held); why != nil {
+			w.stop(h, why)
+		} else if s.Renew(h.work.Attempt(), held.Token, lease) {
+			renewed = append(renewed, h)
+		}
+	}
+	return s.Flush(), renewed
+}
+
+// revoked says why a claim does not hold any more, nil if it does.
+func revoked(stored, held *run.Instance) error {
+	switch {
+	case stored == nil:
+		return fmt.Errorf("%w: the task instance is gone", executors.ErrCancelled)
+	case stored.Token == held.Token && stored.State == run.Running:
+		return nil
+	case stored.Token == held.Token && stored.State == run.Restarting:
+		return fmt.Errorf("%w: the task was cleared", executors.ErrCancelled)
+	case stored.State.Finished() && stored.Try == held.Try && stored.Cause != run.CauseInfra:
+		reason := stored.Reason
+		if reason == "" {
+			reason = "the task instance became " + stored.State.String()
+		}
+		return fmt.Errorf("%w: %s", executors.ErrCancelled, reason)
+	}
+	return task.ErrClaimLost
+}
+
+// doubt stops attempts whose leases have run out while the store could not be reached:
+// somebody else may execute them by now.
+func (w *Worker) doubt(list []*holding) {
+	now := w.cfg.Now()
+	for _, h := range list {
+		w.mu.Lock()
+		over := !h.lease.After(now)
+		w.mu.Unlock()
+		if over {
+			w.stop(h, task.ErrClaimLost)
+		}
+	}
+}
+
+// stop stops an attempt whose claim does not hold any more.
+func (w *Worker) stop(h *holding, why error) {
+	w.mu.Lock()
+	_, held := w.held[h.work.Instance.Token]
+	first := held && !h.lost
+	h.lost = true
+	w.mu.Unlock()
+	if !first {
+		return
+	}
+	w.log(h.work.Attempt()).Info("attempt is stopped", "reason", why.Error())
+	h.cancel(why)
+}

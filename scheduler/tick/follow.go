@@ -1,0 +1,189 @@
+package tick
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler"
+	"github.com/updraft-dev/updraft/store"
+)
+
+// report makes the report of an attempt durable, with what follows from it. It returns
+// what this worker goes on with. While the store fails it tries again until the lease is
+// over; the attempt is then somebody else's.
+func (w *Worker) report(ctx context.Context, h *holding, rep run.Report) *holding {
+	log := w.log(rep.Attempt)
+	for wait := firstPause; ; wait = min(2*wait, errPause) {
+		next, err := w.follow(ctx, h, rep)
+		switch {
+		case err == nil:
+			return next
+		case errors.Is(err, store.ErrNotFound):
+			log.InfoContext(ctx, "report is of no use: the run was deleted", "outcome", rep.Outcome)
+			return nil
+		case errors.Is(err, errRefused):
+			log.WarnContext(ctx, "late report refused", "outcome", rep.Outcome)
+			return nil
+		}
+		w.mu.Lock()
+		over := h.lost || !h.lease.After(w.cfg.Now())
+		w.mu.Unlock()
+		if over {
+			log.ErrorContext(ctx, "report could not be stored before the lease ran out: it is given up", "outcome", rep.Outcome, "error", err)
+			return nil
+		}
+		log.WarnContext(ctx, "storing a report; trying again", "error", err)
+		pause(ctx, wait)
+	}
+}
+
+// firstPause is the time between the first and the second trial to report.
+const firstPause = 10 * time.Millisecond
+
+// errRefused says that the attempt is not the worker's any more.
+var errRefused = errors.New("report refused")
+
+// follow loads the run, applies the report, plans, and commits, until nobody interferes.
+func (w *Worker) follow(ctx context.Context, h *holding, rep run.Report) (*holding, error) {
+	for range maxConflicts {
+		c, err := w.load(ctx, rep)
+		if err != nil {
+			return nil, err
+		}
+		p, ok, err := w.plan(c, rep, w.cfg.Now())
+		switch {
+		case err != nil:
+			return nil, err
+		case !ok:
+			return nil, errRefused
+		}
+		res, err := w.cfg.Store.Apply(ctx, p.batches...)
+		if err != nil {
+			return nil, err
+		}
+		lost := p.losses(res)
+		if !lost[p.reported] {
+			return w.goOn(ctx, h, p, lost), nil
+		}
+		// Somebody has changed the reported instance in between.
+		if p.next != nil && p.started != p.reported && !lost[p.started] {
+			w.returnClaim(ctx, p.next)
+		}
+	}
+	return nil, store.ErrConflict
+}
+
+// goOn does what a plan wants done once it is durable.
+func (w *Worker) goOn(ctx context.Context, h *holding, p *plan, lost map[int]bool) *holding {
+	if len(lost) > 0 {
+		p.notify = true // somebody else is at work on the run: have it looked at again
+	}
+	if lost[p.started] {
+		p.next, p.send = nil, nil
+	}
+	if len(p.send) > 0 {
+		if err := errors.Join(w.cfg.Executor.Start(ctx, p.send...)...); err != nil {
+			// The scheduler sends what is queued for too long.
+			w.log(h.work.Attempt()).WarnContext(ctx, "sending what follows", "error", err)
+		}
+	}
+	if p.notify || p.events {
+		w.cfg.Notify(h.work.Run.ID, p.events)
+	}
+	return p.next
+}
+
+// returnClaim gives back a claim that was made for a report that did not hold: the
+// instance is looked at again, with the same try. If that fails, its lease runs out.
+func (w *Worker) returnClaim(ctx context.Context, h *holding) {
+	a, now := h.work.Attempt(), w.cfg.Now()
+	s, _, err := w.part(ctx, a.ID, a.Task)
+	if err == nil && s.Report(run.Report{Attempt: a, Token: h.work.Instance.Token, Outcome: run.OutcomeReschedule, At: now, Due: now}, now) {
+		_, err = w.cfg.Store.Apply(ctx, s.Flush()...)
+	}
+	if err != nil {
+		w.log(a).WarnContext(ctx, "giving a claim back; its lease will run out", "error", err)
+	}
+	w.cfg.Notify(a.ID, false)
+}
+
+// scene is what a worker loads to plan what follows from a report.
+type scene struct {
+	data   store.RunData
+	graph  *dag.Graph
+	paused bool
+	pools  map[string]scheduler.Pool
+	// occupied are the queued and running instances; others says that some of them are
+	// not the reported one.
+	occupied int
+	others   bool
+}
+
+func (w *Worker) load(ctx context.Context, rep run.Report) (*scene, error) {
+	data, err := w.cfg.Store.Run(ctx, rep.ID)
+	if err != nil {
+		return nil, err
+	}
+	c := &scene{data: data}
+	if c.graph, err = w.cfg.Loader.Graph(ctx, rep.DAG, data.Run.Version); err != nil {
+		return nil, err
+	}
+	def, err := w.cfg.Store.DAG(ctx, rep.DAG)
+	if err != nil {
+		return nil, err
+	}
+	c.paused = def.State.Paused
+	if c.pools, err = pools(ctx, w.cfg.Store); err != nil {
+		return nil, err
+	}
+	c.count(rep.Key)
+	return c, nil
+}
+
+// count limits the plan to the slots that the run has now: pools are as large as what it
+// uses of them, so that the reported attempt's are the only ones to become free.
+func (c *scene) count(reported run.Key) {
+	used := map[string]int{}
+	for i := range c.data.Instances {
+		in := &c.data.Instances[i]
+		t, ok := c.graph.Index(in.Task)
+		if !ok {
+			continue
+		}
+		task := c.graph.Tasks[t]
+		if in.State.Occupying() {
+			used[task.Pool] += task.PoolSlots
+			c.occupied++
+			c.others = c.others || in.Key(c.data.Run.ID) != reported
+		}
+		if in.State == run.Deferred && c.pools[task.Pool].IncludeDeferred {
+			used[task.Pool] += task.PoolSlots
+		}
+	}
+	for name, p := range c.pools {
+		if p.Slots >= 0 {
+			p.Slots = used[name]
+			c.pools[name] = p
+		}
+	}
+}
+
+// snapshot makes a snapshot of the run alone.
+func (c *scene) snapshot() (*scheduler.Snapshot, *scheduler.View, error) {
+	s := scheduler.NewSnapshot()
+	s.RunsOnly = true
+	s.Parallelism = c.occupied
+	s.SetPools(c.pools)
+	if err := s.SetDAG(scheduler.DAGInfo{Graph: c.graph, Version: c.data.Run.Version, Paused: c.paused}); err != nil {
+		return nil, nil, err
+	}
+	v, err := scheduler.NewView(c.data.Run, c.graph, c.data.Instances)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.Add(v)
+	return s, v, nil
+}

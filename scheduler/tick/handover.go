@@ -1,0 +1,177 @@
+package tick
+
+import (
+	"slices"
+	"time"
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler"
+	"github.com/updraft-dev/updraft/store"
+)
+
+// plan is what a worker writes with a report, and does when it is durable.
+type plan struct {
+	batches []run.Batch
+	// reported and started are the positions in the batch of the reported instance and of
+	// the one that takes its slots; -1 if there is none.
+	reported, started int
+	// next is what the worker goes on with; send is what it starts elsewhere.
+	next *holding
+	send []executors.Work
+	// notify says that there is something for the engine to do about the run, events that
+	// assets were updated, which concerns other runs.
+	notify, events bool
+}
+
+// plan applies a report and plans what follows, as far as a worker may. It is false if
+// the attempt is not the worker's any more.
+func (w *Worker) plan(c *scene, rep run.Report, now time.Time) (*plan, bool, error) {
+	s, v, err := c.snapshot()
+	if err != nil {
+		return nil, false, err
+	}
+	if !s.Report(rep, now) {
+		return nil, false, nil
+	}
+	p := &plan{}
+	if c.mayPlan() {
+		d := scheduler.Plan(s, now)
+		if len(d.Runs) == 0 {
+			w.handOver(c, p, s, v, d.Start, rep, now)
+		} else if s, v, err = c.snapshot(); err != nil { // the end of a run is the engine's, with what leads to it
+			return nil, false, err
+		} else {
+			s.Report(rep, now)
+		}
+	}
+	p.batches = s.Flush()
+	p.find(rep.Key)
+	p.consider(c, v, rep)
+	return p, true, nil
+}
+
+// mayPlan says whether the run can be planned by itself. Runs that depend on the past of
+// others cannot. Nor can a run without a slot: what was cleared while it ran has none.
+func (c *scene) mayPlan() bool {
+	return c.data.Run.State == run.RunRunning && !c.graph.Past && c.occupied > 0
+}
+
+// handOver gives the slots of the reported attempt to one that the plan has queued, if
+// only the report kept it from being started; the others wait for the engine.
+func (w *Worker) handOver(c *scene, p *plan, s *scheduler.Snapshot, v *scheduler.View, start []run.Attempt, rep run.Report, now time.Time) {
+	for _, a := range start {
+		if p.next != nil || len(p.send) > 0 || !c.follows(a, rep) {
+			s.Unsent(a)
+			continue
+		}
+		local := w.executes(v, a.Task)
+		var claim scheduler.Claim
+		if local {
+			claim = w.newClaim(now)
+			s.Claim(a, claim, now)
+		}
+		work := executors.Work{Graph: v.Graph, Run: v.Run, Instance: *v.Instance(a.Task, a.Map)}
+		if local {
+			p.next = &holding{work: work, lease: claim.Lease}
+		} else {
+			p.send = append(p.send, work)
+		}
+	}
+}
+
+// follows says whether an attempt may have the slots of the reported one. What waited for
+// slots already has to compete with other runs for them, and limits of a task across runs
+// are known to hold only if the task stays the same.
+func (c *scene) follows(a run.Attempt, rep run.Report) bool {
+	waited := slices.ContainsFunc(c.data.Instances, func(in run.Instance) bool {
+		return in.Task == a.Task && in.Map == a.Map && in.State == run.Scheduled
+	})
+	t, from := c.task(a.Task), c.task(rep.Task)
+	limited := t.MaxActivePerDAG > 0 || t.MaxActivePerRun > 0
+	return !waited && t.Executor == from.Executor && (!limited || t == from)
+}
+
+func (c *scene) task(id string) *dag.Task {
+	t, _ := c.graph.Index(id)
+	return c.graph.Tasks[t]
+}
+
+// executes says whether this worker may go on with a task by itself.
+func (w *Worker) executes(v *scheduler.View, id string) bool {
+	t, _ := v.Graph.Index(id)
+	task := v.Graph.Tasks[t]
+	name := task.Queue
+	if name == "" {
+		name = dag.DefaultQueue
+	}
+	return w.cfg.Queues[name] != nil && !task.Isolated && !w.isClosing()
+}
+
+// find notes the positions of what matters in the batch.
+func (p *plan) find(reported run.Key) {
+	p.reported, p.started = p.positions(reported)[0], -1
+	switch last := func(list []int) int { return list[len(list)-1] }; {
+	case p.next != nil:
+		p.started = last(p.positions(p.next.work.Instance.Key(reported.ID)))
+	case len(p.send) > 0:
+		p.started = last(p.positions(p.send[0].Instance.Key(reported.ID)))
+	}
+}
+
+// positions are those of the changes of an instance: two, if it ends a try and begins the
+// next one.
+func (p *plan) positions(k run.Key) (at []int) {
+	for _, b := range p.batches {
+		for i := range b.Changes {
+			if c := &b.Changes[i]; !c.Gone && c.Want.Task == k.Task && c.Want.Map == k.Map {
+				at = append(at, i)
+			}
+		}
+	}
+	return at
+}
+
+// losses are the positions of the changes that were refused; a batch that was refused
+// whole has lost all of them.
+func (p *plan) losses(res store.Result) map[int]bool {
+	lost := map[int]bool{}
+	for _, l := range res.Lost {
+		lost[l.Change] = true
+	}
+	for b := range res.Refused {
+		for i := range p.batches[b].Changes {
+			lost[i] = true
+		}
+	}
+	return lost
+}
+
+// consider finds out whether the engine has to look at the run.
+func (p *plan) consider(c *scene, v *scheduler.View, rep run.Report) {
+	// A free slot may be what another run waits for; it may also be that this run has ended.
+	p.notify = p.notify || p.started < 0 || c.graph.Past
+	for _, b := range p.batches {
+		p.events = p.events || len(b.Events) > 0
+		for i := range b.Changes {
+			switch b.Changes[i].Want.State {
+			case run.Scheduled, run.UpForRetry, run.UpForReschedule, run.Deferred:
+				p.notify = true // it waits for slots or for a time
+			}
+		}
+	}
+	p.notify = p.notify || c.others && waits(v, rep.Task)
+}
+
+// waits says that something behind a task still waits. If others end at the same time,
+// each may see the other as running: somebody has to look again when both are durable.
+func waits(v *scheduler.View, id string) bool {
+	t, _ := v.Graph.Index(id)
+	for _, in := range v.Instances() {
+		if d, _ := v.Graph.Index(in.Task); in.State == run.None && slices.Contains(v.Graph.Watchers[t], d) {
+			return true
+		}
+	}
+	return false
+}
