@@ -57,6 +57,7 @@ type DAG struct {
 	UserFilters     Values     `json:"user_defined_filters,omitempty"`
 	OnSuccess       []Callback `json:"on_success_callback,omitempty"`
 	OnFailure       []Callback `json:"on_failure_callback,omitempty"`
+	Deadlines       []Deadline `json:"deadline,omitempty"`
 
 	// Tasks are in the author's order; their position is their index.
 	Tasks  []*Task  `json:"tasks"`

@@ -78,6 +78,7 @@ func Validate(d *DAG) error {
 	if d.Schedule.Kind == ScheduleContinuous && d.MaxActiveRuns != 1 {
 		add("", "max_active_runs", "is %d: @continuous needs 1", d.MaxActiveRuns)
 	}
+	validateDeadlines(d, add)
 	validateGroups(d, add)
 	for _, t := range d.Tasks {
 		validateTask(d, t, func(field, format string, args ...any) { add(t.ID, field, format, args...) })

@@ -350,6 +350,10 @@ var dagFields = newFields([]field[*dagBuilder]{
 	elsewhere[*dagBuilder]("on_failure_callback", typeCallback, "What to call when a run fails."),
 	elsewhere[*dagBuilder]("on_failure_callback_name", typeText, "Function to call when a run fails."),
 	elsewhere[*dagBuilder]("on_failure_callback_file", typeText, "Absolute path of its file."),
+	field[*dagBuilder]{
+		name: "deadline", typ: typeDeadline, doc: "Until when a run has to succeed, and what to call when it has not.",
+		set: func(_ *loader, b *dagBuilder, p place, n *node) { b.d.Deadlines = b.deadlines(p, n) },
+	}.own(),
 	boolField("fail_fast", "Whether a failed task stops the run.", func(b *dagBuilder) *bool { return &b.d.FailFast }).own(),
 	intField("max_consecutive_failed_dag_runs", "After so many failed runs in a row the DAG is paused; 0 is never.", func(b *dagBuilder) *int { return &b.d.MaxConsecutiveFailedRuns }).own(),
 	elsewhere[*dagBuilder]("tasks", typeTasks, "The tasks, by id or as a list with task_id."),

@@ -32,6 +32,7 @@ const (
 	typeDefaults  fieldType = "default_args"
 	typeExpand    fieldType = "expand"
 	typeTexted    fieldType = "variables"
+	typeDeadline  fieldType = "deadline"
 )
 
 // field is one key of a DAG, a group or a task: the loader reads by it, and the JSON

@@ -121,6 +121,8 @@ func structureDefs() schema {
 			schema{"type": "object", "required": []string{"command"}, "properties": schema{"command": listOf(defName(typeText))}, "additionalProperties": false},
 			schema{"type": "object", "required": []string{"webhook"}, "properties": schema{"webhook": typed("string")}, "additionalProperties": false}),
 		defName(typeCallback):  anyOf(ref("one_callback"), listOf("one_callback"), typed("null")),
+		defName(typeDeadline):  anyOf(ref("one_deadline"), listOf("one_deadline"), typed("null")),
+		"one_deadline":         deadlineDef(),
 		defName(typeResources): closed(resources, "What the task needs."),
 		defName(typeTexted): schema{"type": []string{"array", "null"}, "items": schema{
 			"type": "object", "required": []string{"variable", "attribute"}, "properties": schema{"variable": typed("string"), "attribute": typed("string")},
@@ -129,6 +131,22 @@ func structureDefs() schema {
 		defName(typeTasks):  members("task", "task_id"),
 		defName(typeGroups): members("group", "group_name"),
 	}
+}
+
+// deadlineDef is one deadline.
+func deadlineDef() schema {
+	return anyOf(ref("object"), schema{
+		"type": "object", "required": deadlineKeys[:3], "additionalProperties": false,
+		"properties": schema{
+			"reference":   schema{"description": "What it counts from: queued_at, logical_date, average_runtime or a date.", "type": "string"},
+			"interval":    ref(defName(typeSeconds)),
+			"callback":    ref(defName(typeCallback)),
+			"name":        typed("string", "null"),
+			"description": typed("string", "null"),
+			"limit":       schema{"description": "For average_runtime: the average of how many runs.", "type": []string{"integer", "null"}},
+			"min_runs":    schema{"description": "For average_runtime: how many runs there have to be.", "type": []string{"integer", "null"}},
+		},
+	})
 }
 
 // members are tasks or groups: a mapping by name, or a list whose entries have it.
