@@ -15,8 +15,16 @@ import (
 	"github.com/updraft-dev/updraft/task"
 )
 
-// toGo makes of a template's value what operators take as an argument.
-func toGo(v py.Value) (any, error) {
+// toGo makes of a template's value what operators take as an argument. A list may be within itself, so the
+// work is bounded.
+func toGo(th *py.Thread, v py.Value) (any, error) {
+	if err := th.Step(); err != nil {
+		return nil, err
+	}
+	if err := th.Enter(); err != nil {
+		return nil, err
+	}
+	defer th.Leave()
 	switch v := v.(type) {
 	case nil, bool, int, float64, string:
 		return v, nil
@@ -33,36 +41,36 @@ func toGo(v py.Value) (any, error) {
 	case *pytime.Delta:
 		return v.Std(), nil
 	case *py.Dict:
-		return dictToGo(v)
+		return dictToGo(th, v)
 	case py.Tuple:
-		out, err := listToGo(v)
+		out, err := listToGo(th, v)
 		return task.Tuple(out), err
 	case lazyNone, *jinja.Undefined:
 		return nil, nil
 	case *paramsDict:
-		return dictToGo(v.Dict)
+		return dictToGo(th, v.Dict)
 	case *py.List, *py.Set, *py.Range, *py.DictView, *py.Generator:
-		items, err := py.Collect(py.Detached(py.Limits{}), v)
+		items, err := py.Collect(th, v)
 		if err != nil {
 			return nil, err
 		}
-		return listToGo(items)
+		return listToGo(th, items)
 	}
 	return nil, fmt.Errorf("the template gives an object of class %s, which is no argument for an operator: name one of its attributes, or add `| string`", py.TypeOf(v).QualName())
 }
 
-func listToGo(items []py.Value) ([]any, error) {
+func listToGo(th *py.Thread, items []py.Value) ([]any, error) {
 	out := make([]any, len(items))
 	for i, e := range items {
 		var err error
-		if out[i], err = toGo(e); err != nil {
+		if out[i], err = toGo(th, e); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func dictToGo(d *py.Dict) (any, error) {
+func dictToGo(th *py.Thread, d *py.Dict) (any, error) {
 	out := make(map[string]any, d.Count())
 	for k, e := range d.All {
 		name, ok := py.IsString(k)
@@ -70,7 +78,7 @@ func dictToGo(d *py.Dict) (any, error) {
 			return nil, fmt.Errorf("the template gives a dict with a key of class %s: only texts can be keys of an argument", py.TypeOf(k).QualName())
 		}
 		var err error
-		if out[name], err = toGo(e); err != nil {
+		if out[name], err = toGo(th, e); err != nil {
 			return nil, err
 		}
 	}

@@ -101,14 +101,14 @@ func (r *Renderer) callable(c dag.Callable) *py.Func {
 		}
 		call := task.PythonCall{Callable: c, NoContext: true, Kwargs: make(map[string]any, len(a.Kw))}
 		for i, v := range a.Pos {
-			e, err := toGo(v)
+			e, err := toGo(th, v)
 			if err != nil {
 				return nil, fmt.Errorf("argument %d of %s: %w", i+1, c, err)
 			}
 			call.Args = append(call.Args, e)
 		}
 		for _, kw := range a.Kw {
-			e, err := toGo(kw.Value)
+			e, err := toGo(th, kw.Value)
 			if err != nil {
 				return nil, fmt.Errorf("argument %s of %s: %w", kw.Name, c, err)
 			}

@@ -42,7 +42,7 @@ func (r *Renderer) instanceObject() py.Value {
 		if !ok {
 			return nil, py.TypeError("xcom_push() needs a str as key, not %s", py.TypeOf(args[0]).Name)
 		}
-		v, err := toGo(args[1])
+		v, err := toGo(th, args[1])
 		if err != nil {
 			return nil, err
 		}

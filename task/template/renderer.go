@@ -121,7 +121,17 @@ func (r *Renderer) searchPath() searchPath {
 // Render implements task.Templates: it renders every text in v, but not the keys of dicts. Values that are
 // no texts come as operators take them: a task.Tuple, time.Time, time.Duration; an object of Python's that
 // an operator could do nothing with is an error.
-func (r *Renderer) Render(ctx context.Context, v any) (any, error) { return r.walk(ctx, v, toGo) }
+func (r *Renderer) Render(ctx context.Context, v any) (any, error) {
+	if s, ok := v.(string); ok && r.constant(s) {
+		return jinja.PlainText(s), nil
+	}
+	return r.walk(ctx, v, func(v py.Value) (any, error) {
+		if s, ok := v.(string); ok {
+			return s, nil
+		}
+		return toGo(py.NewThread(ctx, r.cfg.Limits), v)
+	})
+}
 
 // Value is Render with Python's values, as templates see them, in place of Go's.
 func (r *Renderer) Value(ctx context.Context, v any) (py.Value, error) {
@@ -185,15 +195,24 @@ func (r *Renderer) values(ctx context.Context, v []any, leaf func(py.Value) (any
 	return out, nil
 }
 
+// isFile says that a text names a template file.
+func (r *Renderer) isFile(s string) bool {
+	return slices.ContainsFunc(r.ext, func(e string) bool { return strings.HasSuffix(s, e) })
+}
+
+// constant says that there is nothing to do but to drop a newline. In native mode any text may be a number.
+func (r *Renderer) constant(s string) bool {
+	return !r.a.DAG.NativeTemplates && !jinja.HasMarkup(s) && !r.isFile(s)
+}
+
 // text renders one text, or the file that it names.
 func (r *Renderer) text(ctx context.Context, s string) (py.Value, error) {
-	file := slices.ContainsFunc(r.ext, func(e string) bool { return strings.HasSuffix(s, e) })
-	if !file && !r.a.DAG.NativeTemplates && !jinja.HasMarkup(s) {
+	if r.constant(s) {
 		return jinja.PlainText(s), nil
 	}
 	var t *jinja.Template
 	var err error
-	if file {
+	if r.isFile(s) {
 		t, err = r.environment().Load(s)
 	} else {
 		t, err = r.environment().Parse(s)
