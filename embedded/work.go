@@ -61,15 +61,12 @@ func (i *Installation) Work(ctx context.Context, o WorkOptions, body func(contex
 	}
 	py := i.python()
 	defer func() { err = errors.Join(err, py.Close()) }()
-	base, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
 	var engine *tick.Engine
 	rt := i.runtime(host, py, func(ctx context.Context, t task.Trigger) (run.Run, error) {
 		return Trigger(ctx, engine, t, "operator")
 	})
-	engine, err = tick.New(tick.Config{
-		Store: i.Store, Now: i.Now, Token: rand.Text, Worker: worker(), Log: i.Log,
-		Schedule: o.Schedule, Poll: i.Config.Duration("poll_interval"), OnChange: o.OnChange,
+	engine, err = i.engine(o, tick.Config{
+		Poll: i.Config.Duration("poll_interval"),
 		OnSettled: func(a []run.Attempt) {
 			if err := host.Forget(a...); err != nil {
 				i.Log.Warn("tidying up after attempts", "error", err)
@@ -87,6 +84,20 @@ func (i *Installation) Work(ctx context.Context, o WorkOptions, body func(contex
 	if err != nil {
 		return err
 	}
+	return i.drive(ctx, o, engine, body)
+}
+
+// engine makes an engine; c says what is particular to it.
+func (i *Installation) engine(o WorkOptions, c tick.Config) (*tick.Engine, error) {
+	c.Store, c.Now, c.Token, c.Worker, c.Log = i.Store, i.Now, rand.Text, worker(), i.Log
+	c.Schedule, c.OnChange = o.Schedule, o.OnChange
+	return tick.New(c)
+}
+
+// drive runs an engine while body runs. The lock of the installation is held.
+func (i *Installation) drive(ctx context.Context, o WorkOptions, engine *tick.Engine, body func(context.Context, *tick.Engine) error) error {
+	base, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- engine.Run(base) }()
 	select {
@@ -136,15 +147,22 @@ func (i *Installation) python() *callable.Runner {
 
 // runtime is what executes attempts.
 func (i *Installation) runtime(host task.Processes, py task.PythonRunner, trigger func(context.Context, task.Trigger) (run.Run, error)) *task.Runtime {
-	return task.New(task.Config{
+	c := i.taskConfig()
+	c.Processes, c.Python, c.Trigger = host, py, trigger
+	return task.New(c)
+}
+
+// taskConfig is what a runtime works with, but for that which executes anything.
+func (i *Installation) taskConfig() task.Config {
+	return task.Config{
 		Operators: builtin.Lookup, Store: i.Store, Settings: i.Settings,
-		Logs: i.Logs, Processes: host, Python: py,
+		Logs: i.Logs,
 		Templates: template.New(template.Config{
 			Specs: i.Catalog.Lookup, Runs: i.Store, Events: i.Store, BaseURL: i.Config.Text("base_url"), Hostname: hostname(), Random: mathrand.IntN,
 		}),
-		Trigger: trigger, Folder: i.Config.Text("dags"), Now: i.Now, Environ: i.Environ, Hostname: hostname(), Worker: worker(),
+		Folder: i.Config.Text("dags"), Now: i.Now, Environ: i.Environ, Hostname: hostname(), Worker: worker(),
 		Mail: smtpmail.Sender{Now: i.Now}, HTTP: &http.Client{Timeout: callTimeout}, BaseURL: i.Config.Text("base_url"), Log: i.Log,
-	})
+	}
 }
 
 // Trigger makes a run in a working engine; by says who asks.
