@@ -99,7 +99,7 @@ func (v *View) finish(marks map[ref]run.State, now time.Time) {
 	})
 	for _, r := range refs {
 		c := v.set(r, marks[r])
-		c.End, c.Due = now, time.Time{}
+		c.End, c.Due, c.Token, c.Lease = now, time.Time{}, "", time.Time{}
 	}
 }
 

@@ -338,7 +338,9 @@ func (s *Snapshot) assetsUpdated(events []run.AssetEvent) {
 				if dv.Assets == nil {
 					dv.Assets = map[string]time.Time{}
 				}
-				dv.Assets[a.Key()] = ev.At
+				if ev.At.After(dv.Assets[a.Key()]) {
+					dv.Assets[a.Key()] = ev.At
+				}
 				s.due[id] = true
 				s.assetDAGs[id] = true
 			}

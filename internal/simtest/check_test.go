@@ -167,6 +167,9 @@ func (c *checker) ended(rec *record, old, now *run.Instance) {
 	cl.ended = true
 	switch now.State {
 	case run.Success, run.Skipped, run.UpForReschedule, run.Deferred:
+	case run.Failed:
+		c.ledger.accepted[a] = old.Token
+		return
 	default:
 		return
 	}

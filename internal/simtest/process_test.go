@@ -102,6 +102,12 @@ func (p *process) set(e *tick.Engine) {
 	p.engine = e
 }
 
+func (p *process) current() *tick.Engine {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.engine
+}
+
 // notice tells the process, if it lives, that there is news.
 func (p *process) notice() {
 	p.mu.Lock()

@@ -55,6 +55,9 @@ func (c *conn) read(what string) error {
 // Apply writes all, a part, or nothing, and says so or not.
 func (c *conn) Apply(ctx context.Context, batches ...run.Batch) (store.Result, error) {
 	f := &c.w.faults
+	// Nobody commits at the instant at which somebody else does, or reads: who is first
+	// would be for the Go scheduler to say, and a seed not be a run.
+	c.w.wait(ctx, time.Duration(1+c.name[0]-'a')*time.Microsecond)
 	if c.oneIn(f.storeSlow) {
 		c.mu.Lock()
 		d := between(c.rng, time.Millisecond, 5*time.Second)

@@ -106,6 +106,9 @@ func (p *port) Close(ctx context.Context) error {
 	defer p.m.mu.Unlock()
 	for token, at := range p.m.attempts {
 		if at.running {
+			if at.work.Instance.InfraFailures >= run.InfraRetries {
+				continue // the next process may find it
+			}
 			at.timer.Stop()
 			at.running = false
 			at.result = &run.Report{Attempt: at.work.Attempt(), Token: token, Outcome: run.OutcomeFailed, Cause: run.CauseInfra,
