@@ -71,7 +71,6 @@ type Template struct {
 	name   string
 	body   []stmt
 	blocks map[string]*blockStmt
-	plain  bool // no delimiters: the body is the text
 }
 
 // MaxSource is the largest template that is parsed, in bytes.

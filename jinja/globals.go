@@ -57,6 +57,8 @@ func (e *Environment) makeRange(th *py.Thread, a py.Args) (py.Value, error) {
 }
 
 // words are what lipsum is made of.
+//
+//nolint:misspell // it is no English
 const words = `a ac accumsan ad adipiscing aenean aliquam aliquet amet ante aptent arcu at auctor augue bibendum blandit class commodo
 condimentum congue consectetuer consequat conubia convallis cras cubilia cum curabitur curae cursus dapibus diam dictum dictumst dignissim
 dis dolor donec dui duis egestas eget eleifend elementum elit enim erat eros est et etiam eu euismod facilisi facilisis fames faucibus

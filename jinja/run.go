@@ -1,6 +1,8 @@
 package jinja
 
 import (
+	"errors"
+
 	"github.com/updraft-dev/updraft/jinja/py"
 )
 
@@ -99,7 +101,7 @@ func (r *run) nativeConcat(parts []py.Value) (py.Value, error) {
 	switch {
 	case err == nil:
 		return v, nil
-	case err == py.ErrNotLiteral || py.IsClass(err, "ValueError", "UnicodeDecodeError"):
+	case errors.Is(err, py.ErrNotLiteral) || py.IsClass(err, "ValueError", "UnicodeDecodeError"):
 		return whole, nil
 	}
 	return nil, err

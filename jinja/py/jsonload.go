@@ -65,11 +65,11 @@ func (r *jsonReader) value() (Value, error) {
 	if rest == "" {
 		return nil, r.fail("Expecting value", r.i)
 	}
-	switch c := rest[0]; {
-	case c == '"':
+	switch c := rest[0]; c {
+	case '"':
 		r.i++
 		return r.str()
-	case c == '{', c == '[':
+	case '{', '[':
 		if err := r.th.Enter(); err != nil {
 			return nil, err
 		}

@@ -67,7 +67,7 @@ func (p *percent) peek() byte {
 var errIncomplete = ValueError("incomplete format")
 
 // directive reads %(key)flags width .precision type and prints its argument.
-func (p *percent) directive() (string, error) {
+func (p *percent) directive() (string, error) { //nolint:funlen // one part of the grammar after the other
 	f := spec{fill: " ", precision: -1}
 	var keyed Value
 	hasKey := false
@@ -104,7 +104,7 @@ func (p *percent) directive() (string, error) {
 	if left {
 		f.align = '<'
 	}
-	if strings.IndexRune("diouxXeEfFgG", r) >= 0 {
+	if strings.ContainsRune("diouxXeEfFgG", r) {
 		if zero && !left {
 			f.fill, f.align = "0", '='
 		}

@@ -189,7 +189,7 @@ func encode(_ *Thread, self Value, a []Value) (Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := rune(-1)
+	var limit rune
 	name := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(enc))
 	switch name {
 	case "utf8":

@@ -328,7 +328,7 @@ func zoneValue(z *Zone) py.Value {
 	return z
 }
 
-func (d *DateTime) datetimeMethod(name string) (py.Value, bool, error) {
+func (d *DateTime) datetimeMethod(name string) (py.Value, bool, error) { //nolint:funlen // a case a name
 	t := d.t
 	switch name {
 	case "date":

@@ -151,7 +151,7 @@ func year4(s string) int {
 }
 
 // numbers decides which number is the year, the month and the day.
-func (st *strptimeState) numbers(nums []string, monthAt int, dayFirst, yearFirst bool) bool {
+func (st *strptimeState) numbers(nums []string, monthAt int, dayFirst, yearFirst bool) bool { //nolint:funlen // the rules of dateutil, in its order
 	val := make([]int, len(nums))
 	for i, s := range nums {
 		n, err := strconv.Atoi(s)

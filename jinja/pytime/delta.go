@@ -356,7 +356,7 @@ func (d *Delta) method(name string, fn func() py.Value) (py.Value, bool, error) 
 	}}, true, nil
 }
 
-func (d *Delta) pendulumAttr(name string) (py.Value, bool, error) {
+func (d *Delta) pendulumAttr(name string) (py.Value, bool, error) { //nolint:funlen // a case a name
 	p := d.parts()
 	total := func(unit int64) func() py.Value { return func() py.Value { return float64(d.us) / float64(unit) } }
 	whole := func(unit int64) func() py.Value { return func() py.Value { return int(d.us / unit) } }

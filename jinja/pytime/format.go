@@ -227,7 +227,7 @@ func ordinalText(n int) string {
 	return itoa(n) + suffix
 }
 
-func (d *DateTime) token(tok string) string {
+func (d *DateTime) token(tok string) string { //nolint:funlen // a case a token
 	t := d.t
 	if layout, ok := map[string]string{
 		"LTS": "h:mm:ss A", "LT": "h:mm A", "L": "MM/DD/YYYY", "LL": "MMMM D, YYYY", "LLL": "MMMM D, YYYY h:mm A", "LLLL": "dddd, MMMM D, YYYY h:mm A",

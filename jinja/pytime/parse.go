@@ -12,7 +12,7 @@ import (
 // strptimeState collects what the directives of a format read.
 type strptimeState struct {
 	year, month, day, hour, minute, second, us int
-	yearDay, century                           int
+	yearDay                                    int
 	isoYear, isoWeek, week, weekday            int
 	weekFrom                                   byte // 'U' or 'W'
 	pm, am, twelve                             bool

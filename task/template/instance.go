@@ -1,7 +1,6 @@
 package template
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -262,7 +261,7 @@ func (r *Renderer) pull(th *py.Thread, q task.Pull) ([]py.Value, error) {
 		if err := th.Alloc(len(x.Value)); err != nil {
 			return nil, err
 		}
-		if out[i], err = r.fromXCom(json.RawMessage(x.Value)); err != nil {
+		if out[i], err = r.fromXCom(x.Value); err != nil {
 			return nil, fmt.Errorf("XCom %s of %s: %w", q.Name, x.Key, err)
 		}
 	}

@@ -13,7 +13,6 @@ type object struct {
 	repr  string
 	attr  func(th *py.Thread, name string) (py.Value, bool, error)
 	item  func(th *py.Thread, key py.Value) (py.Value, error)
-	call  func(th *py.Thread, a py.Args) (py.Value, error)
 }
 
 func class(module, name string) *py.Type { return &py.Type{Module: module, Name: name} }

@@ -20,20 +20,23 @@ import (
 	"github.com/updraft-dev/updraft/task"
 )
 
-// Config is what renderers work with. Everything may be absent; a template that needs what is absent fails
-// with a message that says so.
+// Config is what renderers work with. An installation gives all of Specs, Runs, Events and Random; what else a
+// template sees comes from the attempt: its DAG, task, run, and Services (XComs, Settings, Python, Now). A template
+// that needs what is absent fails with a message that says so.
 type Config struct {
-	// Specs finds what an operator is; from it come the endings that make a text a file's name.
+	// Specs finds what an operator is, nil if it is not known; a dag.Catalog's Lookup does. From it come the endings
+	// that make a text a file's name: without Specs, or for an operator that it does not know, no text is one.
 	Specs func(operator string) *dag.OperatorSpec
 	// Runs lists earlier runs, for the prev_*_success variables. A store is one.
 	Runs RunLister
 	// Events reads the events of assets, for inlet_events. A store does.
 	Events EventLister
-	// BaseURL begins ti.log_url.
+	// BaseURL begins ti.log_url, which is empty without it.
 	BaseURL string
 	// Hostname is ti.hostname.
 	Hostname string
-	// Random gives a number below n, for the random filter, macros.random and macros.uuid.uuid4.
+	// Random gives a number from 0 up to but not n, for the random filter, macros.random and macros.uuid.uuid4; it may be
+	// called concurrently. math/rand/v2's IntN is one.
 	Random func(n int) int
 	// Timeout bounds one rendering, with all it asks for; 0 means a minute.
 	Timeout time.Duration
