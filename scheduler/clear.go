@@ -108,6 +108,7 @@ func (v *View) clear(refs []ref, resetRun bool, now time.Time) {
 		u := v.updateRun()
 		u.State, u.Start, u.End, u.Reason, u.QueuedAt = run.RunQueued, time.Time{}, time.Time{}, "", now
 		u.Clears++
+		v.requeued()
 		v.snap.place(v)
 	}
 }

@@ -39,6 +39,7 @@ var update = flag.Bool("update", false, "write the golden scenarios anew")
 //	mark STATE [RUN/]TASK... [upstream] [downstream] [past] [future]
 //	markrun STATE, pause, unpause
 //	backfill ID FROM TO [reverse] [limit=N] [reprocess=R]; cancel ID
+//	called RUN                    the callbacks were called that it owes
 //	crash                         forgets everything but what was committed
 //	explain TASK, explainrun ID   say why
 //	show                          all states
@@ -132,7 +133,7 @@ func options(words []string) (plain []string, set map[string]string) {
 			continue
 		}
 		switch w {
-		case "upstream", "downstream", "past", "future", "failed", "keep", "latest", "reverse", "deferred", "catchup", "fail_fast", "inert":
+		case "upstream", "downstream", "past", "future", "failed", "keep", "latest", "reverse", "deferred", "catchup", "fail_fast", "inert", "callbacks":
 			if w != "failed" || len(plain) > 0 {
 				set[w] = "true"
 				continue
@@ -205,6 +206,8 @@ func (g *golden) do(words []string) []string {
 		return g.backfill(plain, set)
 	case "cancel":
 		g.snap.CancelBackfill(plain[0], g.now)
+	case "called":
+		g.called(plain[0])
 	case "crash":
 		g.crash()
 	case "explain":
@@ -276,6 +279,15 @@ func (g *golden) changes() []string {
 	for _, id := range g.stored.ids() {
 		order = append(order, id.Run)
 		now[id.Run] = string(g.stored[id].run.State)
+		for _, c := range g.stored[id].run.Owed {
+			name, value := id.Run+" owes a call of "+string(c.Kind), c.Reason
+			if c.Kind == run.CallDeadline {
+				name += " " + strconv.Itoa(c.Deadline)
+				value = "missed at " + c.At.UTC().Format(time.RFC3339)
+			}
+			order = append(order, name)
+			now[name] = value
+		}
 		v, err := g.stored.view(id, g.graphOf(id))
 		if err != nil {
 			g.fail("%v", err)

@@ -21,8 +21,18 @@ func (g *golden) dag(words []string) {
 	if len(plain) > 0 {
 		d.ID = plain[0]
 	}
+	info := scheduler.DAGInfo{}
+	if set["callbacks"] != "" {
+		d.OnSuccess, d.OnFailure = []dag.Callback{{Kind: dag.CallbackCommand}}, []dag.Callback{{Kind: dag.CallbackCommand}}
+	}
 	for k, v := range set {
 		switch k {
+		case "deadline":
+			g.deadlines(d, v)
+		case "runtimes":
+			for text := range strings.SplitSeq(v, ",") {
+				info.Runtimes = append(info.Runtimes, g.duration(text))
+			}
 		case "schedule":
 			d.Schedule = dag.ScheduleFromText(strings.ReplaceAll(v, "_", " "), "UTC", dag.ScheduleCompat{})
 		case "assets":
@@ -38,7 +48,7 @@ func (g *golden) dag(words []string) {
 			d.MaxConsecutiveFailedRuns = g.number(v)
 		case "dagrun_timeout":
 			d.DagrunTimeout = g.duration(v)
-		case "catchup", "fail_fast":
+		case "catchup", "fail_fast", "callbacks":
 		default:
 			g.fail("unknown option %s of a dag", k)
 		}
@@ -67,9 +77,42 @@ func (g *golden) dag(words []string) {
 	}
 	version := fmt.Sprintf("v%d", len(g.versions)+1)
 	g.graphs[d.ID], g.versions[version] = graph, graph
-	g.infos[d.ID] = scheduler.DAGInfo{Graph: graph, Version: version}
+	info.Graph, info.Version = graph, version
+	g.infos[d.ID] = info
 	if err := g.snap.SetDAG(g.infos[d.ID]); err != nil {
 		g.fail("%v", err)
+	}
+}
+
+// deadlines reads "REFERENCE:INTERVAL", several with commas between.
+func (g *golden) deadlines(d *dag.DAG, text string) {
+	for one := range strings.SplitSeq(text, ",") {
+		reference, interval, _ := strings.Cut(one, ":")
+		l := dag.Deadline{Reference: dag.DeadlineReference(reference), Interval: g.duration(interval)}
+		if at, err := time.Parse(time.DateOnly, reference); err == nil {
+			l.Reference, l.At = dag.DeadlineFixed, &at
+		}
+		if l.Reference == dag.DeadlineAverage {
+			l.Limit, l.MinRuns = 3, 2
+		}
+		d.Deadlines = append(d.Deadlines, l)
+	}
+}
+
+// called settles what a run owes.
+func (g *golden) called(name string) {
+	for id, m := range g.stored {
+		if id.Run != name {
+			continue
+		}
+		if len(m.run.Owed) == 0 {
+			g.fail("%s owes nothing", name)
+		}
+		for _, c := range m.run.Owed {
+			if !g.snap.Called(id, c) {
+				g.fail("%s does not owe %+v", name, c)
+			}
+		}
 	}
 }
 

@@ -52,7 +52,9 @@ func Plan(s *Snapshot, now time.Time) Decision {
 				continue
 			}
 			if state, reason, ended := v.endState(now); ended {
+				why := v.endReason(state)
 				v.end(state, reason, now)
+				v.owe(why)
 				d.Runs = append(d.Runs, v.Run.ID)
 				s.afterRun(v, dags)
 				changed = true
@@ -81,6 +83,9 @@ func (v *View) idle() bool {
 func (v *View) end(state run.RunState, reason string, now time.Time) {
 	r := v.updateRun()
 	r.State, r.Reason, r.End = state, reason, now
+	if state == run.RunSuccess {
+		v.met(now)
+	}
 }
 
 // startRuns lets queued runs run: backfills last and each in its order, the others by

@@ -145,6 +145,7 @@ func (s *Snapshot) createByAssets(dv *dagView, now time.Time) *View {
 
 func (s *Snapshot) create(dv *dagView, r run.Run, now time.Time) *View {
 	r.State, r.Version, r.QueuedAt = run.RunQueued, dv.Version, now
+	r.Deadlines = dv.deadlines(&r)
 	v, err := NewView(r, dv.Graph, nil)
 	if err != nil {
 		return nil // impossible without instances
@@ -166,6 +167,7 @@ func (s *Snapshot) Create(r run.Run, now time.Time) *View {
 func (s *Snapshot) afterRun(v *View, dags map[string]bool) {
 	dv := s.dags[v.Run.DAG]
 	s.due[v.Run.DAG] = true
+	dv.took(&v.Run)
 	limit := v.Graph.DAG.MaxConsecutiveFailedRuns
 	if limit <= 0 || v.Run.State != run.RunFailed || dv.Paused {
 		return
@@ -207,6 +209,7 @@ func (v *View) timeout(now time.Time) (ended bool) {
 		}
 	}
 	v.end(run.RunFailed, "dagrun_timeout of "+limit.String()+" was exceeded", now)
+	v.owe(run.ReasonTimedOut)
 	return true
 }
 

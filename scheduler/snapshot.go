@@ -82,6 +82,9 @@ type DAGInfo struct {
 	Assets map[string]time.Time
 	// AssetsSince is the date of that run: updates that are not later are consumed.
 	AssetsSince time.Time
+	// Runtimes are how long the runs that ended last took, the latest first: as many as
+	// the DAG's deadlines need (dag.DAG.AverageRuns).
+	Runtimes []time.Duration
 }
 
 // NewSnapshot returns an empty snapshot. default_pool has Airflow's 128 slots until
@@ -185,6 +188,7 @@ func (s *Snapshot) Add(v *View) {
 		}
 	}
 	s.alarmRun(v)
+	s.alarmDeadlines(v)
 	s.place(v)
 }
 
@@ -359,7 +363,7 @@ func (s *Snapshot) Forget() int {
 		latest := 0
 		for i := len(dv.runs) - 1; i >= 0; i-- {
 			v := dv.runs[i]
-			if !v.Run.State.Finished() || keep[v] || s.changed[v] {
+			if !v.Run.State.Finished() || keep[v] || s.changed[v] || len(v.Run.Deadlines) > 0 {
 				continue
 			}
 			if latest++; latest <= v.Graph.DAG.MaxConsecutiveFailedRuns {
@@ -385,7 +389,7 @@ func ordered(set map[*View]bool) []*View {
 }
 
 // alarm is a time at which something has to be looked at again although nothing else
-// has changed: an instance's Due or Lease, a run's timeout (pos < 0), or the next run
+// has changed: an instance's Due or Lease, a run's timeout or deadline (pos < 0), or the next run
 // of a DAG (no run).
 type alarm struct {
 	at  time.Time
@@ -442,6 +446,7 @@ func (s *Snapshot) ring(now time.Time) (ended []*View) {
 			continue
 		}
 		if a.r.pos < 0 {
+			a.v.miss(now)
 			if !s.paused(a.v) && a.v.timeout(now) {
 				ended = append(ended, a.v)
 			}
