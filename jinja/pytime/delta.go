@@ -440,6 +440,14 @@ func (d *Delta) intervalAttr(name string, p parts) (py.Value, bool, error) {
 		return d.method(name, func() py.Value { return int(preciseDiff(d.start, d.end).days) })
 	case "in_weeks":
 		return d.method(name, func() py.Value { return int(preciseDiff(d.start, d.end).days / 7) })
+	case "range":
+		return &py.Func{Name: name, Owner: d, Fn: func(th *py.Thread, a py.Args) (py.Value, error) {
+			args, err := py.Bind("Interval.range", a, "unit", "amount?")
+			if err != nil {
+				return nil, err
+			}
+			return d.walk(th, args)
+		}}, true, nil
 	case "as_duration":
 		return d.method(name, func() py.Value { return &Delta{us: d.us, kind: durationType} })
 	}

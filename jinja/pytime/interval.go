@@ -1,6 +1,12 @@
 package pytime
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/updraft-dev/updraft/jinja/py"
+)
 
 // span is how far b is from a in the units of the calendar, and in days as dates count them.
 type span struct {
@@ -49,3 +55,63 @@ func preciseDiff(a, b *DateTime) span {
 }
 
 func dayNumber(t time.Time) int64 { return midnight(t).Unix() / 86400 }
+
+// Iter walks the days of an interval.
+func (d *Delta) Iter(*py.Thread) (py.Iterator, error) {
+	if d.kind != intervalType {
+		return nil, py.TypeError("'%s' object is not iterable", d.className())
+	}
+	return d.steps("days", 1), nil
+}
+
+// Contains says that a moment lies within an interval, ends included.
+func (d *Delta) Contains(th *py.Thread, v py.Value) (bool, error) {
+	if d.kind != intervalType {
+		return false, py.TypeError("argument of type '%s' is not iterable", d.className())
+	}
+	for i, end := range []*DateTime{d.start, d.end} {
+		ok, err := py.Compare(th, []string{"<=", ">="}[i], end.asEnd(d.dates), v)
+		if in, isBool := ok.(bool); err != nil || isBool && !in {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (d *Delta) className() string {
+	if d.kind.Static {
+		return d.kind.QualName()
+	}
+	return d.kind.Name
+}
+
+// walk is interval.range: from the start to the end, by so many units.
+func (d *Delta) walk(_ *py.Thread, a []py.Value) (py.Value, error) {
+	unit, _ := py.IsString(a[0])
+	by, ok := py.AsInt(py.Or(a[1], 1))
+	if !slices.Contains(stepUnits, unit) || !ok || by < 1 {
+		return nil, py.ValueError("range() takes one of the units %s and a whole number above 0", strings.Join(stepUnits, ", "))
+	}
+	return py.NewGenerator("Interval.range", d.steps(unit, by)), nil
+}
+
+var stepUnits = []string{"years", "months", "weeks", "days", "hours", "minutes", "seconds", "microseconds"}
+
+func (d *Delta) steps(unit string, by int) py.Iterator {
+	sign := int64(1)
+	if d.us < 0 {
+		sign = -1
+	}
+	n := int64(0)
+	return func() (py.Value, bool, error) {
+		var p parts
+		*[]*int64{&p.years, &p.months, &p.weeks, &p.days, &p.hours, &p.minutes, &p.seconds, &p.us}[slices.Index(stepUnits, unit)] = n
+		v, err := d.start.shift(p, int(sign))
+		at, ok := v.(*DateTime)
+		if err != nil || !ok || sign*int64(d.end.t.Compare(at.t)) < 0 {
+			return nil, false, err
+		}
+		n += int64(by)
+		return at.asEnd(d.dates), true, nil
+	}
+}
