@@ -31,6 +31,7 @@ func (v *View) branch(r ref, b *run.Branch, now time.Time) {
 	if b == nil {
 		return
 	}
+	v.chose(r.task)
 	c := v.cell(r)
 	var skip []int
 	switch b.Kind {

@@ -237,7 +237,10 @@ func (e *examination) mapped(r ref, d *verdict) {
 // Golden: dep_previously_skipped.
 func (e *examination) previouslySkipped(r ref, d *verdict, pastMet bool) {
 	t := e.v.Graph.Tasks[r.task]
-	for _, up := range e.v.Graph.Up[r.task] {
+	for _, up := range e.v.choosers {
+		if _, direct := slices.BinarySearch(e.v.Graph.Up[r.task], up); !direct {
+			continue
+		}
 		tv := &e.v.tasks[up]
 		p := 0
 		if index := e.v.cell(r).Map; tv.expanded() {

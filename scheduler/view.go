@@ -82,7 +82,9 @@ type View struct {
 	events  []run.AssetEvent
 	// lanes are the scheduled instances, waiting for slots, by pool.
 	lanes map[string]*lane
-	snap  *Snapshot
+	// choosers are the tasks that may have chosen to skip others, ascending.
+	choosers []int
+	snap     *Snapshot
 }
 
 // NewView builds the view of a run from what a store returned. Instances that are
@@ -99,6 +101,9 @@ func NewView(r run.Run, g *dag.Graph, instances []run.Instance) (*View, error) {
 		if in.Map < run.Unmapped {
 			return nil, fmt.Errorf("run %s: instance %s has an impossible map index", r.ID, in.Name())
 		}
+		if in.Choice != nil {
+			v.chose(t)
+		}
 		tv := &v.tasks[t]
 		if in.Map == run.Unmapped {
 			tv.cells = slices.Insert(tv.cells, 0, cell{Instance: *in, stored: true})
@@ -114,6 +119,14 @@ func NewView(r run.Run, g *dag.Graph, instances []run.Instance) (*View, error) {
 	v.recount()
 	v.TouchAll()
 	return v, nil
+}
+
+// chose notes that a task has made a choice. There are few of those, so that a join of
+// thousands need not ask each of its upstream tasks.
+func (v *View) chose(t int) {
+	if at, ok := slices.BinarySearch(v.choosers, t); !ok {
+		v.choosers = slices.Insert(v.choosers, at, t)
+	}
 }
 
 // complete fills in the instances of a task that were never written.
