@@ -57,12 +57,12 @@ func TestSeeds(t *testing.T) {
 // simulate runs a scenario to its end and returns what was wrong.
 func simulate(t *testing.T, s scenario, print func(format string, args ...any)) (problems []string) {
 	t.Helper()
-	w := live(t, s, print)
+	w := live(t, s, broken{}, print)
 	if problems = w.check.problems; len(problems) > 0 || !s.ordered {
 		return problems
 	}
 	s.faults = faults{}
-	if calm := live(t, s, nil); len(calm.check.problems) > 0 {
+	if calm := live(t, s, broken{}, nil); len(calm.check.problems) > 0 {
 		problems = append(calm.check.problems, "this is without any fault")
 	} else if with, without := w.check.outcome(), calm.check.outcome(); with != without {
 		problems = []string{"with faults it ends so:\n" + with + "without faults so:\n" + without}
@@ -71,11 +71,11 @@ func simulate(t *testing.T, s scenario, print func(format string, args ...any)) 
 }
 
 // live runs a scenario in a bubble of virtual time.
-func live(t *testing.T, s scenario, print func(format string, args ...any)) (w *world) {
+func live(t *testing.T, s scenario, b broken, print func(format string, args ...any)) (w *world) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var err error
-		if w, err = newWorld(s, print); err != nil {
+		if w, err = newWorld(s, b, print); err != nil {
 			t.Fatal(err)
 		}
 		w.live()

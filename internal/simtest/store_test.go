@@ -25,15 +25,13 @@ type conn struct {
 	name string
 	// crash ends the process at once; nil for those that never crash.
 	crash func()
-	// breaks, if set, is asked instead of Apply: a store that does not keep its promises.
-	breaks func(ctx context.Context, batches []run.Batch) (store.Result, error)
 
 	mu  sync.Mutex
 	rng *rand.Rand
 }
 
 func (w *world) connect(name string, crash func()) *conn {
-	return &conn{Store: w.model, w: w, name: name, crash: crash, rng: random(w.seed, "store", name), breaks: w.breaks}
+	return &conn{Store: w.model, w: w, name: name, crash: crash, rng: random(w.seed, "store", name)}
 }
 
 func (c *conn) oneIn(n int) bool {
@@ -114,12 +112,13 @@ func (c *conn) part(batches []run.Batch) (some []run.Batch) {
 
 // write commits, and tells the checker in the order of commits.
 func (c *conn) write(ctx context.Context, batches []run.Batch) (store.Result, error) {
-	if c.breaks != nil {
-		return c.breaks(ctx, batches)
-	}
 	c.w.check.mu.Lock()
 	defer c.w.check.mu.Unlock()
-	res, err := c.Store.Apply(ctx, batches...)
+	apply := func(batches []run.Batch) (store.Result, error) { return c.Store.Apply(ctx, batches...) }
+	if c.w.broken.apply != nil {
+		apply = func(batches []run.Batch) (store.Result, error) { return c.w.broken.apply(c.w, batches) }
+	}
+	res, err := apply(batches)
 	if err == nil && len(batches) > 0 {
 		c.w.writes[c.name]++
 		c.w.check.committed(c.name, batches, res)

@@ -23,10 +23,8 @@ type world struct {
 	model  *storetest.Model
 	check  *checker
 	writes map[string]int64 // by connection; under check.mu
-	// breaks makes every store break its promises; see broken_test.go.
-	breaks func(ctx context.Context, batches []run.Batch) (store.Result, error)
-	// twice makes every machine execute everything twice.
-	twice     bool
+	// broken is what does not keep its promises, to show that the checker notices.
+	broken    broken
 	processes []*process
 	// expected are the runs that have to be there in the end.
 	expected map[run.ID]bool
@@ -43,9 +41,17 @@ func pools() map[string]settings.Pool {
 	return map[string]settings.Pool{"p": {Name: "p", Slots: 2}, "q": {Name: "q", Slots: 3, IncludeDeferred: true}}
 }
 
+// broken are ways to break the system on purpose.
+type broken struct {
+	// twice executes every attempt twice.
+	twice bool
+	// apply, if set, comes instead of the store's Apply.
+	apply func(w *world, batches []run.Batch) (store.Result, error)
+}
+
 // newWorld prepares a scenario: stores the DAGs and pools.
-func newWorld(s scenario, print func(format string, args ...any)) (*world, error) {
-	w := &world{scenario: s, model: storetest.NewModel(), writes: map[string]int64{}, expected: map[run.ID]bool{}, print: print}
+func newWorld(s scenario, b broken, print func(format string, args ...any)) (*world, error) {
+	w := &world{scenario: s, broken: b, model: storetest.NewModel(), writes: map[string]int64{}, expected: map[run.ID]bool{}, print: print}
 	w.check = &checker{ledger: newLedger(), graphs: map[string]*dag.Graph{}, runs: map[run.ID]*record{}, edited: map[run.ID]bool{},
 		limits: s.schedulers == 1, capacity: capacity, log: w.log}
 	ctx := context.Background()
@@ -147,7 +153,7 @@ func (w *world) live() {
 	start := func(f func(context.Context)) { wg.Go(func() { f(ctx) }) }
 	for i := range w.schedulers {
 		name := string(rune('a' + i))
-		p := &process{w: w, name: name, machine: &machine{w: w, name: name, twice: w.twice, attempts: map[string]*attempt{}}}
+		p := &process{w: w, name: name, machine: &machine{w: w, name: name, twice: w.broken.twice, attempts: map[string]*attempt{}}}
 		w.processes = append(w.processes, p)
 		start(p.run)
 	}
