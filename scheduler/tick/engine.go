@@ -180,7 +180,8 @@ func (e *Engine) Run(ctx context.Context) error {
 				continue
 			}
 		}
-		wake := e.turn(ctx, group)
+		// Messages that came while an alarm rang share its commit.
+		wake := e.turn(ctx, e.drain(group))
 		alarm.Stop()
 		if !wake.IsZero() {
 			alarm.Reset(max(0, wake.Sub(e.cfg.Now())))
