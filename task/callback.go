@@ -32,6 +32,8 @@ type End struct {
 	State run.State
 	// Err is the operator's error; nil after a success.
 	Err error
+	// Deadline is the one that the run has missed, for callbacks of deadlines only.
+	Deadline *DeadlineEvent
 }
 
 // killGrace is the time between SIGTERM and SIGKILL for commands of callbacks.
@@ -100,7 +102,7 @@ func (x *execution) callbacksFor(rep *run.Report, retry bool) ([]dag.Callback, s
 func (x *execution) callbacks(ctx context.Context, event string, list []dag.Callback, end *End) {
 	for i, c := range list {
 		if err := x.callback(ctx, event, i, c, end); err != nil {
-			x.say(slog.LevelError, "on_%s_callback failed: %v", event, err)
+			x.say(slog.LevelError, "%s failed: %v", callbackName(event), err)
 		}
 	}
 }
@@ -140,20 +142,30 @@ func (x *execution) callbackCommand(ctx context.Context, event string, i int, c 
 	if len(argv) == 0 {
 		return errors.New("it has no command")
 	}
-	e := x.event(event, end)
-	body, err := json.Marshal(e)
+	body, facts, err := x.told(event, end)
 	if err != nil {
 		return err
 	}
-	env := append(slices.Concat(x.r.cfg.Environ, x.a.Env), "UPDRAFT_EVENT="+event, "UPDRAFT_REASON="+e.Reason, "UPDRAFT_CAUSE="+string(e.Cause))
+	env := slices.Concat(x.r.cfg.Environ, x.a.Env, facts)
 	exit, err := x.r.cfg.Processes.Exec(ctx, Command{
-		Attempt: x.a.Key, Name: fmt.Sprintf("on_%s_callback.%d", event, i), Argv: argv, Env: env, Dir: x.a.Dir,
+		Attempt: x.log.key, Name: fmt.Sprintf("%s.%d", callbackName(event), i), Argv: argv, Env: env, Dir: x.a.Dir,
 		Stdin: body, Output: &x.log, Grace: killGrace,
 	})
 	if err != nil {
 		return err
 	}
 	return exit.Err(0)
+}
+
+// told is what commands and webhooks are told: as JSON, and the main facts as variables.
+func (x *execution) told(event string, end *End) (body []byte, facts []string, err error) {
+	if r := x.runEvent; r != nil {
+		body, err = json.Marshal(r)
+		return body, []string{"UPDRAFT_EVENT=" + event, "UPDRAFT_REASON=" + r.Reason}, err
+	}
+	e := x.event(event, end)
+	body, err = json.Marshal(e)
+	return body, []string{"UPDRAFT_EVENT=" + event, "UPDRAFT_REASON=" + e.Reason, "UPDRAFT_CAUSE=" + string(e.Cause)}, err
 }
 
 func (x *execution) callbackWebhook(ctx context.Context, event string, c dag.Callback, end *End) error {
@@ -164,7 +176,7 @@ func (x *execution) callbackWebhook(ctx context.Context, event string, c dag.Cal
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(x.event(event, end))
+	body, _, err := x.told(event, end)
 	if err != nil {
 		return err
 	}

@@ -140,6 +140,8 @@ type execution struct {
 	group map[string]any
 	// renderer is made when the first text is rendered.
 	renderer Templates
+	// runEvent is set when a DAG's callbacks are called instead of a task's.
+	runEvent *RunEvent
 }
 
 // run executes the attempt.

@@ -47,6 +47,9 @@ func (r *Runner) context(a *task.Attempt, end *task.End) (map[string]any, error)
 		if end.Err != nil {
 			c["exception"] = exceptionOf(end)
 		}
+		if d := end.Deadline; d != nil {
+			c["deadline"] = map[string]any{"name": orNil(d.Name), "deadline_time": date(&d.At)}
+		}
 	}
 	return c, nil
 }
