@@ -48,6 +48,7 @@ has one backfill at a time.`,
 	f.BoolVar(&o.dry, "dry-run", false, "only show what would happen to each date")
 	f.BoolVar(&o.wait, "wait", false, "wait until all its runs have ended, and show what happens")
 	a.outputFlag(c)
+	a.completeFlag(c, "dag-id", a.dagIDs)
 	complete(c, "reprocess-behavior", "none", "failed", "completed")
 	for _, name := range []string{"dag-id", "from-date", "to-date"} {
 		if err := c.MarkFlagRequired(name); err != nil {

@@ -30,6 +30,16 @@ func (a *app) completeArgs(of ...candidates) cobra.CompletionFunc {
 	}
 }
 
+// completeFlag completes a flag, given the arguments before it.
+func (a *app) completeFlag(c *cobra.Command, flag string, of candidates) {
+	err := c.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return a.candidates(cmd, args, of), cobra.ShellCompDirectiveNoFileComp
+	})
+	if err != nil {
+		panic(err) // the flag was not defined: a fault of the caller that every test shows
+	}
+}
+
 // candidates asks for candidates; completion never complains, it has nothing to say then.
 func (a *app) candidates(cmd *cobra.Command, args []string, of candidates) []string {
 	c, err := a.config()
@@ -67,6 +77,9 @@ func (a *app) dagIDs(ctx context.Context, i *embedded.Installation, _ []string) 
 
 // runIDs are the newest runs of the DAG that stands before.
 func (a *app) runIDs(ctx context.Context, i *embedded.Installation, before []string) ([]string, error) {
+	if len(before) == 0 {
+		return nil, nil
+	}
 	list, err := i.Store.ListRuns(ctx, store.RunFilter{DAG: before[0]}, store.Page{Limit: 50})
 	if err != nil {
 		return nil, err

@@ -81,7 +81,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		for _, name := range []string{"PATH", "HOME", "UPDRAFT_HOME", "UPDRAFT_DAGS", "UPDRAFT_LISTEN"} {
 			c.Env = append(c.Env, name+"="+ts.Getenv(name))
 		}
-		c.Run() //nolint:errcheck // the output tells
+		c.Run() // the output tells
 		cancel()
 		if want.Match(out.Bytes()) {
 			return

@@ -52,6 +52,7 @@ What would be cleared is shown, and asked for unless --yes is given.`,
 	f.BoolVar(&o.DryRun, "dry-run", false, "only show what would be cleared")
 	f.BoolVarP(&yes, "yes", "y", false, "do not ask")
 	a.outputFlag(c)
+	a.completeFlag(c, "dag-run-id", a.runIDs)
 	c.MarkFlagsMutuallyExclusive("dag-run-id", "start-date")
 	c.MarkFlagsMutuallyExclusive("dag-run-id", "end-date")
 	c.MarkFlagsMutuallyExclusive("only-failed", "only-running")

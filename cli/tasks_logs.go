@@ -108,7 +108,7 @@ func (f *follower) follow(ctx context.Context) error {
 	t := time.NewTicker(followPoll)
 	defer t.Stop()
 	for {
-		in, err := f.a.one(ctx, f.i, f.key.ID, f.key.Task, mapIndex{&f.key.Map})
+		in, err := f.i.Instance(ctx, f.key)
 		if err != nil {
 			return err
 		}

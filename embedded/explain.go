@@ -89,6 +89,21 @@ func (i *Installation) Instances(ctx context.Context, id run.ID, task string, in
 	return choose(v, task, index)
 }
 
+// Instance returns one instance of a run, cheaply: only its task is read. One that was
+// never written, also because there is no such task or index, is in state None.
+func (i *Installation) Instance(ctx context.Context, k run.Key) (run.Instance, error) {
+	data, err := i.Store.Run(ctx, k.ID, k.Task)
+	if err != nil {
+		return run.Instance{}, fmt.Errorf("read %s: %w", k, err)
+	}
+	for _, in := range data.Instances {
+		if in.Map == k.Map {
+			return in, nil
+		}
+	}
+	return run.Instance{Task: k.Task, Map: k.Map}, nil
+}
+
 // choose returns instances of a run in the order of its graph: all, those of a task, or
 // one of them. That there are none is an error that names what there is.
 func choose(v *scheduler.View, task string, index *int) ([]run.Instance, error) {
