@@ -37,14 +37,21 @@ func (b *buffer) String() string {
 	return b.buf.String()
 }
 
-// start starts a runner with a short grace.
+// impatience is the grace of tests in which a process has to be killed. All others have
+// time: on a busy machine an interpreter needs long to start.
+const (
+	impatience = 300 * time.Millisecond
+	patience   = 30 * time.Second
+)
+
+// start starts a runner.
 func start(t testing.TB, c Config) *Runner {
 	t.Helper()
 	if c.Dir == "" {
 		c.Dir = t.TempDir()
 	}
 	if c.Grace == 0 {
-		c.Grace = 300 * time.Millisecond
+		c.Grace = patience
 	}
 	r, err := Start(t.Context(), c)
 	if err != nil {
@@ -113,9 +120,10 @@ def returns_bytes(): return {"a": [b"x"]}
 def returns_nan(): return [float("nan")]
 def wrong_args(must): pass
 def stuck_in_c():
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGALRM]); time.sleep(60)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGALRM])
+    print("begun", flush=True); time.sleep(60)
 def slow():
-    try: time.sleep(60)
+    try: print("begun", flush=True); time.sleep(60)
     finally: print("cleaned up", flush=True)
 def swallow():
     try: time.sleep(60)
@@ -142,6 +150,8 @@ func TestOutcomes(t *testing.T) {
 		message string // contained
 		code    int
 		signal  string
+		// ignores says that the process does not end when it is told to.
+		ignores bool
 	}{
 		{name: "none", outcome: OutcomeSuccess},
 		{name: "Base.nested", outcome: OutcomeSuccess},
@@ -168,8 +178,8 @@ func TestOutcomes(t *testing.T) {
 		{name: "returns_nan", outcome: OutcomeFail, message: "return_value[0] is nan"},
 		{name: "wrong_args", outcome: OutcomeFail, errType: "TypeError", message: "must"},
 		{name: "slow", call: Call{Timeout: 100 * time.Millisecond}, outcome: OutcomeTimeout, errType: "updraft_runner.exceptions.AirflowTaskTimeout", message: "Timeout, PID"},
-		{name: "swallow", call: Call{Timeout: 100 * time.Millisecond}, outcome: OutcomeTimeout, errType: "AirflowTaskTimeout", message: "was killed", code: -1, signal: "SIGKILL"},
-		{name: "stuck_in_c", call: Call{Timeout: 100 * time.Millisecond}, outcome: OutcomeTimeout, errType: "AirflowTaskTimeout", message: "was killed", code: -1, signal: "SIGKILL"},
+		{name: "swallow", call: Call{Timeout: 100 * time.Millisecond}, outcome: OutcomeTimeout, errType: "AirflowTaskTimeout", message: "was killed", code: -1, signal: "SIGKILL", ignores: true},
+		{name: "stuck_in_c", call: Call{Timeout: 100 * time.Millisecond}, outcome: OutcomeTimeout, errType: "AirflowTaskTimeout", message: "was killed", code: -1, signal: "SIGKILL", ignores: true},
 		{name: "closes", outcome: OutcomeSuccess},
 		{name: "forks", outcome: OutcomeSuccess},
 		{name: "valu_error", outcome: OutcomeFail, errType: "updraft_runner.calls.CannotLoad", message: "did you mean 'value_error'?"},
@@ -180,13 +190,16 @@ func TestOutcomes(t *testing.T) {
 		tests[len(tests)-1].errType, tests[len(tests)-1].call.MemoryLimit = "MemoryError", 200<<20
 	}
 	for _, isolated := range []bool{false, true} {
-		r := start(t, Config{})
+		patient, impatient := start(t, Config{}), start(t, Config{Grace: impatience})
 		path := file(t, endings)
 		for _, tt := range tests {
 			t.Run(fmt.Sprintf("%s/isolated=%v", tt.name, isolated), func(t *testing.T) {
 				t.Parallel()
 				var out buffer
-				c := tt.call
+				c, r := tt.call, patient
+				if tt.ignores {
+					r = impatient
+				}
 				c.Callable, c.Output, c.Isolated = Callable{File: path, Name: tt.name}, &out, isolated
 				got, err := r.Run(context.Background(), c)
 				if err != nil {
@@ -232,18 +245,23 @@ func TestReschedule(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	t.Parallel()
-	r := start(t, Config{})
 	path := file(t, endings)
-	for _, tt := range []struct{ name, errType, log string }{
-		{"slow", "updraft_runner.exceptions.AirflowTaskTerminated", "cleaned up"},
-		{"stuck_in_c", "", ""},
+	for _, tt := range []struct {
+		name, errType, log string
+		grace              time.Duration
+	}{
+		{"slow", "updraft_runner.exceptions.AirflowTaskTerminated", "cleaned up", patience},
+		{"stuck_in_c", "", "", impatience},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			r := start(t, Config{Grace: tt.grace})
 			var out buffer
 			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(200*time.Millisecond, cancel)
-			got, err := r.Run(ctx, Call{Callable: Callable{File: path, Name: tt.name}, Output: &out})
+			defer cancel()
+			// The first thing it writes says that it has begun.
+			first := writerFunc(func(p []byte) (int, error) { cancel(); return out.Write(p) })
+			got, err := r.Run(ctx, Call{Callable: Callable{File: path, Name: tt.name}, Output: first})
 			if err != nil || got.Outcome != OutcomeKilled || got.ErrType != tt.errType || !strings.Contains(out.String(), tt.log) {
 				t.Errorf("got %+v, %v\nlog:\n%s", got, err, out.String())
 			}
@@ -251,10 +269,15 @@ func TestCancel(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := r.Run(ctx, Call{Callable: Callable{File: path, Name: "none"}}); !errors.Is(err, context.Canceled) {
+	if _, err := start(t, Config{}).Run(ctx, Call{Callable: Callable{File: path, Name: "none"}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("with an ended context: %v", err)
 	}
 }
+
+// writerFunc is an io.Writer.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestGrandchildren(t *testing.T) {
 	t.Parallel()
