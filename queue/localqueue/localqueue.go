@@ -18,7 +18,8 @@ import (
 	"sync"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver named sqlite
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/updraft-dev/updraft/queue"
 )
@@ -165,14 +166,41 @@ func (d *driver) open(ctx context.Context) error {
 	}
 	d.db.SetMaxOpenConns(3)
 	d.db.SetMaxIdleConns(3)
-	if d.w, err = d.db.Conn(ctx); err != nil {
-		return err
+	// While another process makes the same file, SQLite may refuse without waiting.
+	for pause := minPoll; ; pause *= 2 {
+		if err = d.connect(ctx); err == nil || !busy(err) || pause > maxOpenPause {
+			break
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	if err := d.migrate(ctx); err != nil {
+	if err != nil {
 		return err
 	}
 	d.changes.watch(d.path + "-wal")
 	return nil
+}
+
+// maxOpenPause bounds the pauses between trials to open a file that is being made.
+const maxOpenPause = time.Second
+
+// busy says that another process holds a lock of the file.
+func busy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
+// connect opens the connection that writes, and brings the schema up to date.
+func (d *driver) connect(ctx context.Context) (err error) {
+	if d.w == nil {
+		if d.w, err = d.db.Conn(ctx); err != nil {
+			return err
+		}
+	}
+	return d.migrate(ctx)
 }
 
 // migrate makes the tables, and removes what is too old.

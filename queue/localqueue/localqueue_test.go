@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -241,4 +242,22 @@ func TestParseURL(t *testing.T) {
 			t.Errorf("%q: got %+v, error %q, want %+v, error %q", tt.url, got, msg, tt.want, tt.err)
 		}
 	}
+}
+
+func TestOpenByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "queue.db")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			q, err := localqueue.Open(t.Context(), localqueue.Config{Path: path, Now: time.Now})
+			if err == nil {
+				err = q.Close()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 }
