@@ -101,7 +101,7 @@ func (p *plant) start(what string, f func(context.Context) error) (stop func()) 
 	go func() { done <- f(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-done; err != nil {
+		if err := <-done; err != nil && !errors.Is(err, queue.ErrClosed) {
 			p.t.Errorf("%s: %v", what, err)
 		}
 	})

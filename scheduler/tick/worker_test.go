@@ -157,13 +157,18 @@ func TestWorkerThatDiesIsReplaced(t *testing.T) {
 		}
 		return succeed(ctx, w)
 	}
-	st := &counted{Store: p.openStore()}
-	p.worker("dies", func(c *tick.WorkerConfig) { c.Store, c.Lease = st, 300*time.Millisecond })
+	st, q := &counted{Store: p.openStore()}, p.queue(dag.DefaultQueue)
+	p.worker("dies", func(c *tick.WorkerConfig) {
+		c.Store, c.Queues, c.Lease = st, map[string]*queue.Queue{dag.DefaultQueue: q}, 300*time.Millisecond
+	})
 	d := chain(2)
 	p.put(d)
 	id := p.trigger(d, "r1")
 	<-begun
 	st.dead.Store(true)
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
 	p.worker("lives", nil)
 	if r := p.wait(); r.State != run.RunSuccess {
 		t.Fatalf("run ended %s: %s", r.State, r.Reason)
