@@ -38,9 +38,8 @@ What would be cleared is shown, and asked for unless --yes is given.`,
 	f := c.Flags()
 	f.StringVarP(&pattern, "task-regex", "t", "", "a regular expression that is searched for in task ids")
 	f.StringVar(&o.Run, "dag-run-id", "", "the run: its id, its logical date, or latest")
-	timeFlag(f, &o.From, "start-date", "runs from this logical date on")
-	timeFlag(f, &o.To, "end-date", "runs up to this logical date")
-	f.Lookup("start-date").Shorthand, f.Lookup("end-date").Shorthand = "s", "e"
+	f.VarP(timeValue{&o.From}, "start-date", "s", "runs from this logical date on")
+	f.VarP(timeValue{&o.To}, "end-date", "e", "runs up to this logical date")
 	f.Var(&m, "map-index", "only this instance of mapped tasks")
 	f.BoolVarP(&o.Upstream, "upstream", "u", false, "also what comes before the tasks")
 	f.BoolVarP(&o.Downstream, "downstream", "d", false, "also what follows the tasks")
