@@ -35,6 +35,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if len(os.Args) == 3 && os.Args[1] == workerCommand {
+		if err := runTestWorker(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 
@@ -65,24 +72,28 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-func open(t *testing.T, home string, flags map[string]string) *embedded.Installation {
-	t.Helper()
+func openHome(ctx context.Context, home string, flags map[string]string) (*embedded.Installation, error) {
 	all := map[string]string{"home": home, "listen": "127.0.0.1:0"}
 	for k, v := range flags {
 		all[k] = v
 	}
 	c, err := config.Load(config.Input{Lookup: func(string) (string, bool) { return "", false }, Flags: all})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	i, err := embedded.Open(t.Context(), embedded.Options{
+	return embedded.Open(ctx, embedded.Options{
 		Config: c, Lookup: func(string) (string, bool) { return "", false }, Environ: os.Environ(), Now: time.Now,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Self: self, Release: "test",
 	})
+}
+
+func open(t *testing.T, home string, flags map[string]string) *embedded.Installation {
+	t.Helper()
+	i, err := openHome(t.Context(), home, flags)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,11 @@ type StandaloneOptions struct {
 // executes tasks, keeps house (old logs and runs), and serves /health, /metrics and
 // /status on the listen address.
 func (i *Installation) Standalone(ctx context.Context, o StandaloneOptions) error {
+	return i.serve(ctx, o, i.Work)
+}
+
+// serve does what Standalone does, but for the work.
+func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func(context.Context, WorkOptions, func(context.Context, *tick.Engine) error) error) error {
 	files, err := i.Folder(ctx)
 	if err != nil {
 		return err
@@ -42,7 +47,7 @@ func (i *Installation) Standalone(ctx context.Context, o StandaloneOptions) erro
 	m := newMetrics()
 	server := &http.Server{Handler: i.handler(m), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	defer server.Close()
-	return i.Work(ctx, WorkOptions{Schedule: true, OnChange: m.see, Grace: o.Grace}, func(ctx context.Context, e *tick.Engine) error {
+	return work(ctx, WorkOptions{Schedule: true, OnChange: m.see, Grace: o.Grace}, func(ctx context.Context, e *tick.Engine) error {
 		m.ready.Store(true)
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(ln) }()

@@ -3,29 +3,52 @@
 package embedded
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler/tick"
 )
 
 // wakeSocket is where the process that works on an installation hears of writes by
-// others. It saves the wait for the next poll and carries no data: a lost message
-// costs poll_interval.
+// others. It saves the wait for the next poll and says at most which run to look at: a
+// lost message costs poll_interval.
 func (i *Installation) wakeSocket() string { return filepath.Join(i.Config.Home, "local", "wake.sock") }
 
 // Wake tells the process that works on the installation, if there is one, that
 // something was written.
-func (i *Installation) Wake() {
+func (i *Installation) Wake() { i.wake([]byte{1}) }
+
+// wakeRun is Wake for what concerns one run only.
+func (i *Installation) wakeRun(id run.ID) {
+	b, err := json.Marshal(id)
+	if err != nil || len(b) > maxWake {
+		b = []byte{1}
+	}
+	i.wake(b)
+}
+
+const (
+	// maxWake is the size of the largest message: names are bounded, and longer ones do not
+	// come from here.
+	maxWake = 16 << 10
+	// wakeTimeout bounds the wait for a scheduler that does not listen.
+	wakeTimeout = 100 * time.Millisecond
+)
+
+func (i *Installation) wake(message []byte) {
 	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: i.wakeSocket(), Net: "unixgram"})
 	if err != nil {
 		return // nobody is there
 	}
 	defer c.Close()
-	if _, err := c.Write([]byte{1}); err != nil {
+	_ = c.SetWriteDeadline(time.Now().Add(wakeTimeout)) // without it, it only waits longer
+	if _, err := c.Write(message); err != nil {
 		i.Log.Debug("wake the scheduler", "error", err)
 	}
 }
@@ -44,6 +67,9 @@ func (i *Installation) Busy() bool {
 // held: a socket that is there already is a dead process's.
 func (i *Installation) hear(e *tick.Engine) (stop func(), err error) {
 	path := i.wakeSocket()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the socket: %w", err)
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove an old socket: %w", err)
 	}
@@ -52,12 +78,18 @@ func (i *Installation) hear(e *tick.Engine) (stop func(), err error) {
 		return nil, fmt.Errorf("listen for other processes: %w", err)
 	}
 	go func() {
-		var b [1]byte
+		b := make([]byte, maxWake)
 		for {
-			if _, err := c.Read(b[:]); err != nil {
+			n, err := c.Read(b)
+			if err != nil {
 				return // closed
 			}
-			e.Notice()
+			var id run.ID
+			if json.Unmarshal(b[:n], &id) == nil && id.DAG != "" {
+				e.NoticeRun(id)
+			} else {
+				e.Notice()
+			}
 		}
 	}()
 	return func() { c.Close() }, nil
