@@ -22,12 +22,18 @@ import (
 
 type dict = map[string]any
 
-// open returns a runner of the machine's python3 with a short grace.
+// open returns a runner of the machine's python3, with a grace that is long enough on a
+// busy machine.
 func open(t testing.TB, c callable.Config) *callable.Runner {
+	t.Helper()
+	return openWithGrace(t, c, 30*time.Second)
+}
+
+func openWithGrace(t testing.TB, c callable.Config, grace time.Duration) *callable.Runner {
 	t.Helper()
 	dir := t.TempDir()
 	c.Start = func(ctx context.Context) (*python.Runner, error) {
-		return python.Start(ctx, python.Config{Dir: dir, Grace: 300 * time.Millisecond})
+		return python.Start(ctx, python.Config{Dir: dir, Grace: grace})
 	}
 	r := callable.New(c)
 	t.Cleanup(func() {
@@ -222,10 +228,10 @@ func TestValueThatIsNotPushed(t *testing.T) {
 
 func TestExecutionTimeout(t *testing.T) {
 	t.Parallel()
-	r := open(t, callable.Config{})
 	const source = `
 import time
 from airflow.exceptions import AirflowTaskTimeout
+def ready(): pass
 def slow():
     try: time.sleep(60)
     except AirflowTaskTimeout: print("cleaned up", flush=True); raise
@@ -234,10 +240,14 @@ def deaf():
         try: time.sleep(60)
         except BaseException: pass
 `
-	for _, name := range []string{"slow", "deaf"} {
+	for name, grace := range map[string]time.Duration{"slow": 30 * time.Second, "deaf": 300 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			r := openWithGrace(t, callable.Config{}, grace)
 			h := attempt(t, source)
+			if _, err := r.Call(t.Context(), h.Attempt(nil), function("ready")); err != nil { // the interpreter is up
+				t.Fatal(err)
+			}
 			h.Task.ExecutionTimeout = 500 * time.Millisecond
 			ctx, cancel := context.WithTimeoutCause(t.Context(), h.Task.ExecutionTimeout, task.ErrTimeout)
 			defer cancel()
