@@ -106,6 +106,9 @@ func (v *View) explainEnd(r ref, now time.Time) string {
 		if d := e.examine(r); d.mark == c.State && len(d.why) > 0 {
 			return text + ": " + strings.Join(d.why, "; ")
 		}
+		if v.Graph.Mapped[r.task] && c.Map == run.Unmapped && c.State == run.Skipped {
+			return text + ": what it is mapped over is empty"
+		}
 		if len(v.Graph.Up[r.task]) > 0 {
 			return text + ": its upstream tasks were others then; now " + v.list(v.Graph.Up[r.task])
 		}

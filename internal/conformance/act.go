@@ -3,111 +3,49 @@ package conformance
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
-	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler"
+	"github.com/updraft-dev/updraft/scheduler/simulate"
 )
 
+// complete has an instance do what the recorded one did.
 func (r *replay) complete(id, name, outcome string) error {
 	task, index := splitName(name)
 	key := run.Key{ID: run.ID{DAG: dagID, Run: id}, Task: task, Map: index}
-	in := r.snap.Run(key.ID).Instance(task, index)
-	if in == nil {
+	o, err := simulate.ParseOutcome(outcome)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.s.ID, err)
+	}
+	err = simulate.Act(r.snap, key, o, r.role(task), r.now)
+	switch {
+	case errors.Is(err, simulate.ErrNoInstance):
 		return &Mismatch{Step: r.step, Part: "completion of " + name, Ours: "no such instance", Theirs: outcome}
-	}
-	if outcome == "resume" {
-		r.snap.Resume(key)
-		return nil
-	}
-	a := run.Attempt{Key: key, Try: in.Try}
-	if in.State == run.Queued {
-		if !r.snap.Claim(a, scheduler.Claim{Token: "t"}, r.now) {
-			return fmt.Errorf("%s: cannot claim %s", r.s.ID, a)
-		}
-	}
-	if outcome == "start" {
-		return nil
-	}
-	rep := run.Report{Attempt: a, Token: "t", At: r.now}
-	r.outcome(&rep, outcome)
-	if !r.snap.Report(rep, r.now) {
+	case errors.Is(err, simulate.ErrRefused):
 		return &Mismatch{Step: r.step, Part: "completion of " + name, Ours: "refused in state " + r.snap.Run(key.ID).Instance(task, index).State.String(), Theirs: outcome}
 	}
-	return nil
+	return err
 }
 
-// outcome translates a scripted outcome into what a worker reports.
-func (r *replay) outcome(rep *run.Report, outcome string) {
-	kind, ignore := r.kind(rep.Task)
-	rep.Outcome = run.OutcomeSuccess
-	follow := func(names ...string) { rep.Branch = &run.Branch{Kind: run.BranchFollow, Follow: names} }
-	what, arg, _ := strings.Cut(outcome, ":")
-	switch what {
-	case "success":
-		if kind == "branch" {
-			t, _ := r.g.Index(rep.Task)
-			var all []string
-			for _, d := range r.g.Down[t] {
-				all = append(all, r.g.Tasks[d].ID)
-			}
-			follow(all...)
-		}
-		if kind == "latest_only" && !r.snap.Latest(rep.ID, r.now) {
-			rep.Branch = &run.Branch{Kind: run.BranchSkipDirect}
-		}
-	case "fail":
-		rep.Outcome, rep.Cause = run.OutcomeFailed, run.CauseTask
-	case "fail_no_retry":
-		rep.Outcome, rep.Cause = run.OutcomeFatal, run.CauseTask
-	case "skip":
-		rep.Outcome = run.OutcomeSkipped
-	case "xcom":
-		pushXCom(rep, arg)
-	case "branch":
-		if arg == "" {
-			follow()
-		} else {
-			follow(strings.Split(arg, ",")...)
-		}
-	case "branch_none":
-		follow()
-	case "false":
-		rep.Branch = &run.Branch{Kind: run.BranchSkipAll}
-		if !ignore {
-			rep.Branch.Kind = run.BranchSkipDirect
-		}
-	case "reschedule":
-		rep.Outcome, rep.Due = run.OutcomeReschedule, r.now
-	case "defer":
-		rep.Outcome = run.OutcomeDeferred
-	}
-}
-
-func pushXCom(rep *run.Report, arg string) {
-	if arg == "none" {
-		return
-	}
-	rep.XComs = []run.XCom{{Name: dag.ReturnValue, Value: json.RawMessage("[]"), At: rep.At}}
-	digits := strings.TrimLeft(arg, "abcdefghijklmnopqrstuvwxyz")
-	if n, err := strconv.Atoi(digits); err == nil {
-		rep.Length = &n
-	} else {
-		rep.Unmappable = true
-	}
-}
-
-func (r *replay) kind(task string) (kind string, ignoreRules bool) {
+// role is what the recorded operator does with what is below it.
+func (r *replay) role(task string) simulate.Role {
 	for _, t := range r.s.DAG.Tasks {
-		if t.ID == task {
-			return t.Kind, t.IgnoreDownstream == nil || *t.IgnoreDownstream
+		if t.ID != task {
+			continue
 		}
+		switch t.Kind {
+		case "branch":
+			return simulate.Role{Kind: simulate.Branch}
+		case "latest_only":
+			return simulate.Role{Kind: simulate.LatestOnly}
+		}
+		return simulate.Role{Kind: simulate.ShortCircuit, Direct: t.IgnoreDownstream != nil && !*t.IgnoreDownstream}
 	}
-	return "", true
+	return simulate.Role{}
 }
 
 func splitName(name string) (string, int) {
