@@ -30,7 +30,7 @@ func (a *app) dagsCommand() *cobra.Command {
 	c.AddCommand(
 		a.dagsListCommand(), a.dagsImportErrorsCommand(), a.dagsShowCommand(), a.dagsDetailsCommand(),
 		a.dagsTriggerCommand(), a.dagsPauseCommand(true), a.dagsPauseCommand(false),
-		a.dagsListRunsCommand(), a.dagsStateCommand(), a.dagsNextExecutionCommand(),
+		a.dagsListRunsCommand(), a.dagsStateCommand(), a.dagsNextExecutionCommand(), a.dagsTestCommand(),
 		a.dagsValidateCommand(), a.dagsSchemaCommand(), a.dagsReportCommand(), a.dagsDeleteCommand(),
 	)
 	return c

@@ -119,6 +119,9 @@ func (a *app) picture(g *dag.Graph, o drawing.Options, format string, shown bool
 	return []byte(drawing.Text(g, o))
 }
 
+// drawingOf are the options that show a run.
+func drawingOf(d *store.RunData) drawing.Options { return drawing.Options{States: statuses(d)} }
+
 // statuses are the states of tasks in a run: of a mapped task, that of the instance that
 // is worst off or not ended, and how many are in which.
 func statuses(d *store.RunData) map[string]drawing.Status {
