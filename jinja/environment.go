@@ -83,12 +83,12 @@ func (e *Environment) parse(name, src string) (*Template, error) {
 	if len(src) > MaxSource {
 		return nil, fmt.Errorf("the template has %d bytes; the limit is %d", len(src), MaxSource)
 	}
-	toks, err := lex(src)
-	if err != nil {
-		return nil, named(err, name)
-	}
+	toks, fault := lex(src)
 	p := &parser{env: e, toks: toks, blocks: map[string]*blockStmt{}}
 	body, err := p.body(nil)
+	if fault != nil && p.seen == len(toks)-1 {
+		err = fault // the parser has met it
+	}
 	if err == nil && len(p.unknown) > 0 {
 		err = p.unknown[0]
 	}

@@ -260,6 +260,9 @@ func (f *frame) block(name string, n int, outer *scope) error {
 	in := &frame{run: f.run, page: f.page, vars: &scope{parent: outer}}
 	in.vars.set("super", &superRef{f: in, name: name, n: n + 1})
 	b := versions[n]
+	before := f.run.autoescape
+	f.run.autoescape = false // a block is a function of its own
+	defer func() { f.run.autoescape = before }()
 	return at(in.exec(b.stmt.body), b.tmpl.name, b.stmt.line)
 }
 

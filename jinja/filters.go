@@ -451,7 +451,11 @@ func round(r *run, a []py.Value) (py.Value, error) {
 		if how != "common" {
 			return r.notReal(a[0], places)
 		}
-		return nil, py.TypeError("type %s doesn't define __round__ method", py.TypeOf(a[0]).Name)
+		name := py.TypeOf(a[0]).Name
+		if py.TypeOf(a[0]).Static {
+			name = py.TypeOf(a[0]).QualName()
+		}
+		return nil, py.TypeError("type %s doesn't define __round__ method", name)
 	}
 	_, isFloat := a[0].(float64)
 	if how == "common" {

@@ -63,6 +63,13 @@ func TestStatements(t *testing.T) {
 		{"{% include 'nope' %}", "!! TemplateNotFound: nope"},
 		{"{% include 'nope' ignore missing %}ok", "ok"},
 		{"{% autoescape true %}{{ '<' }}{{ '<'|safe }}{% endautoescape %}{{ '<' }}", "&lt;<<"},
+		{"{% autoescape true %}{% block b %}{{ '<' }}{% endblock %}{{ '<' }}{% endautoescape %}", "<&lt;"},
+		{"a{% raw %}", "a"},
+		// The first fault in reading order counts, whoever finds it.
+		{"{% nope %}{{ ! }}", "!! TemplateSyntaxError: Encountered unknown tag 'nope'."},
+		{"{{ 1 2 }}{{ ! }}", "!! TemplateSyntaxError: expected token 'end of print statement', got 'integer'"},
+		{"{{ 1 }}{{ ! }}{% nope %}", "!! TemplateSyntaxError: unexpected char '!' at 10"},
+		{"{{ ( }}", "!! TemplateSyntaxError: unexpected '}', expected ')'"},
 		{"{{ self.b() }}{% block b %}B{% endblock %}", "BB"},
 		{"{% print x, 2 %}", "12"},
 		{"{{ 'x' if false else 5|nope }}", "!! TemplateRuntimeError: No filter named 'nope'."},

@@ -87,15 +87,15 @@ func normalize(src string) string {
 	return strings.TrimSuffix(src, "\n")
 }
 
+// lex reads all tokens, or those before the first fault: that counts once a parser has come so far.
 func lex(src string) ([]token, error) {
 	l := &lexer{src: normalize(src), line: 1}
-	for l.pos < len(l.src) {
-		if err := l.root(); err != nil {
-			return nil, err
-		}
+	var err error
+	for l.pos < len(l.src) && err == nil {
+		err = l.root()
 	}
 	l.emit(tokEOF, "")
-	return l.out, nil
+	return l.out, err
 }
 
 func (l *lexer) emit(k tokenKind, val string) {
@@ -181,6 +181,9 @@ var rawEnd = regexp.MustCompile(`\{%([-+]?)\s*endraw\s*(-%\}\s*|\+?%\})`)
 func (l *lexer) raw() error {
 	rest := l.src[l.pos:]
 	m := rawEnd.FindStringSubmatchIndex(rest)
+	if rest == "" { // which Jinja does not miss
+		return nil
+	}
 	if m == nil {
 		return syntaxError(l.line, "Missing end of raw directive")
 	}

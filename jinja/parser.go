@@ -11,6 +11,8 @@ type parser struct {
 	env  *Environment
 	toks []token
 	i    int
+	// seen is the last token that was looked at.
+	seen int
 
 	ends [][]string // the tags each open block waits for
 	tags []string   // the names of the open tags
@@ -25,13 +27,19 @@ type parser struct {
 // maxNesting bounds expressions in expressions and blocks in blocks.
 const maxNesting = 150
 
-func (p *parser) cur() token  { return p.toks[p.i] }
-func (p *parser) look() token { return p.toks[min(p.i+1, len(p.toks)-1)] }
+func (p *parser) cur() token { return p.toks[p.i] }
+
+func (p *parser) look() token {
+	at := min(p.i+1, len(p.toks)-1)
+	p.seen = max(p.seen, at)
+	return p.toks[at]
+}
 
 func (p *parser) next() token {
 	t := p.toks[p.i]
 	if p.i < len(p.toks)-1 {
 		p.i++
+		p.seen = max(p.seen, p.i)
 	}
 	return t
 }

@@ -63,7 +63,37 @@ func (r *run) capture(fn func() error) (py.Value, error) {
 	return r.concat(inner)
 }
 
-func (r *run) finish() (py.Value, error) { return r.concat(r.out) }
+func (r *run) finish() (py.Value, error) {
+	v, err := r.concat(r.out)
+	if err != nil {
+		return nil, err
+	}
+	return v, printable(v)
+}
+
+// printable fails for a strict undefined value.
+func printable(v py.Value) error {
+	if u, ok := v.(*Undefined); ok && u.strict {
+		return u.fail()
+	}
+	return nil
+}
+
+// part adds a value to the output of native mode. Jinja looks at the first two together, and a value alone is
+// not printed at all.
+func (r *run) part(v py.Value) error {
+	o := r.out
+	o.parts = append(o.parts, v)
+	if len(o.parts) == 2 {
+		if err := printable(o.parts[0]); err != nil {
+			return err
+		}
+	}
+	if len(o.parts) > 1 {
+		return printable(v)
+	}
+	return nil
+}
 
 // concat makes one value of an output.
 func (r *run) concat(o *output) (py.Value, error) {
@@ -117,7 +147,9 @@ func (r *run) spend(n int) error {
 
 func (r *run) writeText(s string) error {
 	if r.env.cfg.Native {
-		r.out.parts = append(r.out.parts, s)
+		if err := r.part(s); err != nil {
+			return err
+		}
 	} else {
 		r.out.buf = append(r.out.buf, s...)
 	}
@@ -127,10 +159,9 @@ func (r *run) writeText(s string) error {
 // write prints a value.
 func (r *run) write(v py.Value) error {
 	if r.env.cfg.Native {
-		if u, ok := v.(*Undefined); ok && u.strict {
-			return u.fail()
+		if err := r.part(v); err != nil {
+			return err
 		}
-		r.out.parts = append(r.out.parts, v)
 		return r.spend(16)
 	}
 	if r.autoescape {

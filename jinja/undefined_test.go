@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/updraft-dev/updraft/jinja/py"
@@ -48,6 +49,39 @@ func TestFilterCorners(t *testing.T) {
 	} {
 		if got := render(t, e, c[0], nil); got != c[1] {
 			t.Errorf("%s\n got %s\nwant %s", c[0], got, c[1])
+		}
+	}
+}
+
+// TestNativeOrder: values of native mode fail where Jinja prints them.
+func TestNativeOrder(t *testing.T) {
+	t.Parallel()
+	e := NewEnvironment(Config{Native: true})
+	for _, c := range [][2]string{
+		{"{{ u }}", "'u' is undefined"},
+		{"{{ u }}{{ loop.index }}", "'loop' is undefined"},
+		{"{{ u }}{{ 1 }}{{ loop.index }}", "'u' is undefined"},
+		{"{% raw %}{{ {} }}{% endraw %}", "unhashable type"},
+	} {
+		tmpl, err := e.Parse(c[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := tmpl.Render(t.Context(), nil); err == nil || !strings.Contains(err.Error(), c[1]) {
+			t.Errorf("%s: %v, %v, want %s", c[0], v, err, c[1])
+		}
+	}
+	for _, c := range [][2]string{
+		{"{% set v %}{{ u }}{% endset %}{{ v is defined }}", "False"},
+		{"{% raw %}{{ {} }} {% {% endraw %}", "{{ {} }} {%"},
+	} {
+		tmpl, err := e.Parse(c[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := tmpl.Render(t.Context(), nil)
+		if s, _ := py.Str(py.Detached(py.Limits{}), v); err != nil || strings.TrimSpace(s) != c[1] {
+			t.Errorf("%s: %v, %v, want %s", c[0], v, err, c[1])
 		}
 	}
 }

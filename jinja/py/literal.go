@@ -19,6 +19,8 @@ type literalParser struct {
 	i     int
 	depth int // open brackets, in which newlines count as blanks
 	nest  int
+	// fault is a key or element that cannot be hashed: it counts if the text is a literal otherwise.
+	fault error
 }
 
 // Literal reads a Python literal; any other text is [ErrNotLiteral].
@@ -46,7 +48,7 @@ func Literal(th *Thread, s string) (Value, error) {
 			return nil, ErrNotLiteral
 		}
 	}
-	return v, nil
+	return v, p.fault
 }
 
 // blankLines skips lines that hold nothing but blanks or a comment.
@@ -296,7 +298,7 @@ func (p *literalParser) dictOrSet() (Value, error) {
 		}
 		s, err := NewSet(items...)
 		if err != nil {
-			return nil, err
+			p.fault = err
 		}
 		return s, p.close('}')
 	}
@@ -311,7 +313,7 @@ func (p *literalParser) dictOrSet() (Value, error) {
 			return nil, err
 		}
 		if err := d.Set(key, v); err != nil {
-			return nil, err
+			p.fault = err
 		}
 		if p.peek() != ',' {
 			break
