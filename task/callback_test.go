@@ -247,7 +247,7 @@ func TestMails(t *testing.T) {
 				t.Fatalf("mails: %+v to %v", box.mails, box.hosts)
 			}
 			body := box.mails[0].Body
-			if strings.Contains(body, "<b>") || !strings.Contains(body, `<a href="http://up/dags/d/runs/manual__2024-05-01T00:00:00+00:00/tasks/t?try_number=1">`) || !strings.Contains(body, "INFO - Starting attempt") {
+			if strings.Contains(body, "<b>") || !strings.Contains(body, `<a href="http://up/dags/d/runs/manual__2024-05-01T00:00:00+00:00/tasks/t?try_number=1">`) || !strings.Contains(body, "last words") || strings.Contains(body, "Starting attempt") {
 				t.Errorf("body is\n%s", body)
 			}
 			if !strings.Contains(log, "Mail sent to a@x, b@x") {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os/exec"
 	"slices"
@@ -335,7 +336,10 @@ func give(v any) func(context.Context, *Attempt) (Result, error) {
 	return func(context.Context, *Attempt) (Result, error) { return Result{Value: v}, nil }
 }
 
-// fails is an operator's function that returns an error.
+// fails is an operator's function that writes a line and returns an error.
 func fails(err error) func(context.Context, *Attempt) (Result, error) {
-	return func(context.Context, *Attempt) (Result, error) { return Result{}, err }
+	return func(_ context.Context, a *Attempt) (Result, error) {
+		fmt.Fprintln(a.Output, "last words")
+		return Result{}, err
+	}
 }

@@ -35,6 +35,7 @@ func (x *execution) header() {
 	if len(x.a.Env) > 0 {
 		x.say(slog.LevelInfo, "Exporting env vars: %s", quoteEnv(x.a.Env))
 	}
+	x.log.forget()
 }
 
 // say writes a line to the attempt's log.

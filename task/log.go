@@ -82,6 +82,13 @@ func (l *attemptLog) write(p []byte) {
 	}
 }
 
+// forget drops what was kept of the end: the header tells nobody why a task failed.
+func (l *attemptLog) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tail = l.tail[:0]
+}
+
 // Redact masks texts in what is written from now on, and in the tail.
 func (l *attemptLog) Redact(secrets ...string) {
 	l.mu.Lock()
