@@ -94,7 +94,7 @@ func (i *Installation) resolve(ctx context.Context, targets []string) ([]string,
 				i.Log.Warn(w.Error())
 			}
 		} else {
-			_, err = i.Store.DAG(ctx, t)
+			err = i.known(ctx, t)
 		}
 		switch {
 		case errors.Is(err, store.ErrNotFound):
@@ -110,6 +110,19 @@ func (i *Installation) resolve(ctx context.Context, targets []string) ([]string,
 		}
 	}
 	return ids, errors.Join(faults...)
+}
+
+// known says whether a DAG is there, after a look at the DAG folder if it is not.
+func (i *Installation) known(ctx context.Context, id string) error {
+	_, err := i.Store.DAG(ctx, id)
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if _, err := i.Refresh(ctx); err != nil {
+		return err
+	}
+	_, err = i.Store.DAG(ctx, id)
+	return err
 }
 
 // RunOnce runs DAGs once, now, and returns when their runs have ended, in the order of
