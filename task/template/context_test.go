@@ -79,6 +79,11 @@ func TestPreviousRun(t *testing.T) {
 	if w.asked != 1 {
 		t.Errorf("the store was asked %d times", w.asked)
 	}
+	w.runs = nil
+	got, err := NewRenderer(c, a).Render(t.Context(), "{{ prev_data_interval_start_success }} {{ prev_start_date_success }}")
+	if err != nil || got != "None None" || w.asked != 2 {
+		t.Errorf("without an earlier run: %v, %v; the store was asked %d times", got, err, w.asked-1)
+	}
 	w.fail = errors.New("disk full")
 	compare(t, c, a, [][2]string{{"{{ prev_start_date_success }}", "!! looking for the last successful run of shop: disk full"}})
 }

@@ -75,8 +75,9 @@ type Renderer struct {
 	env     *jinja.Environment
 	ext     []string
 	context scope
-	// previous is the last successful run, once it was looked for and found.
+	// previous is the last successful run, or nil, once it was looked for.
 	previous *run.Run
+	looked   bool
 }
 
 // NewRenderer makes the renderer of an attempt.

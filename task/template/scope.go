@@ -162,7 +162,7 @@ func timeOrNil(t time.Time) *time.Time {
 
 // previousRun is the last successful run with a logical date before this run's; nil if there is none.
 func (r *Renderer) previousRun(ctx context.Context) (*run.Run, error) {
-	if r.previous != nil || r.a.Run.LogicalDate == nil {
+	if r.looked || r.a.Run.LogicalDate == nil {
 		return r.previous, nil
 	}
 	if r.cfg.Runs == nil {
@@ -174,6 +174,7 @@ func (r *Renderer) previousRun(ctx context.Context) (*run.Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking for the last successful run of %s: %w", r.a.DAG.ID, err)
 	}
+	r.looked = true
 	// The list goes by run_after; a manual run of today may have an older logical date.
 	for i := range list.Items {
 		if p := &list.Items[i]; p.LogicalDate != nil && (r.previous == nil || p.LogicalDate.After(*r.previous.LogicalDate)) {
