@@ -13,7 +13,6 @@ import (
 
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/localexec"
-	"github.com/updraft-dev/updraft/executors/localexec/process"
 	"github.com/updraft-dev/updraft/operators/builtin"
 	"github.com/updraft-dev/updraft/python"
 	"github.com/updraft-dev/updraft/run"
@@ -49,23 +48,19 @@ func (i *Installation) Work(ctx context.Context, o WorkOptions, body func(contex
 		return err
 	}
 	defer unlock()
-	host, err := process.Open(process.Config{
-		Dir: filepath.Join(i.Config.Home, "local"), Shepherd: []string{i.Self, ShepherdCommand, process.Socket(filepath.Join(i.Config.Home, "local"))},
-	})
+	host, err := i.openHost(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, host.Close()) }()
-	if err := host.Retain(ctx, i.running); err != nil {
-		return err
-	}
 	py := i.python()
 	defer func() { err = errors.Join(err, py.Close()) }()
 	var engine *tick.Engine
 	rt := i.runtime(host, py, func(ctx context.Context, t task.Trigger) (run.Run, error) {
 		return Trigger(ctx, engine, t, "operator")
 	})
-	engine, err = i.engine(o, tick.Config{
+	caller := i.caller(&engine, i.callWith(rt, host))
+	engine, err = i.engine(o, caller, tick.Config{
 		Poll: i.Config.Duration("poll_interval"),
 		OnSettled: func(a []run.Attempt) {
 			if err := host.Forget(a...); err != nil {
@@ -84,18 +79,25 @@ func (i *Installation) Work(ctx context.Context, o WorkOptions, body func(contex
 	if err != nil {
 		return err
 	}
-	return i.drive(ctx, o, engine, body)
+	return i.drive(ctx, o, engine, caller, body)
 }
 
 // engine makes an engine; c says what is particular to it.
-func (i *Installation) engine(o WorkOptions, c tick.Config) (*tick.Engine, error) {
+func (i *Installation) engine(o WorkOptions, calls *tick.Caller, c tick.Config) (*tick.Engine, error) {
 	c.Store, c.Now, c.Token, c.Worker, c.Log = i.Store, i.Now, rand.Text, worker(), i.Log
-	c.Schedule, c.OnChange = o.Schedule, o.OnChange
+	c.Schedule = o.Schedule
+	c.OnChange = func(b []run.Batch) {
+		calls.See(b)
+		if o.OnChange != nil {
+			o.OnChange(b)
+		}
+	}
 	return tick.New(c)
 }
 
-// drive runs an engine while body runs. The lock of the installation is held.
-func (i *Installation) drive(ctx context.Context, o WorkOptions, engine *tick.Engine, body func(context.Context, *tick.Engine) error) error {
+// drive runs an engine while body runs, and then until the callbacks of DAGs were called.
+// The lock of the installation is held.
+func (i *Installation) drive(ctx context.Context, o WorkOptions, engine *tick.Engine, calls *tick.Caller, body func(context.Context, *tick.Engine) error) error {
 	base, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	ended := make(chan error, 1)
@@ -108,7 +110,12 @@ func (i *Installation) drive(ctx context.Context, o WorkOptions, engine *tick.En
 	deaf, err := i.hear(engine)
 	if err == nil {
 		defer deaf()
+		hush := callWhile(ctx, calls)
+		defer hush()
 		err = body(ctx, engine)
+		// An error only says that ctx ends: what was not called is called the next time.
+		_ = calls.Idle(ctx)
+		hush()
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Grace)
 	defer cancel()

@@ -31,8 +31,8 @@ const (
 	remotePoll = time.Second
 )
 
-// Scheduler does what Standalone does, but executes nothing: it sends attempts to queues
-// below UPDRAFT_HOME, which Worker serves. Only one process at a time may schedule an
+// Scheduler does what Standalone does, but executes no tasks: it sends attempts to queues
+// below UPDRAFT_HOME, which Worker serves. The callbacks of DAGs it calls itself. Only one process at a time may schedule an
 // installation: the error is ErrBusy otherwise. What workers have begun goes on when it
 // ends.
 func (i *Installation) Scheduler(ctx context.Context, o StandaloneOptions) error {
@@ -48,7 +48,16 @@ func (i *Installation) dispatch(ctx context.Context, o WorkOptions, body func(co
 	defer unlock()
 	qs := i.queues()
 	defer func() { err = errors.Join(err, qs.close()) }()
-	engine, err := i.engine(o, tick.Config{
+	host, err := i.openHost(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, host.Close()) }()
+	py := i.python()
+	defer func() { err = errors.Join(err, py.Close()) }()
+	var engine *tick.Engine
+	caller := i.caller(&engine, i.callWith(i.runtime(host, py, nil), host))
+	engine, err = i.engine(o, caller, tick.Config{
 		Poll: max(remotePoll, i.Config.Duration("poll_interval")), QueueTimeout: queueTimeout,
 		Open: func(executors.Report) (executors.Executor, error) {
 			return queueexec.Open(queueexec.Config{Queue: qs.open, Parallelism: i.Config.Int("parallelism")})
@@ -57,7 +66,7 @@ func (i *Installation) dispatch(ctx context.Context, o WorkOptions, body func(co
 	if err != nil {
 		return err
 	}
-	return i.drive(ctx, o, engine, body)
+	return i.drive(ctx, o, engine, caller, body)
 }
 
 // WorkerOptions say what Worker does.

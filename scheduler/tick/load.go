@@ -49,6 +49,12 @@ func (e *Engine) load(ctx context.Context) error {
 		}
 		e.cfg.Log.Error("some runs cannot be worked on", "error", err)
 	}
+	if err := e.loader.Owing(ctx, s); err != nil {
+		if !isUnusable(err) {
+			return err
+		}
+		e.cfg.Log.Error("deadlines of some runs cannot be watched", "error", err)
+	}
 	if err := e.loadDAGs(ctx, s); err != nil {
 		if !isUnusable(err) {
 			return err

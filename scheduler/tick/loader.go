@@ -153,6 +153,9 @@ func (l *Loader) AddDAG(ctx context.Context, s *scheduler.Snapshot, def store.De
 	if err := l.fillAssets(ctx, &info); err != nil {
 		return err
 	}
+	if err := l.fillRuntimes(ctx, &info); err != nil {
+		return err
+	}
 	if err := s.SetDAG(info); err != nil {
 		return unusable{fmt.Errorf("DAG %s: %w", def.ID, err)}
 	}
@@ -205,6 +208,56 @@ func (l *Loader) fillAssets(ctx context.Context, info *scheduler.DAGInfo) error 
 		}
 	}
 	return nil
+}
+
+// fillRuntimes finds how long the latest runs took, for deadlines that count from their
+// average.
+func (l *Loader) fillRuntimes(ctx context.Context, info *scheduler.DAGInfo) error {
+	n := info.Graph.DAG.AverageRuns()
+	if n == 0 {
+		return nil
+	}
+	f := store.RunFilter{DAG: info.Graph.DAG.ID, States: []run.RunState{run.RunSuccess, run.RunFailed}}
+	list, err := l.store.ListRuns(ctx, f, store.Page{Limit: n})
+	if err != nil {
+		return judge(fmt.Errorf("find the runtimes of DAG %s: %w", info.Graph.DAG.ID, err))
+	}
+	for i := range list.Items {
+		if r := &list.Items[i]; !r.Start.IsZero() && !r.End.IsZero() {
+			info.Runtimes = append(info.Runtimes, r.End.Sub(r.Start))
+		}
+	}
+	return nil
+}
+
+// Owing adds the runs that have ended and may still miss a deadline. Runs that cannot be
+// used are left out and reported together.
+func (l *Loader) Owing(ctx context.Context, s *scheduler.Snapshot) error {
+	var problems []error
+	f := store.RunFilter{Owing: true, States: []run.RunState{run.RunSuccess, run.RunFailed}}
+	for page := (store.Page{Limit: 1000}); ; {
+		list, err := l.store.ListRuns(ctx, f, page)
+		if err != nil {
+			return fmt.Errorf("list runs with deadlines: %w", err)
+		}
+		for i := range list.Items {
+			if r := &list.Items[i]; len(r.Deadlines) == 0 || s.Run(r.ID) != nil {
+				continue
+			}
+			v, err := l.View(ctx, list.Items[i].ID)
+			switch {
+			case err == nil:
+				s.Add(v)
+			case isUnusable(err):
+				problems = append(problems, err)
+			default:
+				return err
+			}
+		}
+		if page.Token = list.Next; page.Token == "" {
+			return errors.Join(problems...)
+		}
+	}
 }
 
 // Active adds every unfinished run to a snapshot. Runs that cannot be used are left out
