@@ -239,6 +239,7 @@ func (v *View) restarted(r ref, rep run.Report) {
 	c.Token, c.Lease, c.End, c.Due = "", time.Time{}, rep.At, rep.At
 	c.Reason = "cleared while it was running"
 	v.set(r, run.UpForRetry)
+	v.snap.alarm(v, r) // the worker's clock may be ahead
 }
 
 // lost ends an attempt whose worker is gone.
