@@ -181,7 +181,9 @@ func (c *checker) ended(rec *record, old, now *run.Instance) {
 	}
 	want := map[run.State]run.Outcome{run.Success: run.OutcomeSuccess, run.Skipped: run.OutcomeSkipped,
 		run.UpForReschedule: run.OutcomeReschedule, run.Deferred: run.OutcomeDeferred}[now.State]
-	if cl.reported != want && !(now.State == run.UpForReschedule && cl.reported == refusedBusy) {
+	// What was not executed may be given back.
+	back := now.State == run.UpForReschedule && (cl.reported == refusedBusy || cl.started == 0)
+	if cl.reported != want && !back {
 		c.fail("%s becomes %s, but its worker with token %s has reported %q", a, now.State, old.Token, cl.reported)
 	}
 	if now.State == run.Success || now.State == run.Skipped {
@@ -218,6 +220,17 @@ func (c *checker) executes(token string, a run.Attempt) {
 	if cl.started++; cl.started > 1 {
 		c.fail("%s is executed %d times with token %s", a, cl.started, token)
 	}
+}
+
+// takeTurn counts how often a try has given its slot back, as long as it has to.
+func (c *checker) takeTurn(key string, waits int) (waited int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	waited = c.ledger.waited[key]
+	if waited < waits {
+		c.ledger.waited[key]++
+	}
+	return waited
 }
 
 // effect notes that an execution did what it is for: at most once a try.

@@ -66,7 +66,8 @@ func (w *world) checkInstance(ctx context.Context, rec *record, in *run.Instance
 		w.checkSuccess(ctx, key, in)
 	case in.State == run.Failed && !strings.Contains(in.Reason, "fail_fast"):
 		cl := c.ledger.claims[c.ledger.accepted[in.Attempt(key.ID)]]
-		if cl == nil || cl.reported != run.OutcomeFatal && (cl.reported != run.OutcomeFailed || in.Try <= in.MaxTries) {
+		lost := w.workers > 0 && in.Cause == run.CauseInfra && in.InfraFailures == run.InfraRetries
+		if !lost && (cl == nil || cl.reported != run.OutcomeFatal && (cl.reported != run.OutcomeFailed || in.Try <= in.MaxTries)) {
 			c.fail("%s failed at try %d with MaxTries %d, and no report explains it: %+v", key, in.Try, in.MaxTries, cl)
 		}
 	}

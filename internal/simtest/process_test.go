@@ -56,8 +56,12 @@ func (p *process) live(parent context.Context, life int, rng *rand.Rand) {
 			return fmt.Sprintf("%s-%d", name, tokens)
 		},
 		Open: func(report executors.Report) (executors.Executor, error) {
+			if p.w.workers > 0 {
+				return p.w.sender()
+			}
 			return p.machine.connect(report, crash, life), nil
 		},
+		QueueTimeout: queueTimeout,
 	})
 	if err != nil {
 		p.w.fail("%s: %v", name, err)

@@ -25,6 +25,9 @@ type scenario struct {
 	past bool
 	// schedulers is the number of processes with an engine.
 	schedulers int
+	// workers is the number of processes that take attempts from a queue; with none the
+	// schedulers execute by themselves.
+	workers int
 	// edits says that somebody clears, marks and pauses.
 	edits  bool
 	faults faults
@@ -67,7 +70,7 @@ func between(r *rand.Rand, from, to time.Duration) time.Duration {
 func newScenario(seed uint64) scenario {
 	r := random(seed, "scenario")
 	s := scenario{seed: seed, manual: 1 + r.IntN(3), schedulers: 1}
-	switch r.IntN(6) {
+	switch r.IntN(8) {
 	case 0, 1:
 		s.ordered = true
 	case 2:
@@ -77,6 +80,9 @@ func newScenario(seed uint64) scenario {
 	case 4:
 		s.edits = r.IntN(2) == 0
 		s.schedulers = 2
+	case 5, 6:
+		s.edits = r.IntN(2) == 0
+		s.workers = 1 + r.IntN(3)
 	}
 	shape := s.shape(r)
 	for i := range 1 + r.IntN(2) {

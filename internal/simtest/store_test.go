@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/updraft-dev/updraft/run"
@@ -26,6 +27,9 @@ type conn struct {
 	// crash ends the process at once; nil for those that never crash.
 	crash func()
 
+	// dead says that nothing comes from the process any more.
+	dead atomic.Bool
+
 	mu  sync.Mutex
 	rng *rand.Rand
 }
@@ -42,6 +46,9 @@ func (c *conn) oneIn(n int) bool {
 
 // read fails, if it has to.
 func (c *conn) read(what string) error {
+	if c.dead.Load() {
+		return errStore
+	}
 	if !c.oneIn(c.w.faults.storeRead) {
 		return nil
 	}
@@ -64,17 +71,22 @@ func (c *conn) Apply(ctx context.Context, batches ...run.Batch) (store.Result, e
 	}
 	crash := func(n int) bool { return c.crash != nil && c.oneIn(n) }
 	switch {
+	case c.dead.Load():
+		return store.Result{}, errStore
 	case crash(f.crashBefore):
 		c.w.count("crash before a commit")
 		c.crash()
+		return store.Result{}, errStore
 	case crash(f.crashAfter):
 		c.write(ctx, batches)
 		c.w.count("crash after a commit")
 		c.crash()
+		return store.Result{}, errStore
 	case crash(f.crashPart):
 		c.write(ctx, c.part(batches))
 		c.w.count("crash in a commit")
 		c.crash()
+		return store.Result{}, errStore
 	case c.oneIn(f.storeBefore):
 		c.w.count("commit failed")
 		return store.Result{}, errStore

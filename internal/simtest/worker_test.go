@@ -150,12 +150,7 @@ func (m *machine) finish(at *attempt, f fate) {
 		m.end(at, gone)
 		return
 	}
-	m.w.check.mu.Lock()
-	waited := m.w.check.ledger.waited[key]
-	if waited < f.waits {
-		m.w.check.ledger.waited[key]++
-	}
-	m.w.check.mu.Unlock()
+	waited := m.w.check.takeTurn(key, f.waits)
 	if waited >= f.waits {
 		m.w.check.effect(w.Attempt())
 	}
