@@ -38,28 +38,40 @@ func (w *Worker) newClaim(now time.Time) scheduler.Claim {
 // any more: the message came twice, or too late.
 func (w *Worker) claim(ctx context.Context, a run.Attempt) (*holding, error) {
 	c := w.newClaim(w.cfg.Now())
-	for range maxConflicts {
+	cause := store.ErrConflict
+	for i := range claimTries {
 		s, v, err := w.part(ctx, a.ID, a.Task)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, nil
 		}
+		if err == nil {
+			in := v.Instance(a.Task, a.Map)
+			if in != nil && in.Token == c.Token {
+				return newHolding(v, in), nil // written, though the answer was an error
+			}
+			if !s.Claim(a, c, w.cfg.Now()) {
+				return nil, nil
+			}
+			var res store.Result
+			if res, err = w.cfg.Store.Apply(ctx, s.Flush()...); err == nil && res.OK() {
+				return newHolding(v, v.Instance(a.Task, a.Map)), nil
+			}
+		}
 		if err != nil {
-			return nil, err
-		}
-		if !s.Claim(a, c, w.cfg.Now()) {
-			return nil, nil
-		}
-		in := *v.Instance(a.Task, a.Map)
-		res, err := w.cfg.Store.Apply(ctx, s.Flush()...)
-		if err != nil {
-			// If it was written nevertheless, its lease runs out.
-			return nil, fmt.Errorf("claim %s: %w", a, err)
-		}
-		if res.OK() {
-			return &holding{work: executors.Work{Graph: v.Graph, Run: v.Run, Instance: in}, lease: c.Lease}, nil
+			cause = err
+			pause(ctx, firstPause<<i)
 		}
 	}
-	return nil, fmt.Errorf("claim %s: %w", a, store.ErrConflict)
+	return nil, fmt.Errorf("claim %s: %w", a, cause)
+}
+
+// claimTries is how often a claim is tried before the message is given back. If one was
+// written nevertheless, its lease runs out.
+const claimTries = 4
+
+// newHolding is what a worker holds after a claim.
+func newHolding(v *scheduler.View, in *run.Instance) *holding {
+	return &holding{work: executors.Work{Graph: v.Graph, Run: v.Run, Instance: *in}, lease: in.Lease}
 }
 
 // part is a snapshot of some tasks of a run. Nothing can be planned from it.

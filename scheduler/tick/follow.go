@@ -16,8 +16,9 @@ import (
 // over; the attempt is then somebody else's.
 func (w *Worker) report(ctx context.Context, h *holding, rep run.Report) *holding {
 	log := w.log(rep.Attempt)
+	var doubtful []*holding
 	for wait := firstPause; ; wait = min(2*wait, errPause) {
-		next, err := w.follow(ctx, h, rep)
+		next, err := w.follow(ctx, h, rep, &doubtful)
 		switch {
 		case err == nil:
 			return next
@@ -47,7 +48,8 @@ const firstPause = 10 * time.Millisecond
 var errRefused = errors.New("report refused")
 
 // follow loads the run, applies the report, plans, and commits, until nobody interferes.
-func (w *Worker) follow(ctx context.Context, h *holding, rep run.Report) (*holding, error) {
+// Doubtful are the claims of writes that have failed, and may be durable nevertheless.
+func (w *Worker) follow(ctx context.Context, h *holding, rep run.Report, doubtful *[]*holding) (*holding, error) {
 	for range maxConflicts {
 		c, err := w.load(ctx, rep)
 		if err != nil {
@@ -58,10 +60,13 @@ func (w *Worker) follow(ctx context.Context, h *holding, rep run.Report) (*holdi
 		case err != nil:
 			return nil, err
 		case !ok:
-			return nil, errRefused
+			return w.settleDoubt(ctx, c, rep, *doubtful)
 		}
 		res, err := w.cfg.Store.Apply(ctx, p.batches...)
 		if err != nil {
+			if p.next != nil {
+				*doubtful = append(*doubtful, p.next)
+			}
 			return nil, err
 		}
 		lost := p.losses(res)
@@ -74,6 +79,38 @@ func (w *Worker) follow(ctx context.Context, h *holding, rep run.Report) (*holdi
 		}
 	}
 	return nil, store.ErrConflict
+}
+
+// settleDoubt finds out whether a report was refused because an earlier trial to write it
+// was durable after all. It returns what that has claimed.
+func (w *Worker) settleDoubt(ctx context.Context, c *scene, rep run.Report, doubtful []*holding) (*holding, error) {
+	for _, h := range doubtful {
+		held := &h.work.Instance
+		stored := c.instance(held.Task, held.Map)
+		if stored == nil || stored.Token != held.Token {
+			continue
+		}
+		w.cfg.Notify(rep.ID, true) // what the engine was to be told is not known any more
+		if c.reported(rep) || stored.Key(rep.ID) == rep.Key {
+			return h, nil
+		}
+		w.returnClaim(ctx, h)
+	}
+	return nil, errRefused
+}
+
+// reported says whether an attempt has ended, so that its report may be what ended it.
+func (c *scene) reported(rep run.Report) bool {
+	in := c.instance(rep.Task, rep.Map)
+	if in == nil || in.Try != rep.Try {
+		return false
+	}
+	switch in.State {
+	case run.UpForRetry, run.UpForReschedule, run.Deferred:
+		return true
+	default:
+		return in.State.Finished()
+	}
 }
 
 // goOn does what a plan wants done once it is durable.
@@ -120,6 +157,16 @@ type scene struct {
 	// not the reported one.
 	occupied int
 	others   bool
+}
+
+// instance is the instance of a task as it was loaded, nil if it was never written.
+func (c *scene) instance(task string, index int) *run.Instance {
+	for i := range c.data.Instances {
+		if in := &c.data.Instances[i]; in.Task == task && in.Map == index {
+			return in
+		}
+	}
+	return nil
 }
 
 func (w *Worker) load(ctx context.Context, rep run.Report) (*scene, error) {

@@ -66,17 +66,10 @@ func (w *Worker) handOver(c *scene, p *plan, s *scheduler.Snapshot, v *scheduler
 			s.Unsent(a)
 			continue
 		}
-		local := w.executes(v, a.Task)
-		var claim scheduler.Claim
-		if local {
-			claim = w.newClaim(now)
-			s.Claim(a, claim, now)
-		}
-		work := executors.Work{Graph: v.Graph, Run: v.Run, Instance: *v.Instance(a.Task, a.Map)}
-		if local {
-			p.next = &holding{work: work, lease: claim.Lease}
+		if w.executes(v, a.Task) && s.Claim(a, w.newClaim(now), now) {
+			p.next = newHolding(v, v.Instance(a.Task, a.Map))
 		} else {
-			p.send = append(p.send, work)
+			p.send = append(p.send, executors.Work{Graph: v.Graph, Run: v.Run, Instance: *v.Instance(a.Task, a.Map)})
 		}
 	}
 }
@@ -85,9 +78,8 @@ func (w *Worker) handOver(c *scene, p *plan, s *scheduler.Snapshot, v *scheduler
 // slots already has to compete with other runs for them, and limits of a task across runs
 // are known to hold only if the task stays the same.
 func (c *scene) follows(a run.Attempt, rep run.Report) bool {
-	waited := slices.ContainsFunc(c.data.Instances, func(in run.Instance) bool {
-		return in.Task == a.Task && in.Map == a.Map && in.State == run.Scheduled
-	})
+	in := c.instance(a.Task, a.Map)
+	waited := in != nil && in.State == run.Scheduled
 	t, from := c.task(a.Task), c.task(rep.Task)
 	limited := t.MaxActivePerDAG > 0 || t.MaxActivePerRun > 0
 	return !waited && t.Executor == from.Executor && (!limited || t == from)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -162,27 +163,57 @@ func TestWorkerStopsGoingOnWhenPaused(t *testing.T) {
 	}
 }
 
-// meddling lets somebody else write just before a certain write.
+// meddling interferes once with a certain write: then runs before it, and fail has it
+// answered by an error although it was made.
 type meddling struct {
 	store.Store
 	mu   sync.Mutex
 	when func([]store.Batch) bool
 	then func()
+	fail error
 }
 
 func (m *meddling) Apply(ctx context.Context, b ...store.Batch) (store.Result, error) {
 	m.mu.Lock()
-	then := m.then
-	if then != nil && m.when(b) {
-		m.then = nil
-	} else {
-		then = nil
+	now := m.when != nil && m.when(b)
+	if now {
+		m.when = nil
 	}
 	m.mu.Unlock()
-	if then != nil {
-		then()
+	if now && m.then != nil {
+		m.then()
 	}
-	return m.Store.Apply(ctx, b...)
+	res, err := m.Store.Apply(ctx, b...)
+	if now && err == nil {
+		err = m.fail
+	}
+	return res, err
+}
+
+// starts selects the write that starts an attempt of a task.
+func starts(task string) func([]store.Batch) bool {
+	return func(b []store.Batch) bool {
+		return slices.ContainsFunc(b[0].Changes, func(c run.Change) bool { return c.Want.Task == task && c.Want.State == run.Running })
+	}
+}
+
+// A write of which the answer was lost costs nothing but the time to look.
+func TestWorkerFindsWhatItHasWritten(t *testing.T) {
+	t.Parallel()
+	for _, task := range []string{"t00000", "t00001"} {
+		t.Run(task, func(t *testing.T) {
+			t.Parallel()
+			p := newPlant(t, nil)
+			st := &meddling{Store: p.openStore(), when: starts(task), fail: errFault}
+			p.worker("worker", func(c *tick.WorkerConfig) { c.Store = st })
+			d := chain(3)
+			p.put(d)
+			p.succeeded(d, "r1")
+			if diff := cmp.Diff(map[string]int{"t00000#1": 1, "t00001#1": 1, "t00002#1": 1}, p.counts()); diff != "" {
+				t.Errorf("executions (-want +got):\n%s", diff)
+			}
+		})
+	}
 }
 
 // A report that loses to a clear in the last moment must not leave behind what it started.
@@ -193,15 +224,7 @@ func TestWorkerReturnsWhatALostReportHasStarted(t *testing.T) {
 	p.put(d)
 	id := run.ID{DAG: d.ID, Run: "r1"}
 	other := p.openStore()
-	st := &meddling{Store: p.openStore()}
-	st.when = func(b []store.Batch) bool {
-		for _, c := range b[0].Changes {
-			if c.Want.Task == "t00001" && c.Want.State == run.Running {
-				return true
-			}
-		}
-		return false
-	}
+	st := &meddling{Store: p.openStore(), when: starts("t00001")}
 	st.then = func() {
 		err := tick.ApplyEdit(context.Background(), tick.NewLoader(other), time.Now, func(ctx context.Context, e *tick.Edit) error {
 			if _, err := e.Run(ctx, id); err != nil {

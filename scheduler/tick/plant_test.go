@@ -64,7 +64,7 @@ func (l lossy) Start(ctx context.Context, work ...executors.Work) []error {
 	return errs
 }
 
-func newPlant(t *testing.T, set func(*tick.Config)) *plant {
+func newPlant(t *testing.T, set func(*plant, *tick.Config)) *plant {
 	t.Helper()
 	p := &plant{
 		t: t, dir: t.TempDir(), ended: make(chan run.Run, 100),
@@ -84,7 +84,7 @@ func newPlant(t *testing.T, set func(*tick.Config)) *plant {
 		},
 	}
 	if set != nil {
-		set(&cfg)
+		set(p, &cfg)
 	}
 	var err error
 	if p.engine, err = tick.New(cfg); err != nil {

@@ -88,8 +88,12 @@ func (e *Engine) look(ctx context.Context) bool {
 	return len(runs) > 0
 }
 
-// reload loads one run again; nothing of it waits to be committed.
+// reload loads one run again, unless changes of it wait to be committed: if somebody else
+// was faster, these are refused, and the run is loaded then.
 func (e *Engine) reload(ctx context.Context, id run.ID) {
+	if _, waits := e.snap.Changes()[id]; waits {
+		return
+	}
 	_, err := e.loader.AddRun(ctx, e.snap, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):

@@ -224,7 +224,8 @@ func (w *Worker) handle(ctx context.Context, q *queue.Queue, d queue.Delivery) {
 		var err error
 		if h, err = w.claim(ctx, d.Attempt); err != nil {
 			log.WarnContext(ctx, "claiming an attempt; it is given back", "error", err)
-			w.giveBack(ctx, q, d, errPause)
+			// With each receive it comes nearer to being a dead letter: the store gets more time.
+			w.giveBack(ctx, q, d, errPause<<min(d.Receives, 5))
 			return
 		}
 	}

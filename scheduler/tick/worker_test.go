@@ -104,7 +104,7 @@ func TestWorkerGoesOnWithAChain(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t, nil)
 	st := &counted{Store: p.openStore()}
-	p.worker("worker", func(c *tick.WorkerConfig) { c.Store = st })
+	p.worker("worker", func(c *tick.WorkerConfig) { c.Store, c.Lease = st, time.Minute })
 	d := chain(50)
 	d.MaxActiveTasks = 16
 	p.put(d)
@@ -195,13 +195,13 @@ func TestWorkerRenewsItsLease(t *testing.T) {
 		return succeed(ctx, w)
 	}
 	st := &counted{Store: p.openStore(), wrote: make(chan bool, 100)}
-	p.worker("worker", func(c *tick.WorkerConfig) { c.Store, c.Lease = st, 300*time.Millisecond })
+	p.worker("worker", func(c *tick.WorkerConfig) { c.Store, c.Lease = st, 900*time.Millisecond })
 	d := chain(1)
 	p.put(d)
 	id := p.trigger(d, "r1")
 	<-begun
 	first := p.instance(id, "t00000").Lease
-	for range 6 { // of a third of the lease each, one of them the claim
+	for range 5 { // the claim, and a renewal each third of the lease
 		<-st.wrote
 	}
 	if in := p.instance(id, "t00000"); in.Try != 1 || in.State != run.Running || !in.Lease.After(first) {
@@ -244,7 +244,7 @@ func TestWorkersBearDoubledMessages(t *testing.T) {
 
 func TestLostMessagesAreSentAgain(t *testing.T) {
 	t.Parallel()
-	p := newPlant(t, func(c *tick.Config) { c.QueueTimeout = 100 * time.Millisecond })
+	p := newPlant(t, func(_ *plant, c *tick.Config) { c.QueueTimeout = 100 * time.Millisecond })
 	p.drop.Store(2)
 	p.worker("worker", nil)
 	d := chain(3)
