@@ -26,7 +26,7 @@ import (
 const workerCommand = "test-worker"
 
 // testLease is short enough to wait for in a test.
-const testLease = time.Second
+const testLease = 2 * time.Second
 
 func runTestWorker(home string) error {
 	i, err := openHome(context.Background(), home, nil)
@@ -211,7 +211,7 @@ func TestWorkerIsKilled(t *testing.T) {
 	if err := victim.Wait(); err == nil {
 		t.Error("the worker was not killed")
 	}
-	startWorker(t, home, embedded.WorkerOptions{Parallelism: 2, Lease: testLease})
+	startWorker(t, home, embedded.WorkerOptions{Parallelism: 2})
 	if r = finished(t, i, r.ID); r.State != run.RunSuccess {
 		t.Fatalf("run ended %s: %s", r.State, r.Reason)
 	}
