@@ -52,11 +52,12 @@ func (o *Options) label(g *dag.Graph, i int) labels {
 	}
 	if s, ok := o.States[t.ID]; ok {
 		l.name = Symbol(s.State) + " " + l.name
-		text := s.State.String()
-		if s.Note != "" {
-			text = s.Note
+		switch {
+		case s.Note != "":
+			notes = append(notes, s.Note)
+		case s.State != run.None:
+			notes = append(notes, s.State.String())
 		}
-		notes = append(notes, text)
 	}
 	l.note = strings.Join(notes, " · ")
 	return l

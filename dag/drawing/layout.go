@@ -32,6 +32,9 @@ type item struct {
 	top, size int
 	place     float64
 	weight    float64
+	// pos is the position in its layer; sum and count are of what it is linked to.
+	pos        int
+	sum, count float64
 }
 
 // net is everything that leaves one task within a frame, or enters one from outside.
@@ -92,8 +95,6 @@ type style struct {
 	passage, gapAcross int
 	// gapAlong is the gap between layers, given the number of tracks of lines.
 	gapAlong func(tracks int) int
-	// margin is around everything.
-	margin int
 }
 
 type layouter struct {

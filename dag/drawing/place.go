@@ -11,21 +11,25 @@ import (
 const sweeps = 8
 
 // order sorts each layer so that few links cross: by the mean position of what an item
-// is linked to, there and back; the best order seen is kept.
+// is linked to, there and back, until that brings nothing; the best order seen is kept.
 func (f *frame) order() {
+	f.number()
 	best, least := f.orders(), f.crossings()
-	for i := 0; i < sweeps && least > 0; i++ {
+	const patience = 2
+	for i, idle := 0, 0; i < sweeps && least > 0 && idle < patience; i++ {
 		for n := 1; n < len(f.layers); n++ {
 			f.sortLayer(n, f.links[n-1], true)
 		}
 		for n := len(f.layers) - 2; n >= 0; n-- {
 			f.sortLayer(n, f.links[n], false)
 		}
+		idle++
 		if c := f.crossings(); c < least {
-			best, least = f.orders(), c
+			best, least, idle = f.orders(), c, 0
 		}
 	}
 	f.layers = best
+	f.number()
 }
 
 func (f *frame) orders() [][]*item {
@@ -36,52 +40,69 @@ func (f *frame) orders() [][]*item {
 	return out
 }
 
-// position is the index of each item in its layer.
-func position(layers ...[]*item) map[*item]int {
-	out := map[*item]int{}
-	for _, l := range layers {
-		for i, it := range l {
-			out[it] = i
-		}
+// number gives the items of all layers their positions.
+func (f *frame) number() {
+	for _, l := range f.layers {
+		number(l)
 	}
-	return out
+}
+
+func number(layer []*item) {
+	for i, it := range layer {
+		it.pos = i
+	}
 }
 
 func (f *frame) sortLayer(n int, links []link, forward bool) {
-	pos := position(f.layers...)
-	sum, count := map[*item]float64{}, map[*item]float64{}
+	for _, it := range f.layers[n] {
+		it.sum, it.count = 0, 0
+	}
 	for _, k := range links {
 		near, far, port := k.to, k.from, k.fromPort
 		if !forward {
 			near, far, port = k.from, k.to, k.toPort
 		}
-		sum[near] += float64(pos[far]) + float64(port)/float64(max(far.size, 1))
-		count[near]++
+		near.sum += float64(far.pos) + float64(port)/float64(max(far.size, 1))
+		near.count++
 	}
 	centre := func(it *item) float64 {
-		if count[it] == 0 {
-			return float64(pos[it]) + 0.5
+		if it.count == 0 {
+			return float64(it.pos) + 0.5
 		}
-		return sum[it] / count[it]
+		return it.sum / it.count
 	}
 	slices.SortStableFunc(f.layers[n], func(a, b *item) int { return cmp.Compare(centre(a), centre(b)) })
+	number(f.layers[n])
 }
 
 // crossings counts the pairs of links that cross.
 func (f *frame) crossings() int {
-	pos := position(f.layers...)
 	n := 0
-	for _, links := range f.links {
+	for i, links := range f.links {
 		sorted := slices.Clone(links)
 		slices.SortFunc(sorted, func(a, b link) int {
-			return cmp.Or(cmp.Compare(pos[a.from], pos[b.from]), cmp.Compare(a.fromPort, b.fromPort), cmp.Compare(pos[a.to], pos[b.to]), cmp.Compare(a.toPort, b.toPort))
+			return cmp.Or(a.from.pos-b.from.pos, a.fromPort-b.fromPort, a.to.pos-b.to.pos, a.toPort-b.toPort)
 		})
-		for i, a := range sorted {
-			for _, b := range sorted[i+1:] {
-				if cmp.Or(cmp.Compare(pos[b.to], pos[a.to]), cmp.Compare(b.toPort, a.toPort)) < 0 {
-					n++
-				}
-			}
+		n += inversions(sorted, len(f.layers[i+1]))
+	}
+	return n
+}
+
+// inversions counts the pairs of links, sorted by where they begin, that end in the
+// opposite order: with a Fenwick tree over where they end, so that wide graphs do not
+// take long. Links to one box at different heights count as one place.
+func inversions(links []link, size int) int {
+	tree := make([]int, size+1)
+	n := 0
+	for i, k := range links {
+		at := k.to.pos + 1
+		before := 0 // those that end at the same place or before
+		for j := at; j > 0; j -= j & -j {
+			before += tree[j]
+		}
+		n += i - before
+		for j := at; j <= size; j += j & -j {
+			tree[j]++
 		}
 	}
 	return n
@@ -126,17 +147,19 @@ func (l *layouter) place(f *frame) {
 // settle moves the items of a layer towards what they are linked to before it, after it,
 // or both.
 func (l *layouter) settle(f *frame, n int, before, after bool) {
-	sum, count := map[*item]float64{}, map[*item]float64{}
+	for _, it := range f.layers[n] {
+		it.sum, it.count = 0, 0
+	}
 	if before && n > 0 {
 		for _, k := range f.links[n-1] {
-			sum[k.to] += k.from.place + float64(k.fromPort-k.toPort)
-			count[k.to]++
+			k.to.sum += k.from.place + float64(k.fromPort-k.toPort)
+			k.to.count++
 		}
 	}
 	if after && n < len(f.links) {
 		for _, k := range f.links[n] {
-			sum[k.from] += k.to.place + float64(k.toPort-k.fromPort)
-			count[k.from]++
+			k.from.sum += k.to.place + float64(k.toPort-k.fromPort)
+			k.from.count++
 		}
 	}
 	// With the sizes taken off, the order is all that is to be kept: the best places are
@@ -151,8 +174,8 @@ func (l *layouter) settle(f *frame, n int, before, after bool) {
 	for i, it := range f.layers[n] {
 		offs[i] = off
 		want, weight := it.place, 0.01 // nothing pulls at it
-		if count[it] > 0 {
-			want, weight = sum[it]/count[it], it.weight
+		if it.count > 0 {
+			want, weight = it.sum/it.count, it.weight
 		}
 		p := pool{(want - off) * weight, weight, 1}
 		for len(pools) > 0 && pools[len(pools)-1].sum/pools[len(pools)-1].weight > p.sum/p.weight {

@@ -8,14 +8,21 @@ import (
 	"github.com/updraft-dev/updraft/run"
 )
 
+// most is how many tasks a drawing may have: nobody can read more of them in a text.
+const most = 500
+
 // Text draws a graph with the characters of a terminal: from left to right if that fits
-// into o.Width, else from top to bottom, else as an outline. A line that meets another
-// at a corner or a T joins it; one that is interrupted passes behind it.
+// into o.Width, else from top to bottom, else as an outline, as graphs of more than 500
+// tasks always are. A line that meets another at a corner or a T joins it; one that is
+// interrupted passes behind it.
 func Text(g *dag.Graph, o Options) string {
 	if len(g.Tasks) == 0 {
 		return ""
 	}
 	for _, vertical := range []bool{false, true} {
+		if len(g.Tasks) > most {
+			break
+		}
 		t := &texter{g: g, o: &o, k: &canvas{vertical: vertical, cells: map[[2]int]*cell{}}}
 		f := lay(g, t.style())
 		if columns := f.along; vertical {
@@ -90,38 +97,54 @@ func (t *texter) frame(f *frame, a, c, far int) {
 		}
 	}
 	for i := range f.links {
-		for _, k := range f.links[i] {
-			t.link(f, i, &k, first, a, c)
-		}
+		t.gap(f, i, first, a, c)
 	}
 	t.sides(f, first, a, c, far)
 }
 
-// link draws a line through the gap after a layer.
-func (t *texter) link(f *frame, i int, k *link, first, a, c int) {
-	net := first + k.net
-	from, to := c+k.from.top+k.fromPort, c+k.to.top+k.toPort
-	begin, end := a+f.starts[i]+f.widths[i], a+f.starts[i+1]
-	if k.from.box != nil {
-		begin = a + k.from.box.a + k.from.box.along
-		t.leave(k.from.box, begin-1, from)
+// gap draws the lines through the gap after a layer. What several links share is drawn
+// once.
+func (t *texter) gap(f *frame, i, first, a, c int) {
+	type piece struct{ net, end, at int }
+	const from, to = 0, 1
+	drawn := map[piece]bool{}
+	once := func(p piece) bool {
+		before := drawn[p]
+		drawn[p] = true
+		return !before
 	}
-	if turn := f.turns[i][k.net]; turn != nil {
-		net = first + turn.net
-		at := a + f.starts[i] + f.widths[i] + 1 + turn.track
-		t.k.lineAlong(net, begin, at, from)
-		t.k.stroke(net, at, from, backward)
-		t.k.lineAcross(net, at, from, to)
-		t.k.stroke(net, at, to, forward)
-		begin = at + 1
+	for _, k := range f.links[i] {
+		net, turn := first+k.net, f.turns[i][k.net]
+		begin, end := a+f.starts[i]+f.widths[i], a+f.starts[i+1]
+		if k.from.box != nil {
+			begin = a + k.from.box.a + k.from.box.along
+		}
+		start, finish := c+k.from.top+k.fromPort, c+k.to.top+k.toPort
+		at := begin - 1
+		if turn != nil {
+			net, at = first+turn.net, a+f.starts[i]+f.widths[i]+1+turn.track
+		}
+		if once(piece{net, from, start}) {
+			t.leave(k.from.box, begin-1, start)
+			if turn != nil {
+				t.k.lineAlong(net, begin, at, start)
+				t.k.stroke(net, at, start, backward)
+				t.k.lineAcross(net, at, c+turn.lo, c+turn.hi)
+			}
+		}
+		if once(piece{net, to, finish}) {
+			if turn != nil {
+				t.k.stroke(net, at, finish, forward)
+			}
+			t.k.lineAlong(net, at+1, end, finish)
+			t.arrive(k.to.box, end-1, finish)
+		}
 	}
-	t.k.lineAlong(net, begin, end, to)
-	t.arrive(k.to.box, end-1, to)
 }
 
 // leave marks where a line leaves the box of a task.
 func (t *texter) leave(b *box, a, c int) {
-	if b.inner == nil {
+	if b != nil && b.inner == nil {
 		at := t.k.at(a, c)
 		at.char = '├'
 		if t.k.vertical {
