@@ -19,29 +19,38 @@ import (
 var pictures = []string{"text", "svg", "dot", "mermaid"}
 
 func (a *app) dagsShowCommand() *cobra.Command {
-	var format, save, runName string
+	var format, save, runName, dagID string
 	c := &cobra.Command{
-		Use: "show DAG", Short: "Draw the graph of a DAG", Args: exactly("DAG"),
+		Use: "show DAG|FILE", Short: "Draw the graph of a DAG", Args: exactly("DAG|FILE"),
 		Long: `Draws the graph in the terminal: groups as frames, setups (↗) and teardowns (↘), mapped
 tasks ([×3], or [] when only the run shows how many), and trigger rules that are not
 all_success. With --run the states of a run are shown. Other formats are for pages.`,
 		Example: examples(
 			"updraft dags show etl", "draw it",
+			"updraft dags show new/etl.yaml", "draw what a file has, wherever it is",
 			"updraft dags show etl --run latest", "with the states of its latest run",
 			"updraft dags show etl --save etl.svg", "as a picture",
 		),
-		RunE: a.fresh(func(ctx context.Context, i *embedded.Installation, args []string) error {
+		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			format, err := pictureFormat(format, save)
 			if err != nil {
 				return err
 			}
-			return a.showDAG(ctx, i, args[0], runName, format, save)
+			if runName != "" {
+				return a.showRun(ctx, i, args[0], runName, format, save)
+			}
+			g, err := i.ReadDAG(ctx, args[0], dagID)
+			if err != nil {
+				return err
+			}
+			return a.save(save, a.picture(g, drawing.Options{}, format, save == ""))
 		}),
-		ValidArgsFunction: a.completeArgs(a.dagIDs),
+		ValidArgsFunction: a.completeFirst(cobra.ShellCompDirectiveDefault, a.dagIDs),
 	}
 	c.Flags().StringVar(&format, "format", "", "text, svg, dot or mermaid (default: text, or by the ending of --save)")
 	c.Flags().StringVarP(&save, "save", "s", "", "the file to write, such as etl.svg, etl.dot, etl.mmd or etl.txt")
 	c.Flags().StringVar(&runName, "run", "", "show the states of a run: its id, its logical date, or latest")
+	c.Flags().StringVar(&dagID, "dag-id", "", "which DAG of a file with several")
 	complete(c, "format", pictures...)
 	return c
 }
@@ -68,33 +77,27 @@ func pictureFormat(format, save string) (string, error) {
 	}
 }
 
-func (a *app) showDAG(ctx context.Context, i *embedded.Installation, id, runName, format, save string) error {
-	def, err := i.FindDAG(ctx, id)
+// showRun draws the version of a DAG that a run has, with the run's states.
+func (a *app) showRun(ctx context.Context, i *embedded.Installation, id, name, format, save string) error {
+	if _, err := i.FindDAG(ctx, id); err != nil {
+		return err
+	}
+	r, err := a.findRun(ctx, i, id, name)
 	if err != nil {
 		return err
 	}
-	var o drawing.Options
-	version := def.Version
-	if runName != "" {
-		r, err := a.findRun(ctx, i, id, runName)
-		if err != nil {
-			return err
-		}
-		data, err := i.FindRun(ctx, r.ID)
-		if err != nil {
-			return err
-		}
-		version, o.States = r.Version, statuses(&data)
-	}
-	g, err := i.Loader.Graph(ctx, id, version)
+	data, err := i.FindRun(ctx, r.ID)
 	if err != nil {
 		return err
 	}
-	if o.States != nil {
-		for _, t := range g.Tasks {
-			if _, ok := o.States[t.ID]; !ok {
-				o.States[t.ID] = drawing.Status{}
-			}
+	g, err := i.Loader.Graph(ctx, id, r.Version)
+	if err != nil {
+		return err
+	}
+	o := drawingOf(&data)
+	for _, t := range g.Tasks {
+		if _, ok := o.States[t.ID]; !ok {
+			o.States[t.ID] = drawing.Status{}
 		}
 	}
 	return a.save(save, a.picture(g, o, format, save == ""))
