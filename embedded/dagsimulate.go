@@ -77,7 +77,7 @@ func (i *Installation) Simulate(ctx context.Context, g *dag.Graph, t task.Trigge
 
 // hinted adds to errors about unknown tasks which ones may be meant.
 func hinted(err error, g *dag.Graph) error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the outermost
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return err
 	}

@@ -263,7 +263,7 @@ func (s *simulation) execution(a run.Attempt) pending {
 	}
 	if p.do.Word == "success" && p.note == "" && s.mapped(i) {
 		p.do = Outcome{Word: "xcom", Arg: fmt.Sprint(AssumedLength)}
-		p.note = fmt.Sprintf("assumed, because something is mapped over it: say map:N to choose")
+		p.note = "assumed, because something is mapped over it: say map:N to choose"
 	}
 	p.at = s.now.Add(took)
 	return p
