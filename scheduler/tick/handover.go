@@ -13,6 +13,8 @@ import (
 
 // plan is what a worker writes with a report, and does when it is durable.
 type plan struct {
+	snap    *scheduler.Snapshot
+	view    *scheduler.View
 	batches []run.Batch
 	// reported and started are the positions in the batch of the reported instance and of
 	// the one that takes its slots; -1 if there is none.
@@ -26,30 +28,36 @@ type plan struct {
 }
 
 // plan applies a report and plans what follows, as far as a worker may. It is false if
-// the attempt is not the worker's any more.
+// the attempt is not the worker's any more. What changes the run itself is the engine's,
+// its end above all, and so is then what leads to it.
 func (w *Worker) plan(c *scene, rep run.Report, now time.Time) (*plan, bool, error) {
+	p, ok, err := c.apply(rep, now)
+	if err == nil && ok && c.mayPlan() {
+		w.handOver(c, p, rep, now)
+		if p.batches = p.snap.Flush(); p.changesRun() {
+			p, ok, err = c.apply(rep, now)
+		}
+	}
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	p.batches = append(p.batches, p.snap.Flush()...)
+	p.find(rep.Key)
+	p.consider(c, rep)
+	return p, true, nil
+}
+
+// apply makes a plan that has nothing but the report.
+func (c *scene) apply(rep run.Report, now time.Time) (*plan, bool, error) {
 	s, v, err := c.snapshot()
 	if err != nil {
 		return nil, false, err
 	}
-	if !s.Report(rep, now) {
-		return nil, false, nil
-	}
-	p := &plan{}
-	if c.mayPlan() {
-		d := scheduler.Plan(s, now)
-		if len(d.Runs) == 0 {
-			w.handOver(c, p, s, v, d.Start, rep, now)
-		} else if s, v, err = c.snapshot(); err != nil { // the end of a run is the engine's, with what leads to it
-			return nil, false, err
-		} else {
-			s.Report(rep, now)
-		}
-	}
-	p.batches = s.Flush()
-	p.find(rep.Key)
-	p.consider(c, v, rep)
-	return p, true, nil
+	return &plan{snap: s, view: v}, s.Report(rep, now), nil
+}
+
+func (p *plan) changesRun() bool {
+	return slices.ContainsFunc(p.batches, func(b run.Batch) bool { return b.Update != nil })
 }
 
 // mayPlan says whether the run can be planned by itself. Runs that depend on the past of
@@ -58,10 +66,11 @@ func (c *scene) mayPlan() bool {
 	return c.data.Run.State == run.RunRunning && !c.graph.Past && c.occupied > 0
 }
 
-// handOver gives the slots of the reported attempt to one that the plan has queued, if
+// handOver plans, and gives the slots of the reported attempt to one that was queued, if
 // only the report kept it from being started; the others wait for the engine.
-func (w *Worker) handOver(c *scene, p *plan, s *scheduler.Snapshot, v *scheduler.View, start []run.Attempt, rep run.Report, now time.Time) {
-	for _, a := range start {
+func (w *Worker) handOver(c *scene, p *plan, rep run.Report, now time.Time) {
+	s, v := p.snap, p.view
+	for _, a := range scheduler.Plan(s, now).Start {
 		if p.next != nil || len(p.send) > 0 || !c.follows(a, rep) {
 			s.Unsent(a)
 			continue
@@ -141,7 +150,7 @@ func (p *plan) losses(res store.Result) map[int]bool {
 }
 
 // consider finds out whether the engine has to look at the run.
-func (p *plan) consider(c *scene, v *scheduler.View, rep run.Report) {
+func (p *plan) consider(c *scene, rep run.Report) {
 	// A free slot may be what another run waits for; it may also be that this run has ended.
 	p.notify = p.notify || p.started < 0 || c.graph.Past
 	for _, b := range p.batches {
@@ -153,7 +162,7 @@ func (p *plan) consider(c *scene, v *scheduler.View, rep run.Report) {
 			}
 		}
 	}
-	p.notify = p.notify || c.others && waits(v, rep.Task)
+	p.notify = p.notify || c.others && waits(p.view, rep.Task)
 }
 
 // waits says that something behind a task still waits. If others end at the same time,
