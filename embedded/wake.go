@@ -46,7 +46,7 @@ func (i *Installation) wake(message []byte) {
 	if err != nil {
 		return // nobody is there
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()                    // nothing is kept back in it
 	_ = c.SetWriteDeadline(time.Now().Add(wakeTimeout)) // without it, it only waits longer
 	if _, err := c.Write(message); err != nil {
 		i.Log.Debug("wake the scheduler", "error", err)
@@ -59,7 +59,7 @@ func (i *Installation) Busy() bool {
 	if err != nil {
 		return false
 	}
-	c.Close()
+	_ = c.Close() // it was for looking
 	return true
 }
 
@@ -92,5 +92,5 @@ func (i *Installation) hear(e *tick.Engine) (stop func(), err error) {
 			}
 		}
 	}()
-	return func() { c.Close() }, nil
+	return func() { _ = c.Close() }, nil // it was for reading
 }

@@ -2,6 +2,7 @@ package embedded_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -152,7 +153,7 @@ func TestSchedulerAndWorkers(t *testing.T) {
 		startWorker(t, home, embedded.WorkerOptions{Parallelism: 2, Queues: queues})
 	}
 	i := open(t, home, nil)
-	if err := i.Scheduler(t.Context(), embedded.StandaloneOptions{}); !strings.Contains(fmt.Sprint(err), embedded.ErrBusy.Error()) {
+	if err := i.Scheduler(t.Context(), embedded.StandaloneOptions{}); !errors.Is(err, embedded.ErrBusy) {
 		t.Errorf("a second scheduler: %v, want ErrBusy", err)
 	}
 	r, err := i.Trigger(t.Context(), task.Trigger{DAG: "work", Run: "r1"}, "test")
