@@ -115,6 +115,9 @@ func (a *app) simulate(ctx context.Context, i *embedded.Installation, target str
 	if err := a.simulated(g, &res); err != nil {
 		return err
 	}
+	for _, u := range res.Unused {
+		fmt.Fprintf(a.Stderr, "note: %s\n", u)
+	}
 	if res.Run.State != run.RunSuccess {
 		return errShown
 	}

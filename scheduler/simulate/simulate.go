@@ -67,6 +67,8 @@ type Result struct {
 	// Waiting says, when the run has not ended, what each unfinished instance waits for:
 	// nothing happens any more without somebody doing something.
 	Waiting []string
+	// Unused says of which tasks some outcomes were not asked for.
+	Unused []string
 }
 
 // simulation is one under way.
@@ -351,6 +353,7 @@ func (s *simulation) event(task, state string, try int, reason string) {
 // end takes stock.
 func (s *simulation) end(v *scheduler.View) {
 	s.out.Run, s.out.Instances, s.out.End = v.Run, v.Instances(), s.now
+	s.unused()
 	if v.Run.State.Finished() {
 		return
 	}
@@ -360,6 +363,20 @@ func (s *simulation) end(v *scheduler.View) {
 		}
 		if why, err := s.snap.Explain(in.Key(v.Run.ID), s.now); err == nil {
 			s.out.Waiting = append(s.out.Waiting, why)
+		}
+	}
+}
+
+// unused notes outcomes that nothing came to: the script meant something else, perhaps.
+func (s *simulation) unused() {
+	most := map[string]int{}
+	for name, n := range s.runs {
+		task, _, _ := strings.Cut(name, "[")
+		most[name], most[task] = max(most[name], n), max(most[task], n)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.c.Outcomes)) {
+		if given := len(s.c.Outcomes[name]); most[name] < given {
+			s.out.Unused = append(s.out.Unused, fmt.Sprintf("%s was executed %d times and has %d outcomes", name, most[name], given))
 		}
 	}
 }

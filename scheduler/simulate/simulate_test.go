@@ -176,6 +176,19 @@ func TestStuck(t *testing.T) {
 	}
 }
 
+// TestUnused: outcomes that were not asked for are told.
+func TestUnused(t *testing.T) {
+	t.Parallel()
+	res, err := simulate.Run(config(t, graph(t, nil, "a", "b <- a"), "a=fail,success", "b=skip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"a was executed 1 times and has 2 outcomes", "b was executed 0 times and has 1 outcomes"}
+	if diff := cmp.Diff(want, res.Unused); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	_, err := simulate.Run(config(t, graph(t, nil, "a"), "b=fail", "a[1]=skip"))
