@@ -233,7 +233,8 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 	e.cancelStale(ctx, batches)
 	e.saveDAGs(ctx, d.DAGs)
 	e.saveBackfills(ctx, d.Backfills, now)
-	if refused := e.dispatch(ctx, work); refused || len(again) > 0 {
+	e.dispatch(ctx, work)
+	if len(e.redo.messages) > 0 || len(again) > 0 {
 		return now
 	}
 	e.snap.Forget()
@@ -333,7 +334,7 @@ func (e *Engine) settle(group []message, again map[run.ID]bool) {
 
 // dispatch gives claimed, durable work to the executor. What it does not take is planned
 // again by the next turn.
-func (e *Engine) dispatch(ctx context.Context, work []executors.Work) (refused bool) {
+func (e *Engine) dispatch(ctx context.Context, work []executors.Work) {
 	live := work[:0]
 	for _, w := range work {
 		// A refused commit may have taken the run, and the claim with it.
@@ -346,19 +347,17 @@ func (e *Engine) dispatch(ctx context.Context, work []executors.Work) (refused b
 		delete(e.inflight, w.Instance.Token)
 	}
 	if len(live) == 0 {
-		return false
+		return
 	}
 	if e.remote.on {
 		e.send(ctx, live)
-		return false
+		return
 	}
 	for i, err := range e.exec.Start(ctx, live...) {
 		if err != nil {
-			refused = true
 			e.redeliver([]message{{report: e.untaken(&live[i], err)}}, nil)
 		}
 	}
-	return refused
 }
 
 // cancelStale stops attempts whose instance was cleared, marked or skipped.

@@ -162,6 +162,25 @@ func TestCommitThatFailedAfterWriting(t *testing.T) {
 	})
 }
 
+func TestBusyAfterACommitThatFailedAfterWriting(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, f *flaky, e *tick.Engine) {
+		if err := create(t, e); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(500*time.Millisecond, func() {
+			f.next <- func(ctx context.Context, b ...run.Batch) (store.Result, error) {
+				f.busy.Store(1)
+				if _, err := f.Model.Apply(ctx, b...); err != nil {
+					t.Error(err)
+				}
+				return store.Result{}, errDown
+			}
+		})
+		f.ends(t)
+	})
+}
+
 func TestLoadThatFails(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, f *flaky, e *tick.Engine) {
