@@ -20,7 +20,9 @@ type checker struct {
 	graphs map[string]*dag.Graph
 	runs   map[run.ID]*record
 	// limits says that one process decides about slots, on all that is stored.
-	limits   bool
+	limits bool
+	// remote says that workers write, too.
+	remote   bool
 	capacity int
 	// edited are the runs that somebody changed by hand.
 	edited   map[run.ID]bool
@@ -81,6 +83,11 @@ func (c *checker) committed(who string, batches []run.Batch, res store.Result) {
 			}
 		}
 		c.batch(who, b, lost)
+	}
+	if c.remote && len(res.Lost) > 0 {
+		// A worker starts what takes the slots of the attempt that it reports. If only the
+		// report is refused, it gives the new claim back, after this commit.
+		c.limits = false
 	}
 	if c.limits {
 		c.checkLimits()

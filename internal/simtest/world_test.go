@@ -55,7 +55,7 @@ type broken struct {
 func newWorld(s scenario, b broken, print func(format string, args ...any)) (*world, error) {
 	w := &world{scenario: s, broken: b, model: storetest.NewModel(), writes: map[string]int64{}, expected: map[run.ID]bool{}, print: print}
 	w.check = &checker{ledger: newLedger(), graphs: map[string]*dag.Graph{}, runs: map[run.ID]*record{}, edited: map[run.ID]bool{},
-		limits: s.schedulers == 1, capacity: capacity, log: w.log}
+		limits: s.schedulers == 1, remote: s.workers > 0, capacity: capacity, log: w.log}
 	ctx := context.Background()
 	for _, p := range pools() {
 		body, err := json.Marshal(p)
