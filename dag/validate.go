@@ -174,6 +174,7 @@ func validateTask(d *DAG, t *Task, add func(field, format string, args ...any)) 
 	if t.Expand != nil {
 		validateMapping(t.Expand, add)
 	}
+	validateCallables(t.Args, "", add)
 }
 
 func validateMapping(m *Mapping, add func(field, format string, args ...any)) {

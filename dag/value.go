@@ -26,28 +26,6 @@ type XComRef struct {
 // tasks: the element of this name at the task's map index.
 type GroupArg struct{ Name string }
 
-// Callable names a Python function.
-type Callable struct {
-	// Path is the dotted import path; or else File and Name are set.
-	Path string `json:"path,omitempty"`
-	File string `json:"file,omitempty"`
-	Name string `json:"name,omitempty"`
-	// Lambda is the source text of a lambda expression, in place of the others.
-	Lambda string `json:"lambda,omitempty"`
-}
-
-// String names the callable for messages.
-func (c Callable) String() string {
-	switch {
-	case c.Path != "":
-		return c.Path
-	case c.Lambda != "":
-		return c.Lambda
-	default:
-		return c.File + ":" + c.Name
-	}
-}
-
 // Object is a Python object that a DAG file builds with __type__ and that has no
 // Go counterpart; operators that know the class read it, others refuse it.
 type Object struct {
@@ -85,7 +63,7 @@ func EncodeValue(v any) (any, error) {
 	case GroupArg:
 		return map[string]any{typeTag: "group_arg", "name": v.Name}, nil
 	case Callable:
-		return map[string]any{typeTag: "callable", "path": v.Path, "file": v.File, "name": v.Name, "lambda": v.Lambda}, nil
+		return v.tagged(), nil
 	case Object:
 		args, err := EncodeValue(v.Args)
 		if err != nil {
@@ -203,7 +181,7 @@ func decodeTagged(tag string, v map[string]any) (any, error) {
 	case "group_arg":
 		return GroupArg{Name: str("name")}, nil
 	case "callable":
-		return Callable{Path: str("path"), File: str("file"), Name: str("name"), Lambda: str("lambda")}, nil
+		return Callable{Path: str("path"), File: str("file"), Name: str("name"), Lambda: str("lambda"), DAG: str("dag"), Task: str("task")}, nil
 	case "object":
 		args, err := DecodeValue(v["args"])
 		if err != nil {

@@ -6,7 +6,9 @@ import (
 	"time"
 )
 
-// Callable names what to run: exactly one of Path, File with Name, and Lambda.
+// Callable names what to run: exactly one of Path, File with Name, and Lambda. With
+// DAG, Name is an attribute of what executing File makes: of the task Task of the DAG,
+// or of the DAG itself.
 type Callable struct {
 	// Path is an import path: package.module.function.
 	Path string `json:"path,omitempty"`
@@ -16,6 +18,9 @@ type Callable struct {
 	Name string `json:"name,omitempty"`
 	// Lambda is the source of a lambda expression.
 	Lambda string `json:"lambda,omitempty"`
+	// DAG and Task are ids: see dag.Callable.
+	DAG  string `json:"dag,omitempty"`
+	Task string `json:"task,omitempty"`
 }
 
 // Mode is how the callable is called and what its value means.
@@ -54,6 +59,10 @@ type Call struct {
 	Args          []any
 	Kwargs        map[string]any
 	TemplatesDict map[string]any
+	// Attributes, if not nil, say that the callable is a method (execute, poke) of a
+	// task's object: it gets these attributes first, as Args, and the method is called
+	// with the context alone.
+	Attributes map[string]any
 	// Context is Airflow's context as JSON. Its objects are "ti" (task_id, dag_id,
 	// run_id, map_index, try_number, max_tries, ...), "dag_run" (run_id,
 	// logical_date, data_interval_start, data_interval_end, run_after, conf, ...),
@@ -152,6 +161,7 @@ type callFrame struct {
 	Args            []any             `json:"args,omitempty"`
 	Kwargs          map[string]any    `json:"kwargs,omitempty"`
 	TemplatesDict   map[string]any    `json:"templates_dict,omitempty"`
+	Attributes      map[string]any    `json:"attributes,omitzero"`
 	Context         map[string]any    `json:"context,omitempty"`
 	NoContext       bool              `json:"no_context,omitempty"`
 	Responses       []Response        `json:"responses,omitempty"`

@@ -277,6 +277,9 @@ type PythonCall struct {
 	Args          []any
 	Kwargs        map[string]any
 	TemplatesDict map[string]any
+	// Attributes, if not nil, say that Callable is a method (execute, poke) of a task's
+	// object: it gets these attributes first, and the method the context alone.
+	Attributes map[string]any
 	// Responses, when not empty, are HTTP answers: the callable's first argument, as
 	// one object, or as a list if Paged.
 	Responses []PythonResponse

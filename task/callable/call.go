@@ -16,7 +16,7 @@ import (
 // passed on: package task pushes the items, with the attempt's result.
 func (r *Runner) describe(a *task.Attempt, c task.PythonCall, end *task.End) (python.Call, error) {
 	call := python.Call{
-		Callable: located(c.Callable, a.Dir), NoContext: c.NoContext, HideValue: c.HideValue,
+		Callable: r.located(c.Callable, a.Dir), NoContext: c.NoContext, HideValue: c.HideValue,
 		Env: slices.Concat(a.Env, c.Env), Dir: a.Dir, Path: r.path(a.Dir), LogLevel: r.cfg.LogLevel,
 		Output: a.Output, Isolated: c.Isolated, Python: beside(a.Dir, c.Interpreter),
 		MemoryLimit: a.Task.Resources.Memory, Handler: handler{a},
@@ -33,6 +33,9 @@ func (r *Runner) describe(a *task.Attempt, c task.PythonCall, end *task.End) (py
 	if call.TemplatesDict, err = encodeDict(c.TemplatesDict); err != nil {
 		return call, fmt.Errorf("templates_dict: %w", err)
 	}
+	if call.Attributes, err = encodeDict(c.Attributes); err != nil {
+		return call, fmt.Errorf("template field %w", err)
+	}
 	if call.Context, err = r.context(a, end); err != nil {
 		return call, err
 	}
@@ -40,11 +43,15 @@ func (r *Runner) describe(a *task.Attempt, c task.PythonCall, end *task.End) (py
 	return call, nil
 }
 
-// located makes a file's path absolute: relative ones begin at the DAG's folder.
-func located(c dag.Callable, dir string) python.Callable {
-	out := python.Callable{Path: c.Path, File: c.File, Name: c.Name, Lambda: c.Lambda}
+// located makes a file's path absolute: relative ones begin at the folder of the DAG's
+// file, and DAG files themselves at the folder of all.
+func (r *Runner) located(c dag.Callable, dir string) python.Callable {
+	out := python.Callable{Path: c.Path, File: c.File, Name: c.Name, Lambda: c.Lambda, DAG: c.DAG, Task: c.Task}
 	if out.File == "" || filepath.IsAbs(out.File) {
 		return out
+	}
+	if c.DAG != "" && r.cfg.Folder != "" {
+		dir = r.cfg.Folder
 	}
 	out.File = filepath.Join(dir, out.File)
 	if abs, err := filepath.Abs(out.File); err == nil {

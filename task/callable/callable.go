@@ -22,6 +22,8 @@ type Config struct {
 	// Start starts the interpreter: at the first call, and again at the next one after
 	// an error. Its context lasts longer than the attempt that needs it first.
 	Start func(ctx context.Context) (*python.Runner, error)
+	// Folder is the folder of all DAG files: see dag.Callable's DAG.
+	Folder string
 	// Path is put in front of sys.path: the DAG folder, plugins. The folder of the
 	// DAG's file comes after it.
 	Path []string
