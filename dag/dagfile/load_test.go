@@ -49,7 +49,7 @@ func testCatalog() *dag.Catalog {
 		}},
 		dag.OperatorSpec{Class: "airflow.providers.common.sql.sensors.sql.SqlSensor", Kind: dag.OperatorSensor, Args: []dag.ArgSpec{
 			must(arg("conn_id", dag.ArgString)), must(tmpl("sql", dag.ArgString)), arg("success", dag.ArgCallable), arg("failure", dag.ArgCallable),
-			arg("success_check", dag.ArgCallable), arg("failure_check", dag.ArgCallable),
+			arg("success", dag.ArgCallable), arg("failure", dag.ArgCallable),
 		}},
 		dag.OperatorSpec{Class: std + "sensors.filesystem.FileSensor", Kind: dag.OperatorSensor, Args: []dag.ArgSpec{
 			must(tmpl("filepath", dag.ArgString)), arg("fs_conn_id", dag.ArgString), arg("recursive", dag.ArgBool),

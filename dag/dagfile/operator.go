@@ -157,15 +157,31 @@ func (t *taskBuilder) arg(name string) *dag.ArgSpec {
 func (t *taskBuilder) callableKey(name string) (arg, form string, ok bool) {
 	for i := range t.spec.Args {
 		a := &t.spec.Args[i]
-		if a.Type != dag.ArgCallable || !strings.HasPrefix(name, a.Name) {
+		if a.Type != dag.ArgCallable {
 			continue
 		}
-		switch form := name[len(a.Name):]; form {
-		case "", "_name", "_file", "_lambda":
+		if name == a.Name {
+			return a.Name, "", true
+		}
+		form, ok := strings.CutPrefix(name, callableStem(a))
+		if ok && slices.Contains(callableForms, form) {
 			return a.Name, form, true
 		}
 	}
 	return "", "", false
+}
+
+// callableForms are the endings of the keys that name a function by its file, or hold a
+// lambda, in place of the argument's own key.
+var callableForms = []string{"_name", "_file", "_lambda"}
+
+// callableStem is what those keys of an argument begin with: its name, but dag-factory
+// calls those of the sensors' success and failure success_check_name and so on.
+func callableStem(a *dag.ArgSpec) string {
+	if a.Name == "success" || a.Name == "failure" {
+		return a.Name + "_check"
+	}
+	return a.Name
 }
 
 // readCallables reads the arguments that are functions.
@@ -175,17 +191,17 @@ func (t *taskBuilder) readCallables() {
 		if a.Type != dag.ArgCallable {
 			continue
 		}
-		p := t.at(a.Name)
-		name, file, lambda, n := t.eff.get(a.Name+"_name"), t.eff.get(a.Name+"_file"), t.eff.get(a.Name+"_lambda"), t.eff.get(a.Name)
+		p, stem := t.at(a.Name), callableStem(a)
+		name, file, lambda, n := t.eff.get(stem+"_name"), t.eff.get(stem+"_file"), t.eff.get(stem+"_lambda"), t.eff.get(a.Name)
 		switch {
 		case !name.isNull() || !file.isNull():
 			if c, ok := t.b.inFile(p, name, file); ok {
 				t.t.Args[a.Name] = c
 			}
 		case !lambda.isNull():
-			text, ok := t.b.text(place{p.task, a.Name + "_lambda"}, lambda)
+			text, ok := t.b.text(place{p.task, stem + "_lambda"}, lambda)
 			if ok && !strings.HasPrefix(strings.TrimSpace(text), "lambda") {
-				t.b.problem(lambda.at, t.t.ID, fmt.Sprintf("`%s_lambda` must begin with `lambda`", a.Name), "write \"lambda x: …\"")
+				t.b.problem(lambda.at, t.t.ID, fmt.Sprintf("`%s_lambda` must begin with `lambda`", stem), "write \"lambda x: …\"")
 			}
 			t.t.Args[a.Name] = dag.Callable{Lambda: strings.TrimSpace(text)}
 		case n.isNull():

@@ -232,9 +232,10 @@ func argProperties(s *dag.OperatorSpec) schema {
 		a := &s.Args[i]
 		out[a.Name] = argSchema(a)
 		if a.Type == dag.ArgCallable {
-			out[a.Name+"_name"] = schema{"type": "string", "description": "Function of " + a.Name + "_file."}
-			out[a.Name+"_file"] = schema{"type": "string", "description": "Absolute path of the file of " + a.Name + "_name."}
-			out[a.Name+"_lambda"] = schema{"type": "string", "description": "A lambda expression in place of " + a.Name + "."}
+			stem := callableStem(a)
+			out[stem+"_name"] = schema{"type": "string", "description": "Function of " + stem + "_file."}
+			out[stem+"_file"] = schema{"type": "string", "description": "Absolute path of the file of " + stem + "_name."}
+			out[stem+"_lambda"] = schema{"type": "string", "description": "A lambda expression in place of " + a.Name + "."}
 		}
 	}
 	return out

@@ -158,7 +158,7 @@ func (t *taskBuilder) overridden(d *dict, name string) bool {
 		return true
 	}
 	base := name
-	for _, suffix := range []string{"_name", "_file", "_lambda"} {
+	for _, suffix := range callableForms {
 		base = strings.TrimSuffix(base, suffix)
 	}
 	if !strings.HasSuffix(base, "_callback") && !strings.HasSuffix(base, "_callable") {
@@ -250,9 +250,11 @@ func (t *taskBuilder) known() []string {
 			out = append(out, a.Name)
 		}
 	}
-	for _, a := range t.spec.Args {
-		if a.Type == dag.ArgCallable {
-			out = append(out, a.Name+"_name", a.Name+"_file", a.Name+"_lambda")
+	for i := range t.spec.Args {
+		if a := &t.spec.Args[i]; a.Type == dag.ArgCallable {
+			for _, form := range callableForms {
+				out = append(out, callableStem(a)+form)
+			}
 		}
 	}
 	return out
@@ -322,19 +324,20 @@ func (t *taskBuilder) required() {
 	if t.cfg.get("expand_kwargs") != nil {
 		return // each element brings its own
 	}
-	for _, a := range t.spec.Args {
+	for i := range t.spec.Args {
+		a := &t.spec.Args[i]
 		if !a.Required {
 			continue
 		}
 		_, given := t.t.Args[a.Name]
-		given = given || t.eff.get(a.Name) != nil || t.eff.get(a.Name+"_name") != nil || t.eff.get(a.Name+"_file") != nil || t.eff.get(a.Name+"_lambda") != nil
+		given = given || t.eff.get(a.Name) != nil || slices.ContainsFunc(callableForms, func(form string) bool { return t.eff.get(callableStem(a)+form) != nil })
 		if t.t.Expand != nil && slices.ContainsFunc(t.t.Expand.Args, func(m dag.MappedArg) bool { return m.Name == a.Name }) {
 			given = true
 		}
 		if !given {
 			hint := "add it"
 			if a.Type == dag.ArgCallable {
-				hint = fmt.Sprintf("add it, or %s_name and %s_file", a.Name, a.Name)
+				hint = fmt.Sprintf("add it, or %s_name and %s_file", callableStem(a), callableStem(a))
 			}
 			t.b.problem(t.key.at, t.t.ID, fmt.Sprintf("%s needs the argument `%s`", last(t.spec.Class), a.Name), hint)
 		}

@@ -55,14 +55,24 @@ func Families() []Family {
 // Tally counts the outcomes of one family.
 type Tally struct {
 	Family string
-	// Agree are the cases that agree, and those that agree up to a fault of Airflow's own.
+	// Agree are the cases that agree, and those that differ by a rule only.
 	Agree, Total int
 	// ByRule counts the cases that a rule sets apart.
 	ByRule map[string]int
 }
 
 // String is the family's line in the summary.
-func (t Tally) String() string { return fmt.Sprintf("%s %d/%d", t.Family, t.Agree, t.Total) }
+func (t Tally) String() string {
+	ruled := 0
+	for _, n := range t.ByRule {
+		ruled += n
+	}
+	line := fmt.Sprintf("%s %d/%d", t.Family, t.Agree, t.Total)
+	if ruled > 0 {
+		line += fmt.Sprintf(" (%d of them by the rules above)", ruled)
+	}
+	return line
+}
 
 // percent is how much agrees; a family without cases agrees.
 func (t Tally) percent() float64 {
@@ -115,15 +125,15 @@ func (r *Runner) Replay(ctx context.Context, f Family, rules Rules) (t Tally, ok
 			continue
 		}
 		t.Total++
-		rule, known := rules[o.Rule]
-		if known {
+		ruled := rules[o.Rule]
+		if ruled {
 			t.ByRule[o.Rule]++
 		}
-		switch {
-		case o.Diff == nil && o.Rule == "", known && rule.Fault:
+		agrees := o.Diff == nil && o.Rule == ""
+		if agrees || ruled {
 			t.Agree++
-		case known && r.Only == "":
-		default:
+		}
+		if !agrees && (!ruled || r.Only != "") {
 			if shown++; shown <= show {
 				fmt.Fprintln(r.Out, r.describe(f, o))
 			}
