@@ -32,9 +32,9 @@ const (
 )
 
 // Scheduler does what Standalone does, but executes no tasks: it sends attempts to queues
-// below UPDRAFT_HOME, which Worker serves. The callbacks of DAGs it calls itself. Only one process at a time may schedule an
-// installation: the error is ErrBusy otherwise. What workers have begun goes on when it
-// ends.
+// below UPDRAFT_HOME, which Worker serves. The callbacks of DAGs it calls itself. Only one
+// process at a time may schedule an installation: the error is ErrBusy otherwise. What
+// workers have begun goes on when it ends.
 func (i *Installation) Scheduler(ctx context.Context, o StandaloneOptions) error {
 	return i.serve(ctx, o, i.dispatch)
 }
