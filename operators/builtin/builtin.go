@@ -14,6 +14,7 @@ import (
 	"github.com/updraft-dev/updraft/operators/empty"
 	"github.com/updraft-dev/updraft/operators/filesystem"
 	"github.com/updraft-dev/updraft/operators/http"
+	"github.com/updraft-dev/updraft/operators/pyobject"
 	"github.com/updraft-dev/updraft/operators/python"
 	"github.com/updraft-dev/updraft/operators/sql"
 	"github.com/updraft-dev/updraft/task"
@@ -32,6 +33,7 @@ func Operators() []task.Operator {
 		clock.Operators(),
 		filesystem.Operators(),
 		email.Operators(),
+		pyobject.Operators(),
 	)
 }
 
