@@ -77,3 +77,30 @@ func TestClearedAndWorkerAhead(t *testing.T) {
 		t.Errorf("then it starts %v, want try 2", d.Start)
 	}
 }
+
+// TestSkipRest: an instance that was on its way when its run ended is skipped.
+func TestSkipRest(t *testing.T) {
+	t.Parallel()
+	now := day(1)
+	s, a := runningOne(t, now)
+	s.SkipRest(a.ID, now)
+	if b := s.Flush(); len(b) > 0 {
+		t.Fatalf("in a run that goes on it changes %+v", b)
+	}
+	v := s.Run(a.ID)
+	ended := v.Run
+	ended.State, ended.Reason = run.RunFailed, "dagrun_timeout"
+	v, err := scheduler.NewView(ended, v.Graph, v.Instances())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Add(v)
+	s.SkipRest(a.ID, now)
+	in := v.Instance("t", run.Unmapped)
+	if in.State != run.Skipped || in.Token != "" || in.Reason != "its run has ended: dagrun_timeout" {
+		t.Errorf("it is %+v", in)
+	}
+	if b := s.Flush(); len(b) != 1 || b[0].Changes[0].If.Token != "x" {
+		t.Errorf("flushed is %+v", b)
+	}
+}

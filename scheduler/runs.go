@@ -213,6 +213,24 @@ func (v *View) timeout(now time.Time) (ended bool) {
 	return true
 }
 
+// SkipRest skips what is still on its way in a run that has ended: its end by timeout was
+// written, but one of its instances was moved by somebody else at that moment. What is in
+// state none stays so: it was cleared for itself, or can never run.
+func (s *Snapshot) SkipRest(id run.ID, now time.Time) {
+	v := s.runs[id]
+	if v == nil || !v.Run.State.Finished() {
+		return
+	}
+	for t := range v.tasks {
+		for p := range v.tasks[t].cells {
+			if st := v.tasks[t].cells[p].State; st != run.None && !st.Finished() {
+				c := v.set(ref{t, p}, run.Skipped)
+				c.End, c.Due, c.Token, c.Reason = now, time.Time{}, "", "its run has ended: "+v.Run.Reason
+			}
+		}
+	}
+}
+
 // Latest says whether a run is the latest one that its DAG's schedule has brought by
 // now: what LatestOnlyOperator asks. Runs that were asked for always are.
 func (s *Snapshot) Latest(id run.ID, now time.Time) bool {

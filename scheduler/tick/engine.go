@@ -311,6 +311,7 @@ func (e *Engine) commit(ctx context.Context, batches []run.Batch) (again map[run
 			e.cfg.Log.Error("load run again", "run", id.String(), "error", err)
 			e.redo.stale = true
 		}
+		e.snap.SkipRest(id, e.cfg.Now())
 	}
 	return again, nil
 }
