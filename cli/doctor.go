@@ -197,7 +197,7 @@ func (a *app) checkPython(ctx context.Context, c *config.Config) finding {
 func checkListen(ctx context.Context, i *embedded.Installation) finding {
 	address := i.Config.Text("listen")
 	if i.Busy() {
-		return finding{"listen", stateOK, address + " (in use by the scheduler)", ""}
+		return finding{"listen", stateOK, address + ", unless the scheduler was told another address", ""}
 	}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", address)

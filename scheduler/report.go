@@ -121,7 +121,7 @@ func (v *View) ended(r ref, rep run.Report, now time.Time) {
 	case run.OutcomeFatal:
 		v.fail(r, now)
 	default:
-		if again := v.retries(r, rep.Cause); again {
+		if v.retries(r, &rep) {
 			v.retry(r, task, now)
 		} else {
 			v.fail(r, now)
@@ -157,32 +157,18 @@ func (v *View) mapsOver(t int) bool {
 	return false
 }
 
-// retries says whether a failed attempt is tried again, and takes it off the budget
-// of its cause. Failures that are not the task's fault have budgets of their own, so
-// that a lost node does not use up the author's retries.
-//
-// Golden: retry_infra, retry_fatal.
-func (v *View) retries(r ref, cause run.Cause) bool {
+// retries says whether a failed attempt is tried again, and takes it off the budget of
+// its cause.
+func (v *View) retries(r ref, rep *run.Report) bool {
 	c := v.cell(r)
-	switch cause {
-	case run.CauseInfra:
-		if c.InfraFailures < run.InfraRetries {
-			c.InfraFailures++
-			c.MaxTries++
-			return true
-		}
-	case run.CauseOOM:
-		if c.OOMFailures < run.OOMRetries {
-			c.OOMFailures++
-			c.MaxTries++
-			return true
-		}
-	case run.CauseConfig, run.CauseImage:
+	if !WillRetry(&c.Instance, rep) {
 		return false
 	}
-	// Section "Task instance": MaxTries is the number of retries, so try n may be followed by
-	// another while n <= MaxTries.
-	return c.MaxTries > 0 && c.Try <= c.MaxTries
+	if used, budget := ownBudget(&c.Instance, rep.Cause); used != nil && *used < budget {
+		*used++
+		c.MaxTries++
+	}
+	return true
 }
 
 func (v *View) retryDelay(task *dag.Task, try int) time.Duration {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/run"
 )
 
 // maxRetryDelay is [core] max_task_retry_delay: a back-off never waits longer.
@@ -168,4 +169,35 @@ func quoteValue(v any) string {
 		return fmt.Sprintf("the text %q", s)
 	}
 	return fmt.Sprintf("%v", v)
+}
+
+// WillRetry says whether an attempt that ended as reported gets another try: a failure
+// does while tries are left, or while the budget of its cause is. Failures that are not
+// the task's fault have budgets of their own, so that a lost node does not use up the
+// author's retries; an image that cannot be started is not tried again (sections "Task
+// instance", "Retry delay").
+//
+// Golden: retry, retry_config, retry_infra, retry_fatal.
+func WillRetry(in *run.Instance, rep *run.Report) bool {
+	if rep.Outcome != run.OutcomeFailed || rep.Cause == run.CauseImage {
+		return false
+	}
+	if used, budget := ownBudget(in, rep.Cause); used != nil && *used < budget {
+		return true
+	}
+	// MaxTries is the number of retries, so try n may be followed by another while
+	// n <= MaxTries.
+	return in.MaxTries > 0 && in.Try <= in.MaxTries
+}
+
+// ownBudget is what has been used of the budget that a cause has of its own, and the
+// budget; nil if it has none.
+func ownBudget(in *run.Instance, cause run.Cause) (used *int, budget int) {
+	switch cause {
+	case run.CauseInfra:
+		return &in.InfraFailures, run.InfraRetries
+	case run.CauseOOM:
+		return &in.OOMFailures, run.OOMRetries
+	}
+	return nil, 0
 }

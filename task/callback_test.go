@@ -155,9 +155,8 @@ func TestWebhookCallback(t *testing.T) {
 	w.op("op", fails(Skip("holiday")))
 	task := w.task("t", "op", nil)
 	hook := func(url string) dag.Callback { return dag.Callback{Kind: dag.CallbackWebhook, URL: url} }
-	dead := httptest.NewServer(nil)
-	dead.Close()
-	task.OnSkipped = []dag.Callback{hook(server.URL + "/S3CRET"), hook(server.URL), hook(dead.URL + "/S3CRET"), hook("http://\x00S3CRET")}
+	const dead = "http://127.0.0.1:1" // nobody listens there
+	task.OnSkipped = []dag.Callback{hook(server.URL + "/S3CRET"), hook(server.URL), hook(dead + "/S3CRET"), hook("http://\x00S3CRET")}
 	w.cfg.HTTP = server.Client()
 	_, log := w.execute(t, "t", -1)
 	want := Event{Event: "skipped", State: "skipped", DAG: "d", Run: w.run.Run, Task: "t", Map: -1, Try: 1, Operator: "op", Owner: "airflow", LogicalDate: "2024-05-01T00:00:00+00:00", Start: now.Add(-2 * time.Second), End: now, Hostname: "host1", Reason: "holiday"}

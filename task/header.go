@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler"
 )
 
 // dir is the folder of the DAG's file.
@@ -75,7 +76,7 @@ func quoteEnv(env []string) string {
 
 // finish logs the end, and calls what the author wants called then.
 func (x *execution) finish(ctx context.Context, rep *run.Report, err error, quiet bool) {
-	retry := rep.Outcome == run.OutcomeFailed && x.r.cfg.WillRetry(&x.w.Instance, rep)
+	retry := scheduler.WillRetry(&x.w.Instance, rep)
 	state := stateOf(rep, retry)
 	if !quiet || rep.Outcome != run.OutcomeSuccess {
 		x.footer(rep, err, state)

@@ -57,9 +57,6 @@ type Config struct {
 	HTTP *http.Client
 	// BaseURL begins the links in mails; empty leaves them out.
 	BaseURL string
-	// WillRetry says whether a failed attempt gets another try, as the scheduler will
-	// decide; nil means Airflow's rule (Retries).
-	WillRetry func(i *run.Instance, r *run.Report) bool
 	// CallbackTimeout bounds callbacks and mails of an attempt; 0 means 5 minutes.
 	CallbackTimeout time.Duration
 	// Log takes what goes wrong beside the attempt: a log that cannot be written.
@@ -98,16 +95,7 @@ func New(c Config) *Runtime {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.WillRetry == nil {
-		c.WillRetry = Retries
-	}
 	return &Runtime{cfg: c}
-}
-
-// Retries is Airflow's rule for another try: an ordinary failure is retried while the
-// try's number is not above MaxTries.
-func Retries(i *run.Instance, r *run.Report) bool {
-	return r.Outcome == run.OutcomeFailed && i.Try <= i.MaxTries
 }
 
 // Execute runs an attempt to its end and says how it ended. It neither panics nor

@@ -116,7 +116,7 @@ later over the earlier: its default, the file ` + "`updraft.yaml`" + ` in UPDRAF
 variable, a flag. ` + "`updraft config list`" + ` shows them all with where each comes from, and
 ` + "`updraft doctor`" + ` checks them.
 
-` + "```yaml" + `
+` + "```yaml fragment" + `
 # updraft.yaml
 parallelism: 8
 log_retention: 168h
