@@ -236,7 +236,7 @@ func detailsRecord(d *embedded.DAGStatus) record {
 		{"fileloc", d.File}, {"is_paused", d.State.Paused}, {"is_stale", d.State.Stale},
 		{"owners", owners(def)}, {"tags", def.Tags},
 		{"timetable_summary", summary(def)}, {"timetable_description", ""}, {"timezone", cmp.Or(def.Timezone, "UTC")},
-		{"start_date", def.StartDate}, {"end_date", def.EndDate}, {"catchup", def.Catchup},
+		{"start_date", def.StartDate}, {"end_date", def.EndDate}, {"catchup", def.Catchup}, {"airflow_compat", optional(def.Compat)},
 		{"max_active_runs", def.MaxActiveRuns}, {"max_active_tasks", def.MaxActiveTasks},
 		{"max_consecutive_failed_dag_runs", def.MaxConsecutiveFailedRuns},
 		{"dagrun_timeout", optional(def.DagrunTimeout)}, {"fail_fast", def.FailFast},

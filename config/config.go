@@ -41,7 +41,15 @@ func keys() []key {
 		{"python", "python3", "the Python interpreter for Python tasks (3.9 or newer)", notEmpty},
 		{"paused_at_creation", "false", "whether new DAGs start paused", boolean},
 		{"strict", "false", "whether warnings about DAG files are errors", boolean},
-		{"airflow_compat", "3", "which Airflow's meaning plain schedules have: 3 (triggers) or 2 (data intervals)", oneOf("2", "3")},
+		{
+			"airflow_compat", "auto",
+			"which Airflow's meaning DAG files have: 3, 2 (plain schedules are data intervals, ...) or auto (Python files by what they import, others 3)",
+			oneOf("auto", "2", "3"),
+		},
+		{"plugins", "{home}/plugins", "folder of Python modules that DAG files and tasks import (Airflow's plugins folder)", nil},
+		{"dagbag_import_timeout", "30s", "how long a DAG file in Python may take to be read", positive},
+		{"dagbag_import_memory", "1073741824", "how much memory a DAG file in Python may take to be read, in bytes", atLeast(64 << 20)},
+		{"dag_file_env", "", "environment variables that DAG files in Python see beside PATH and the like, with commas between", nil},
 		{"log_retention", "720h", "how long task logs are kept; 0 is for ever", duration},
 		{"log_max_bytes", "67108864", "largest log of one attempt; its middle is dropped beyond", atLeast(1 << 16)},
 		{"run_retention", "0", "how long finished runs are kept; 0 is for ever", duration},
@@ -231,6 +239,13 @@ func oneOf(allowed ...string) func(string) error {
 		}
 		return nil
 	}
+}
+
+func positive(v string) error {
+	if d, err := time.ParseDuration(v); err != nil || d <= 0 {
+		return errors.New("use a length of time above 0, such as 30s or 5m")
+	}
+	return nil
 }
 
 func atLeast(least int) func(string) error {

@@ -38,6 +38,8 @@ type DAG struct {
 	// Timezone is an IANA name or a fixed offset; empty means UTC.
 	Timezone string `json:"timezone,omitempty"`
 	Catchup  bool   `json:"catchup,omitempty"`
+	// Compat is the Airflow release, 2 or 3, whose meaning a Python file had; 0 for others.
+	Compat int `json:"airflow_compat,omitempty"`
 
 	MaxActiveRuns  int `json:"max_active_runs"`
 	MaxActiveTasks int `json:"max_active_tasks"`

@@ -66,13 +66,11 @@ func (i *Installation) checkPath(ctx context.Context, path string, strict bool) 
 		return nil, err
 	}
 	loaders, n := i.noted(ctx, dir, strict)
-	for _, l := range loaders {
-		if l.Accepts(rel) {
-			found, err := l.Load(rel, src)
-			return []CheckedFile{i.checked(dir, rel, found.DAGs, err, n)}, nil
-		}
+	if !slices.ContainsFunc(loaders, func(l bag.Loader) bool { return l.Accepts(rel) }) {
+		return nil, fmt.Errorf("%s is no DAG file: their names end in .yaml, .yml, .py or .zip", path)
 	}
-	return nil, fmt.Errorf("%s is no DAG file: their names end in .yaml or .yml", path)
+	found, err := i.loadWith(loaders, rel, src)
+	return []CheckedFile{i.checked(dir, rel, found.DAGs, err, n)}, nil
 }
 
 func (i *Installation) checkFolder(ctx context.Context, dir string, strict bool) ([]CheckedFile, error) {

@@ -72,12 +72,14 @@ func (i *Installation) Folder(ctx context.Context) (*bag.Bag, error) {
 // fingerprint names what decides how files are read.
 func (i *Installation) fingerprint(dir string) string {
 	c := i.Config
-	return strings.Join([]string{i.Release, dir, c.Text("strict"), c.Text("airflow_compat"), strconv.Itoa(len(i.Catalog.Paths()))}, "\x00")
+	return strings.Join([]string{
+		i.Release, dir, c.Text("strict"), c.Text("airflow_compat"), c.Text("python"), c.Text("plugins"), c.Text("dag_file_env"), strconv.Itoa(len(i.Catalog.Paths())),
+	}, "\x00")
 }
 
 // loaders read the DAG files of a folder; strict makes warnings errors.
 func (i *Installation) loaders(ctx context.Context, dir string, strict bool) []bag.Loader {
-	return []bag.Loader{yamlFiles{i, i.variables(ctx), dir, strict}}
+	return []bag.Loader{yamlFiles{i, i.variables(ctx), dir, strict}, i.pythonFiles(ctx, dir, strict)}
 }
 
 // yamlFiles reads DAG files in YAML.
@@ -114,14 +116,17 @@ func (y yamlFiles) Load(p string, src []byte) (bag.Loaded, error) {
 	return out, err
 }
 
-// fileOptions are how a DAG file is read; p is relative to dir.
+// fileOptions are how a DAG file is read; p is absolute or relative to dir.
 func (i *Installation) fileOptions(dir, p string) dagfile.Options {
-	compat := i.Config.Int("airflow_compat")
+	file := filepath.FromSlash(p)
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(dir, file)
+	}
 	return dagfile.Options{
-		File: filepath.Join(dir, filepath.FromSlash(p)), Catalog: i.Catalog, Strict: i.Config.Bool("strict"), Env: i.Lookup,
+		File: file, Catalog: i.Catalog, Strict: i.Config.Bool("strict"), Env: i.Lookup,
 		ReadFile:   os.ReadFile,
 		Exists:     func(p string) bool { _, err := os.Stat(p); return err == nil },
-		PythonPath: []string{dir}, DefaultsDir: dir, Compat: compat, Now: i.Now,
+		PythonPath: []string{dir}, DefaultsDir: dir, Compat: i.Config.Int("airflow_compat"), Now: i.Now,
 		CheckSchedule: func(s dag.Schedule) error { _, err := timetable.New(s); return err },
 	}
 }

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/updraft-dev/updraft/logs"
 	"github.com/updraft-dev/updraft/logs/filelogs"
 	"github.com/updraft-dev/updraft/operators/builtin"
+	"github.com/updraft-dev/updraft/python"
 	"github.com/updraft-dev/updraft/scheduler/tick"
 	"github.com/updraft-dev/updraft/settings"
 	"github.com/updraft-dev/updraft/store/sqlitestore"
@@ -45,6 +47,8 @@ type Installation struct {
 	Loader   *tick.Loader
 	Catalog  *dag.Catalog
 	Logs     *logs.Logs
+	// Parser reads DAG files in Python; it starts nothing before the first one.
+	Parser *python.Parser
 }
 
 // Open opens the installation in UPDRAFT_HOME, making it if it is not there: folder
@@ -83,10 +87,13 @@ func Open(ctx context.Context, o Options) (*Installation, error) {
 		return nil, err
 	}
 	return &Installation{
+		Parser: python.NewParser(python.ParserConfig{
+			Python: c.Text("python"), Dir: filepath.Join(c.Home, "python"), Environ: o.Environ, Keep: splitNames(c.Text("dag_file_env")),
+		}),
 		Options: o, Store: st, Logs: lg, Loader: tick.NewLoader(st), Catalog: builtin.Catalog(),
 		Settings: settings.NewRegistry(settings.Config{Store: st, Keys: keys, Lookup: o.Lookup, Secrets: secrets, Now: o.Now}),
 	}, nil
 }
 
 // Close releases the installation.
-func (i *Installation) Close() error { return i.Store.Close() }
+func (i *Installation) Close() error { return errors.Join(i.Parser.Close(), i.Store.Close()) }

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/updraft-dev/updraft/dag/dagfile"
+	"github.com/updraft-dev/updraft/dag/bag"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler/tick"
 	"github.com/updraft-dev/updraft/store"
@@ -35,7 +35,7 @@ type RunOptions struct {
 }
 
 // LoadFile stores the DAGs of a file and returns their ids, warnings beside.
-func (i *Installation) LoadFile(ctx context.Context, path string) (ids []string, warnings []dagfile.Problem, err error) {
+func (i *Installation) LoadFile(ctx context.Context, path string) (ids []string, warnings []error, err error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the DAG file: %w", err)
@@ -44,11 +44,12 @@ func (i *Installation) LoadFile(ctx context.Context, path string) (ids []string,
 	if err != nil {
 		return nil, nil, err
 	}
-	o := i.fileOptions(dir, rel)
-	o.Variables = i.variables(ctx)
-	res, err := dagfile.Load(src, o)
+	res, err := i.loadWith(i.loaders(ctx, dir, i.Config.Bool("strict")), rel, src)
 	if err != nil {
 		return nil, res.Warnings, err
+	}
+	if len(res.DAGs) == 0 {
+		return nil, res.Warnings, fmt.Errorf("%s has no DAG", path)
 	}
 	for _, d := range res.DAGs {
 		if _, err := i.putDAG(ctx, d, rel); err != nil {
@@ -57,6 +58,16 @@ func (i *Installation) LoadFile(ctx context.Context, path string) (ids []string,
 		ids = append(ids, d.ID)
 	}
 	return ids, res.Warnings, nil
+}
+
+// loadWith reads a file with the loader that it is for; p is as loaders take it.
+func (i *Installation) loadWith(loaders []bag.Loader, p string, src []byte) (bag.Loaded, error) {
+	for _, l := range loaders {
+		if l.Accepts(p) {
+			return l.Load(p, src)
+		}
+	}
+	return bag.Loaded{}, fmt.Errorf("%s is no DAG file: their names end in .yaml, .yml, .py or .zip", p)
 }
 
 // place returns the folder a DAG file belongs to and its path there: the DAG folder if
@@ -76,7 +87,7 @@ func (i *Installation) place(path string) (dir, rel string, err error) {
 // isFile says whether a target names a file rather than a DAG.
 func isFile(target string) bool {
 	ext := filepath.Ext(target)
-	return ext == ".yaml" || ext == ".yml" || ext == ".py" || strings.ContainsRune(target, filepath.Separator)
+	return ext == ".yaml" || ext == ".yml" || ext == ".py" || ext == ".zip" || strings.ContainsRune(target, filepath.Separator)
 }
 
 // resolve returns the ids of the DAGs that targets name, once each.
@@ -88,7 +99,7 @@ func (i *Installation) resolve(ctx context.Context, targets []string) ([]string,
 		found := []string{t}
 		var err error
 		if isFile(t) {
-			var warnings []dagfile.Problem
+			var warnings []error
 			found, warnings, err = i.LoadFile(ctx, t)
 			for _, w := range warnings {
 				i.Log.Warn(w.Error())

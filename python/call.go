@@ -103,6 +103,9 @@ type Call struct {
 	HideValue bool
 	// Handler answers the callable's questions; nil answers each with an error.
 	Handler Handler
+
+	// parse asks for the DAGs of a file, in place of Callable.
+	parse *parseFrame
 }
 
 // Outcome is how a call ended.
@@ -157,6 +160,7 @@ func (r *Result) OutOfMemory() bool { return r.Outcome == OutcomeFail && r.ErrTy
 // callFrame is the first frame to an attempt.
 type callFrame struct {
 	Callable        Callable          `json:"callable"`
+	Parse           *parseFrame       `json:"parse,omitempty"`
 	Mode            Mode              `json:"mode,omitempty"`
 	Args            []any             `json:"args,omitempty"`
 	Kwargs          map[string]any    `json:"kwargs,omitempty"`
@@ -180,7 +184,7 @@ type callFrame struct {
 func (c *Call) frame() callFrame {
 	f := callFrame{
 		Callable: c.Callable, Mode: c.Mode, Args: c.Args, Kwargs: c.Kwargs,
-		TemplatesDict: c.TemplatesDict, Context: c.Context, NoContext: c.NoContext,
+		TemplatesDict: c.TemplatesDict, Attributes: c.Attributes, Context: c.Context, NoContext: c.NoContext, Parse: c.parse,
 		Responses: c.Responses, Paged: c.Responses != nil,
 		Env: envMap(c.Env), Dir: c.Dir, Path: c.Path, LogLevel: c.LogLevel,
 		MemoryLimit: c.MemoryLimit, Timeout: c.Timeout.Seconds(),

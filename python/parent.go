@@ -117,7 +117,7 @@ func (p *parent) greet(ctx context.Context, c Config) error {
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = p.conn.Close() })
 	defer stop()
-	err := p.write(map[string]any{"pre_import": c.PreImport}, nil)
+	err := p.write(map[string]any{"pre_import": c.PreImport, "strict": c.strict}, nil)
 	if err == nil {
 		err = readFrame(p.conn, &p.hello)
 	}

@@ -54,6 +54,9 @@ type Config struct {
 	StartTimeout time.Duration
 	// Stderr takes what the parent itself writes; may be nil.
 	Stderr io.Writer
+
+	// strict ends what attempts leave behind, even if it has left their group.
+	strict bool
 }
 
 func (c Config) withDefaults() Config {

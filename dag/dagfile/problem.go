@@ -71,6 +71,12 @@ func sortProblems(ps []Problem) {
 
 const excerptWidth = 160
 
+// Excerpt shows a line as Problem does, where the column is not known.
+func Excerpt(line string) string {
+	shown, _, _ := strings.Cut(excerpt(strings.TrimRight(line, "\r"), 1), "\n")
+	return shown
+}
+
 // excerpt shows a line and points at a column of it; long lines are cut. It is empty
 // for a line without characters.
 func excerpt(line string, column int) string {

@@ -43,7 +43,7 @@ func Layers() []Layer {
 		},
 		{Name: "contracts", Packages: []string{"store", "queue", "logs", "executors"}, May: []string{"words"}},
 		{
-			Name: "runtime", Packages: []string{"settings", "task", "task/template", "task/callable", "task/smtpmail", "python", "dag/bag", "config"},
+			Name: "runtime", Packages: []string{"settings", "task", "task/template", "task/callable", "task/smtpmail", "python", "dag/bag", "dag/pyfile", "config"},
 			May: []string{"words", "language", "decisions", "contracts"}, Deps: []string{"*"},
 		},
 		{

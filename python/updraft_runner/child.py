@@ -164,6 +164,9 @@ def _terminated(_number, _frame):
 
 
 def _run(call, here):
+    if call.get("parse"):
+        from updraft_runner import parsing
+        return parsing.answer(call["parse"])
     given = context.build(call.get("context"))
     if call.get("templates_dict") is not None:
         given["templates_dict"] = xcom.decode(call["templates_dict"])

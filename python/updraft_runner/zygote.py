@@ -17,6 +17,8 @@ from updraft_runner import child, frames
 
 # prctl(2): the signal a process gets when its parent dies.
 _PR_SET_PDEATHSIG = 1
+# prctl(2): orphans below this process become its children.
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def _libc():
@@ -30,10 +32,14 @@ def _libc():
 class Zygote:
     """The state of the parent: the children alive, by attempt and by pid."""
 
-    def __init__(self, control):
+    def __init__(self, control, strict=False):
         self.control = control
         self.pid = os.getpid()
         self.prctl = _libc()
+        # Whether what attempts leave behind ends with them (where that can be told).
+        self.strict = strict and sys.platform == "linux" and self.prctl is not None
+        if self.strict:
+            self.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.buffer = bytearray()
         self.fds = []
         self.by_pid = {}
@@ -126,6 +132,8 @@ class Zygote:
             done, status, usage = os.wait4(pid or -1, os.WNOHANG)
             if done == 0:
                 return
+            if self.strict:
+                self.end_strays(done)
             attempt = self.by_pid.pop(done, None)
             if attempt is None:
                 continue
@@ -137,6 +145,19 @@ class Zygote:
                 "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1,
                 "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
             })
+
+
+    def end_strays(self, done):
+        """Ends the children that are no attempts: what an attempt that is done
+        started in sessions of their own. Their ends are noticed like all others."""
+        try:
+            with open("/proc/self/task/%d/children" % self.pid) as listing:
+                found = [int(pid) for pid in listing.read().split()]
+        except OSError:
+            return  # a kernel that does not list them
+        for pid in found:
+            if pid not in self.by_pid and pid != done:
+                _kill_group(pid, signal.SIGKILL)
 
 
 def _exited():
@@ -181,4 +202,4 @@ def main(fd):
         "op": "hello", "pid": os.getpid(), "executable": sys.executable,
         "version": ".".join(str(part) for part in sys.version_info[:3]), "problems": problems,
     })
-    Zygote(control).serve()
+    Zygote(control, hello.get("strict")).serve()

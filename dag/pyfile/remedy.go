@@ -1,0 +1,116 @@
+package pyfile
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/updraft-dev/updraft/dag/dagfile"
+	"github.com/updraft-dev/updraft/python"
+)
+
+// error says why the file cannot be used and what to do.
+func (a *answer) error() []dagfile.Problem {
+	e := a.parsed.Error
+	p := dagfile.Problem{File: cmp.Or(e.File, a.file), Line: e.Line, Message: oneLine(e.Error()), Hint: a.remedy(e)}
+	if len(e.Missing) > 0 {
+		p.Message = missing(e.Missing)
+	}
+	p.Excerpt = a.excerpt(p.File, e.Line)
+	return []dagfile.Problem{p}
+}
+
+// missing names what the file wants of Airflow and Updraft does not have.
+func missing(names []python.MissingName) string {
+	parts := make([]string, 0, len(names))
+	for _, n := range names {
+		part := n.Name
+		if n.Package != "" {
+			part += " (of " + n.Package + ")"
+		}
+		if !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return "Updraft does not have " + strings.Join(parts, ", ")
+}
+
+var noModule = regexp.MustCompile(`^No module named '([^']+)'`)
+
+// remedy is what the author can do about an error; empty if its message says it all.
+func (a *answer) remedy(e *python.ParseError) string {
+	class := e.Type[strings.LastIndexByte(e.Type, '.')+1:]
+	switch {
+	case len(e.Missing) > 0:
+		return a.instead(e.Missing)
+	case class == "ModuleNotFoundError" && noModule.MatchString(e.Message):
+		name := noModule.FindStringSubmatch(e.Message)[1]
+		return fmt.Sprintf("install it for the interpreter that setting python names, or put %s.py in the folder of DAG files",
+			strings.ReplaceAll(name, ".", "/"))
+	case class == "TypeError" && a.parsed.Compat == 3 && onlyOf2(e.Message):
+		return "Airflow 3 does not have this argument: with setting airflow_compat 2 it means what it did in Airflow 2"
+	case class == "KeyError" && strings.Contains(e.Traceback, "os.environ"):
+		return "DAG files see no environment that may hold secrets: name what they need in setting dag_file_env"
+	}
+	return ""
+}
+
+// onlyOf2 says that a TypeError is about an argument that Airflow 2 had.
+func onlyOf2(message string) bool {
+	names := []string{
+		"schedule_interval", "timetable", "concurrency", "task_concurrency", "default_view", "orientation", "fail_stop", "provide_context",
+		"execution_date", "full_filepath",
+	}
+	return slices.ContainsFunc(names, func(n string) bool { return strings.Contains(message, "'"+n+"'") })
+}
+
+// instead names the two ways out for names that are missing.
+func (a *answer) instead(names []python.MissingName) string {
+	var natives []string
+	for _, n := range names {
+		if native := a.native(n.Name); native != "" && !slices.Contains(natives, native) {
+			natives = append(natives, native)
+		}
+	}
+	if len(natives) == 0 {
+		natives = []string{"airflow.providers.standard.operators.python.PythonOperator with the package's own client"}
+	}
+	return "use " + strings.Join(natives, " or ") + ", or wait until Updraft runs tasks with the Task SDK of Airflow itself"
+}
+
+// families are endings of class names, and the operator that does most of what those do.
+var families = []struct{ part, native string }{
+	{"HttpSensor", "HttpSensor"}, {"HttpOperator", "HttpOperator"}, {"SqlSensor", "SqlSensor"}, {"SQLSensor", "SqlSensor"},
+	{"Sensor", "PythonSensor"},
+	{"ColumnCheck", "SQLColumnCheckOperator"}, {"TableCheck", "SQLTableCheckOperator"},
+	{"Query", "SQLExecuteQueryOperator"}, {"SQL", "SQLExecuteQueryOperator"}, {"Sql", "SQLExecuteQueryOperator"},
+	{"Postgres", "SQLExecuteQueryOperator"}, {"Snowflake", "SQLExecuteQueryOperator"}, {"Redshift", "SQLExecuteQueryOperator"},
+	{"Email", "EmailOperator"}, {"Smtp", "EmailOperator"},
+	{"Bash", "BashOperator"}, {"SSH", "BashOperator"}, {"Submit", "BashOperator"},
+	{"Webhook", "HttpOperator"}, {"Slack", "HttpOperator"}, {"Rest", "HttpOperator"}, {"Api", "HttpOperator"},
+	{"TriggerDag", "TriggerDagRunOperator"}, {"Dummy", "EmptyOperator"},
+}
+
+// native is the operator that comes nearest to a missing class, or empty.
+func (a *answer) native(name string) string {
+	class := name[strings.LastIndexByte(name, '.')+1:]
+	if !strings.Contains(class, "Operator") && !strings.Contains(class, "Sensor") {
+		return ""
+	}
+	wanted := []string{class}
+	for _, f := range families {
+		if strings.Contains(class, f.part) {
+			wanted = append(wanted, f.native)
+		}
+	}
+	for _, w := range wanted {
+		for _, s := range a.c.Catalog.Specs() {
+			if s.Class[strings.LastIndexByte(s.Class, '.')+1:] == w {
+				return s.Class
+			}
+		}
+	}
+	return ""
+}

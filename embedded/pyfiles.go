@@ -1,0 +1,82 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/dag/bag"
+	"github.com/updraft-dev/updraft/dag/pyfile"
+	"github.com/updraft-dev/updraft/python"
+	"github.com/updraft-dev/updraft/scheduler/timetable"
+	"github.com/updraft-dev/updraft/store"
+)
+
+// pythonFiles reads the DAG files in Python of a folder for as long as ctx lasts.
+func (i *Installation) pythonFiles(ctx context.Context, dir string, strict bool) bag.Loader {
+	return pyfile.Loader(ctx, i.pyfileConfig(dir, strict))
+}
+
+func (i *Installation) pyfileConfig(dir string, strict bool) pyfile.Config {
+	c := i.Config
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return pyfile.Config{
+		Parser: i.Parser, Folder: dir, Path: i.modulePath(), Catalog: i.Catalog, Compat: c.Int("airflow_compat"), // auto is 0
+		Timeout: c.Duration("dagbag_import_timeout"), Memory: int64(c.Int("dagbag_import_memory")),
+		Settings: parseSettings{i}, Strict: strict,
+		CheckSchedule: func(s dag.Schedule) error { _, err := timetable.New(s); return err },
+	}
+}
+
+// modulePath are the folders of Python modules beside that of the DAG files.
+func (i *Installation) modulePath() []string {
+	dir := i.Config.Text("plugins")
+	if info, err := os.Stat(dir); dir == "" || err != nil || !info.IsDir() {
+		return nil
+	}
+	return []string{dir}
+}
+
+func splitNames(text string) (out []string) {
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// parseSettings gives variables and connections to DAG files while they are read.
+type parseSettings struct{ i *Installation }
+
+// Variable implements pyfile.Settings.
+func (s parseSettings) Variable(ctx context.Context, key string) (string, error) {
+	v, err := s.i.Settings.Variable(ctx, key)
+	return v.Value, unknown(err)
+}
+
+// Connection implements pyfile.Settings.
+func (s parseSettings) Connection(ctx context.Context, id string) (python.Connection, error) {
+	c, err := s.i.Settings.Connection(ctx, id)
+	if err != nil {
+		return python.Connection{}, unknown(err)
+	}
+	return python.Connection{
+		ID: id, Type: c.Type, Description: c.Description, Host: c.Host, Login: c.Login, Password: c.Password,
+		Schema: c.Schema, Port: c.Port, Extra: c.ExtraText(),
+	}, nil
+}
+
+// unknown marks the store's "not found" as package python's.
+func unknown(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("%w (%w)", err, python.ErrNotFound)
+	}
+	return err
+}
