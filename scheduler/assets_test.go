@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler"
@@ -51,5 +53,66 @@ func TestAssetEventsAreNewer(t *testing.T) {
 		if i < 0 {
 			t.Errorf("%s: the event is not dated after %s", name, last)
 		}
+	}
+}
+
+// TestConsumedEvents: a run is told of all events of its assets since the last run that
+// assets have triggered, those that came while the DAG was paused included, each once.
+func TestConsumedEvents(t *testing.T) {
+	t.Parallel()
+	s := scheduler.NewSnapshot()
+	set := func(d *dag.DAG, paused bool) {
+		g, err := dag.NewGraph(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SetDAG(scheduler.DAGInfo{Graph: g, Version: "v1", Paused: paused}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	producer := &dag.DAG{ID: "p", MaxActiveTasks: 16, Tasks: []*dag.Task{dag.NewTask("t", "plain")}}
+	consumer := &dag.DAG{
+		ID: "c", MaxActiveRuns: 16, MaxActiveTasks: 16, Tasks: []*dag.Task{dag.NewTask("t", "plain")},
+		Schedule: dag.ScheduleFromAssets(dag.AssetRef{URI: "x://a"}, dag.AssetRef{URI: "x://b"}),
+	}
+	set(producer, false)
+	set(consumer, false)
+	now := day(1)
+	emit := func(asset string) {
+		now = now.Add(time.Minute)
+		id := run.ID{DAG: "p", Run: now.String()}
+		s.Create(run.Run{ID: id, Type: run.TypeManual, RunAfter: now}, now)
+		scheduler.Plan(s, now)
+		a := run.Attempt{Key: run.Key{ID: id, Task: "t", Map: run.Unmapped}, Try: 1}
+		events := []run.AssetEvent{{Asset: "x://" + asset, Source: a.Key}}
+		if !s.Claim(a, scheduler.Claim{Token: "x"}, now) || !s.Report(run.Report{Attempt: a, Token: "x", Outcome: run.OutcomeSuccess, At: now, Events: events}, now) {
+			t.Fatalf("%s cannot be emitted", asset)
+		}
+		scheduler.Plan(s, now)
+	}
+	consumed := func() (out []string) {
+		for _, v := range s.Runs("c") {
+			text := ""
+			for _, ev := range v.Run.Events {
+				text += ev.Asset[len("x://"):]
+			}
+			out = append(out, text)
+		}
+		return out
+	}
+	emit("a")
+	emit("other")
+	emit("a")
+	set(consumer, true)
+	emit("b")
+	set(consumer, false)
+	if got := consumed(); len(got) > 0 {
+		t.Fatalf("an update that came while the DAG was paused has brought the runs %v", got)
+	}
+	emit("b")
+	emit("b")
+	emit("a")
+	if diff := cmp.Diff([]string{"aabb", "ba"}, consumed()); diff != "" {
+		t.Errorf("events of the runs (-want +got):\n%s", diff)
 	}
 }

@@ -84,7 +84,7 @@ func (e *examination) delays(r ref, d *verdict) {
 
 // triggerRule applies the setup constraint and then the trigger rule (section "Trigger rules").
 //
-// Golden: rule_always, past_before_skipping.
+// Golden: rule_always, rule_always_setup, past_before_skipping.
 func (e *examination) triggerRule(r ref, d *verdict, pastMet bool) {
 	t := e.v.Graph.Tasks[r.task]
 	if t.TriggerRule == dag.Always || len(e.v.Graph.Up[r.task]) == 0 {

@@ -33,6 +33,7 @@ var update = flag.Bool("update", false, "write the golden scenarios anew")
 //	run ID [date=D] [type=T]      creates a run
 //	plan                          plans until nothing changes
 //	start TASK                    a worker takes it (with lease=DURATION)
+//	renew TASK lease=DURATION     its worker gives a sign of life
 //	end TASK OUTCOME              a worker ends it (and takes it first, if it is queued)
 //	resume TASK                   its trigger has fired
 //	clear [RUN/]TASK... [upstream] [downstream] [past] [future] [failed] [keep] [latest]
@@ -179,6 +180,10 @@ func (g *golden) do(words []string) []string {
 		}
 		if !g.snap.Claim(a, c, g.now) {
 			g.fail("%s cannot be claimed", a)
+		}
+	case "renew":
+		if !g.snap.Renew(g.attempt(plain[0]), "t", g.now.Add(g.duration(set["lease"]))) {
+			g.fail("%s has no lease to renew", plain[0])
 		}
 	case "end":
 		g.end(plain, set)

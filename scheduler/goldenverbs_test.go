@@ -35,8 +35,14 @@ func (g *golden) dag(words []string) {
 			}
 		case "schedule":
 			d.Schedule = dag.ScheduleFromText(strings.ReplaceAll(v, "_", " "), "UTC", dag.ScheduleCompat{})
+			if set["assets"] != "" {
+				byTime := d.Schedule
+				d.Schedule = dag.Schedule{Kind: dag.ScheduleAssetOrTime, Assets: assets(set["assets"]).Assets, Time: &byTime}
+			}
 		case "assets":
-			d.Schedule = assets(v)
+			if set["schedule"] == "" {
+				d.Schedule = assets(v)
+			}
 		case "start":
 			at := g.time(v)
 			d.StartDate = &at
@@ -116,16 +122,15 @@ func (g *golden) called(name string) {
 	}
 }
 
-// assets reads "x&y" or "x|y".
+// assets reads "x&y|z", in which & binds closer.
 func assets(text string) dag.Schedule {
 	cond := &dag.AssetCondition{}
-	for _, name := range strings.FieldsFunc(text, func(r rune) bool { return r == '&' || r == '|' }) {
-		leaf := dag.AssetCondition{Asset: &dag.AssetRef{URI: "x://" + name}}
-		if strings.Contains(text, "|") {
-			cond.Any = append(cond.Any, leaf)
-		} else {
-			cond.All = append(cond.All, leaf)
+	for part := range strings.SplitSeq(text, "|") {
+		all := dag.AssetCondition{}
+		for name := range strings.SplitSeq(part, "&") {
+			all.All = append(all.All, dag.AssetCondition{Asset: &dag.AssetRef{URI: "x://" + name}})
 		}
+		cond.Any = append(cond.Any, all)
 	}
 	return dag.Schedule{Kind: dag.ScheduleAssets, Assets: cond}
 }

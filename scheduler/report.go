@@ -38,6 +38,8 @@ func (s *Snapshot) Claim(a run.Attempt, c Claim, now time.Time) bool {
 }
 
 // Renew prolongs the lease of a claim. It is false if the token is not the current one.
+//
+// Golden: lease_renewed.
 func (s *Snapshot) Renew(a run.Attempt, token string, lease time.Time) bool {
 	v, r, ok := s.attempt(a)
 	if !ok || v.cell(r).Token != token || token == "" {
@@ -131,7 +133,7 @@ func (v *View) ended(r ref, rep run.Report, now time.Time) {
 
 // unmappable says why a success is none: tasks are mapped over what it did not push.
 //
-// Golden: map_no_list.
+// Golden: map_no_list, map_too_long.
 func (v *View) unmappable(r ref, rep *run.Report) string {
 	if v.Graph.Mapped[r.task] || !v.mapsOver(r.task) {
 		return ""
@@ -313,24 +315,31 @@ func updates(ev *run.AssetEvent, a dag.AssetRef) bool {
 // assetsUpdated notes updates for the DAGs that wait for them. Paused DAGs miss them
 // (section "Assets").
 func (s *Snapshot) assetsUpdated(events []run.AssetEvent) {
-	for _, ev := range events {
+	for i := range events {
 		for id, dv := range s.dags {
-			if dv.Graph == nil || dv.Paused || dv.Stale {
-				continue
-			}
-			for _, a := range dv.Graph.DAG.Schedule.Assets.Refs() {
-				if !updates(&ev, a) {
-					continue
-				}
-				if dv.Assets == nil {
-					dv.Assets = map[string]time.Time{}
-				}
-				if ev.At.After(dv.Assets[a.Key()]) {
-					dv.Assets[a.Key()] = ev.At
-				}
-				s.due[id] = true
-				s.assetDAGs[id] = true
+			if dv.Graph != nil && !dv.Stale && dv.waitsFor(&events[i]) {
+				s.noteUpdate(id, dv, &events[i])
 			}
 		}
 	}
+}
+
+func (s *Snapshot) noteUpdate(id string, dv *dagView, ev *run.AssetEvent) {
+	if len(dv.Events) >= maxConsumed {
+		dv.Events = slices.Delete(dv.Events, 0, 1)
+	}
+	dv.Events = append(dv.Events, *ev)
+	if dv.Paused {
+		return
+	}
+	if dv.Assets == nil {
+		dv.Assets = map[string]time.Time{}
+	}
+	for _, a := range dv.Graph.DAG.Schedule.Assets.Refs() {
+		if updates(ev, a) && ev.At.After(dv.Assets[a.Key()]) {
+			dv.Assets[a.Key()] = ev.At
+		}
+	}
+	s.due[id] = true
+	s.assetDAGs[id] = true
 }

@@ -119,7 +119,7 @@ func (s *Snapshot) atMaxActive(dv *dagView) bool {
 // createByAssets creates a run when the assets a DAG waits for have been updated.
 // The run's date is that of the latest update, and the updates are forgotten.
 //
-// Golden: assets_all, assets_any.
+// Golden: assets_all, assets_any, assets_nested, assets_or_time.
 func (s *Snapshot) createByAssets(dv *dagView, now time.Time) *View {
 	cond := dv.Graph.DAG.Schedule.Assets
 	if cond == nil || len(dv.Assets) == 0 || s.atMaxActive(dv) {
@@ -135,6 +135,7 @@ func (s *Snapshot) createByAssets(dv *dagView, now time.Time) *View {
 		}
 	}
 	r := run.Run{Type: run.TypeAssetTriggered, RunAfter: at, TriggeredBy: "asset"}
+	r.Events, dv.Events = dv.consume(at)
 	r.ID = run.ID{DAG: dv.Graph.DAG.ID, Run: timetable.RunID(string(run.TypeAssetTriggered), at, "")}
 	for i := 2; s.runs[r.ID] != nil; i++ {
 		r.Run = timetable.RunID(string(run.TypeAssetTriggered), at, strconv.Itoa(i))
@@ -142,6 +143,27 @@ func (s *Snapshot) createByAssets(dv *dagView, now time.Time) *View {
 	dv.Assets, dv.AssetsSince = nil, at
 	return s.create(dv, r, now)
 }
+
+// consume splits the events into those of a run of this date and those of later ones.
+// Events that came while the DAG was paused bring no run, but the next one is told of
+// them, as in Airflow.
+//
+// Golden: assets_consumed, assets_paused.
+func (dv *dagView) consume(at time.Time) (consumed, left []run.AssetEvent) {
+	for _, ev := range dv.Events {
+		switch {
+		case ev.At.After(at):
+			left = append(left, ev)
+		case len(consumed) < maxConsumed:
+			consumed = append(consumed, ev)
+		}
+	}
+	slices.SortStableFunc(consumed, func(a, b run.AssetEvent) int { return a.At.Compare(b.At) })
+	return consumed, left
+}
+
+// maxConsumed bounds the events that are kept with a run.
+const maxConsumed = 1000
 
 func (s *Snapshot) create(dv *dagView, r run.Run, now time.Time) *View {
 	r.State, r.Version, r.QueuedAt = run.RunQueued, dv.Version, now

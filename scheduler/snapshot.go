@@ -78,8 +78,11 @@ type DAGInfo struct {
 	Stale bool
 	// Last is the data interval of the last scheduled run.
 	Last *timetable.Interval
-	// Assets are the asset updates (URI to time) since the last asset-triggered run.
+	// Assets are the asset updates (URI to time) since the last asset-triggered run: those
+	// that its schedule has noticed. Updates that came while it was paused are not there.
 	Assets map[string]time.Time
+	// Events are the events since that run of all assets in the schedule.
+	Events []run.AssetEvent
 	// AssetsSince is the date of that run: updates that are not later are consumed.
 	AssetsSince time.Time
 	// Runtimes are how long the runs that ended last took, the latest first: as many as
@@ -117,7 +120,7 @@ func (s *Snapshot) SetDAG(info DAGInfo) error {
 		d.DAGInfo = info
 		d.blocked = info.Last != nil && s.atMaxActive(d)
 	}
-	info.keepAssets(d.Assets)
+	info.keepAssets(&d.DAGInfo)
 	d.DAGInfo, d.table = info, table
 	s.due[info.Graph.DAG.ID] = true
 	for _, v := range d.runs {
@@ -127,17 +130,23 @@ func (s *Snapshot) SetDAG(info DAGInfo) error {
 	return nil
 }
 
-// keepAssets keeps updates that are known already but were not stored when info was read.
-func (i *DAGInfo) keepAssets(known map[string]time.Time) {
+// keepAssets keeps what is known already but was not stored when info was read.
+func (i *DAGInfo) keepAssets(known *DAGInfo) {
 	for _, ref := range i.Graph.DAG.Schedule.Assets.Refs() {
-		at, ok := known[ref.Key()]
-		if !ok || i.Paused || !at.After(i.AssetsSince) || !at.After(i.Assets[ref.Key()]) {
+		at, ok := known.Assets[ref.Key()]
+		if !ok || !at.After(i.AssetsSince) || !at.After(i.Assets[ref.Key()]) {
 			continue
 		}
 		if i.Assets == nil {
 			i.Assets = map[string]time.Time{}
 		}
 		i.Assets[ref.Key()] = at
+	}
+	for _, ev := range known.Events {
+		same := func(o run.AssetEvent) bool { return o.Asset == ev.Asset && o.Source == ev.Source && o.At.Equal(ev.At) }
+		if ev.At.After(i.AssetsSince) && !slices.ContainsFunc(i.Events, same) {
+			i.Events = append(i.Events, ev)
+		}
 	}
 }
 

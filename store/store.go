@@ -92,8 +92,11 @@ type DAGState struct {
 	// Last is the data interval of the last scheduled run: what the timetable
 	// continues from.
 	Last *Interval
-	// Assets are the asset updates since the last asset-triggered run: URI to time.
-	Assets map[string]time.Time
+	// Assets are the asset updates (URI to time) that waited for a run when the DAG was
+	// last paused; updates until AssetsAfter count as seen otherwise: they came while it
+	// was paused, or before it was there.
+	Assets      map[string]time.Time
+	AssetsAfter time.Time
 }
 
 // Interval is a data interval.

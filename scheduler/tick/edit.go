@@ -105,7 +105,8 @@ func ApplyEdit(ctx context.Context, l *Loader, now func() time.Time, edit func(c
 	}
 }
 
-// SetPaused pauses or unpauses a DAG.
+// SetPaused pauses or unpauses a DAG. Asset updates that wait for a run go on waiting;
+// those that come meanwhile are lost to the schedule.
 func SetPaused(ctx context.Context, s store.Store, id string, paused bool) error {
 	for {
 		def, err := s.DAG(ctx, id)
@@ -115,9 +116,33 @@ func SetPaused(ctx context.Context, s store.Store, id string, paused bool) error
 		if def.State.Paused == paused {
 			return nil
 		}
+		if err := keepUpdates(ctx, s, &def); err != nil {
+			return err
+		}
 		def.State.Paused = paused
 		if _, err = s.SetDAG(ctx, id, def.State); !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
+}
+
+// keepUpdates notes in the state of a DAG which asset updates wait for a run, and until
+// when updates are known.
+func keepUpdates(ctx context.Context, s store.Store, def *store.Definition) error {
+	l := NewLoader(s)
+	g, err := l.compile(def.ID, def.Version, def.Body)
+	if err != nil {
+		return err
+	}
+	info := scheduler.DAGInfo{Graph: g, Paused: def.State.Paused}
+	if err := l.fillAssets(ctx, &info, &def.State); err != nil {
+		return err
+	}
+	def.State.Assets = info.Assets
+	for _, ev := range info.Events {
+		if ev.At.After(def.State.AssetsAfter) {
+			def.State.AssetsAfter = ev.At
+		}
+	}
+	return nil
 }

@@ -150,7 +150,7 @@ func (l *Loader) AddDAG(ctx context.Context, s *scheduler.Snapshot, def store.De
 	if err := l.fillLast(ctx, &info, def); err != nil {
 		return err
 	}
-	if err := l.fillAssets(ctx, &info); err != nil {
+	if err := l.fillAssets(ctx, &info, &def.State); err != nil {
 		return err
 	}
 	if err := l.fillRuntimes(ctx, &info); err != nil {
@@ -185,9 +185,9 @@ func (l *Loader) fillLast(ctx context.Context, info *scheduler.DAGInfo, def stor
 }
 
 // fillAssets finds the asset updates since the last run that assets have triggered.
-func (l *Loader) fillAssets(ctx context.Context, info *scheduler.DAGInfo) error {
+func (l *Loader) fillAssets(ctx context.Context, info *scheduler.DAGInfo, state *store.DAGState) error {
 	refs := info.Graph.DAG.Schedule.Assets.Refs()
-	if len(refs) == 0 || info.Paused {
+	if len(refs) == 0 {
 		return nil
 	}
 	list, err := l.store.ListRuns(ctx, store.RunFilter{DAG: info.Graph.DAG.ID, Types: []run.Type{run.TypeAssetTriggered}}, store.Page{Limit: 1})
@@ -198,13 +198,28 @@ func (l *Loader) fillAssets(ctx context.Context, info *scheduler.DAGInfo) error 
 		info.AssetsSince = list.Items[0].RunAfter
 	}
 	info.Assets = map[string]time.Time{}
+	seen := map[string]bool{}
 	for _, ref := range refs {
-		events, err := l.store.AssetEvents(ctx, ref.Key(), info.AssetsSince, time.Time{}, 0)
-		if err != nil {
-			return judge(fmt.Errorf("read the events of asset %s: %w", ref.Key(), err))
+		key := ref.Key()
+		if seen[key] {
+			continue
 		}
-		if len(events) > 0 {
-			info.Assets[ref.Key()] = events[len(events)-1].At
+		seen[key] = true
+		if at, ok := state.Assets[key]; ok && at.After(info.AssetsSince) {
+			info.Assets[key] = at
+		}
+		events, err := l.store.AssetEvents(ctx, key, info.AssetsSince, time.Time{}, 0)
+		if err != nil {
+			return judge(fmt.Errorf("read the events of asset %s: %w", key, err))
+		}
+		info.Events = append(info.Events, events...)
+		if state.AssetsAfter.After(info.AssetsSince) {
+			if events, err = l.store.AssetEvents(ctx, key, state.AssetsAfter, time.Time{}, 0); err != nil {
+				return judge(fmt.Errorf("read the events of asset %s: %w", key, err))
+			}
+		}
+		if n := len(events); n > 0 && !info.Paused {
+			info.Assets[key] = events[n-1].At
 		}
 	}
 	return nil

@@ -12,13 +12,17 @@ import (
 
 // dagState is DAGState without what has a column of its own.
 type dagState struct {
-	Paused bool                 `json:"paused,omitempty"`
-	Last   *store.Interval      `json:"last,omitempty"`
-	Assets map[string]time.Time `json:"assets,omitempty"`
+	Paused      bool                 `json:"paused,omitempty"`
+	Last        *store.Interval      `json:"last,omitempty"`
+	Assets      map[string]time.Time `json:"assets,omitempty"`
+	AssetsAfter time.Time            `json:"assets_after,omitzero"`
 }
 
 func encodeState(s store.DAGState) ([]byte, error) {
 	d := dagState{Paused: s.Paused}
+	if !s.AssetsAfter.IsZero() {
+		d.AssetsAfter = s.AssetsAfter.UTC()
+	}
 	if s.Last != nil {
 		d.Last = &store.Interval{Start: s.Last.Start.UTC(), End: s.Last.End.UTC()}
 	}
@@ -83,7 +87,7 @@ func scanDAG(rows *sql.Rows) (store.Definition, error) {
 	if err := json.Unmarshal(state, &st); err != nil {
 		return d, damaged("state of DAG "+d.ID, err)
 	}
-	d.State.Paused, d.State.Last, d.State.Assets = st.Paused, st.Last, st.Assets
+	d.State.Paused, d.State.Last, d.State.Assets, d.State.AssetsAfter = st.Paused, st.Last, st.Assets, st.AssetsAfter
 	d.At, err = decodeTime("time of DAG "+d.ID, at)
 	return d, err
 }

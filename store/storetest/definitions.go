@@ -79,7 +79,7 @@ func testDAGState(t *testing.T, h Harness) {
 	ok(t, "DAG", err)
 	want := store.DAGState{Revision: d.State.Revision, Paused: true, Stale: true,
 		Last:   &store.Interval{Start: day, End: day.Add(time.Hour)},
-		Assets: map[string]time.Time{"s3://a/ü": day, "b": day.Add(1e3)}}
+		Assets: map[string]time.Time{"s3://a/ü": day, "b": day.Add(1e3)}, AssetsAfter: day.Add(2e3)}
 	got, err := h.Store.SetDAG(ctx, "d", want)
 	ok(t, "SetDAG", err)
 	if got.Revision == want.Revision {

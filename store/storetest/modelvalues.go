@@ -356,7 +356,7 @@ func cloneState(s store.DAGState) store.DAGState {
 	for uri, t := range s.Assets {
 		assets[uri] = t.UTC()
 	}
-	s.Assets = assets
+	s.Assets, s.AssetsAfter = assets, s.AssetsAfter.UTC()
 	return s
 }
 
