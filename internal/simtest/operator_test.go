@@ -30,7 +30,7 @@ func (w *world) operate(ctx context.Context) {
 		for i := range w.manual {
 			at := epoch().AddDate(0, 0, i-10)
 			w.trigger(ctx, loader, task.Trigger{DAG: d.ID, Run: fmt.Sprintf("m%d", i), LogicalDate: &at})
-			w.tell()
+			w.tell(rng)
 			w.wait(ctx, between(rng, time.Second, time.Hour))
 		}
 	}
@@ -58,10 +58,11 @@ func (w *world) trigger(ctx context.Context, l *tick.Loader, t task.Trigger) {
 }
 
 // tell wakes the schedulers, or leaves it to their polling.
-func (w *world) tell() {
+func (w *world) tell(rng *rand.Rand) {
 	for _, p := range w.processes {
-		switch w.check.commits % 3 {
+		switch rng.IntN(3) {
 		case 0:
+			w.count("notice lost")
 		case 1:
 			p.notice()
 		default:
@@ -81,14 +82,14 @@ func (w *world) interfere(ctx context.Context, rng *rand.Rand, l *tick.Loader, s
 				continue // it would miss updates, as paused DAGs do
 			}
 			w.pause(ctx, st, d.ID, true)
-			w.tell()
+			w.tell(rng)
 			w.wait(ctx, between(rng, time.Second, 20*time.Minute))
 			w.pause(ctx, st, d.ID, false)
 		} else if id, ok := w.someRun(rng); ok {
 			w.check.edit(id)
 			w.edit(ctx, rng, l, id)
 		}
-		w.tell()
+		w.tell(rng)
 	}
 }
 

@@ -143,9 +143,12 @@ func (m *machine) start(w executors.Work) {
 // finish ends an execution as it was fated to, unless its worker dies on the way.
 func (m *machine) finish(at *attempt, f fate) {
 	w, key := at.work, ownTry(at.work)
+	m.mu.Lock()
 	dies := m.w.faulty() && oneIn(at.rng, m.w.faults.workerLost) && w.Instance.InfraFailures < run.InfraRetries
+	early := dies && oneIn(at.rng, 2)
+	m.mu.Unlock()
 	gone := run.Report{Attempt: w.Attempt(), Token: w.Instance.Token, Outcome: run.OutcomeFailed, Cause: run.CauseInfra, Reason: "its worker was lost"}
-	if dies && oneIn(at.rng, 2) {
+	if early {
 		m.w.count("worker lost before the effect")
 		m.end(at, gone)
 		return

@@ -235,7 +235,7 @@ func (w *world) stuck() {
 	defer w.check.mu.Unlock()
 	waiting := map[string]bool{} // DAGs with a run that may wait for ever
 	for id, rec := range w.check.runs {
-		waiting[id.DAG] = waiting[id.DAG] || w.waitsForPast(rec)
+		waiting[id.DAG] = waiting[id.DAG] || w.waits(rec)
 	}
 	for id := range w.expected {
 		if w.check.runs[id] == nil && !waiting[id.DAG] {
@@ -243,7 +243,7 @@ func (w *world) stuck() {
 		}
 	}
 	for id, rec := range w.check.runs {
-		if !rec.run.State.Finished() && !w.waitsForPast(rec) && !(rec.run.State == run.RunQueued && waiting[id.DAG]) {
+		if !rec.run.State.Finished() && !w.waits(rec) && !(rec.run.State == run.RunQueued && waiting[id.DAG]) {
 			w.check.fail("run %s is stuck:\n%s", id, w.check.states())
 		}
 	}
@@ -252,15 +252,23 @@ func (w *world) stuck() {
 	}
 }
 
-// waitsForPast says that a run may wait for ever for what an earlier one did not do.
-// Instances that were never written count.
-func (w *world) waitsForPast(rec *record) bool {
-	if !w.past || rec.run.State != run.RunRunning {
+// waits says that a run may wait for ever: for what an earlier one did not do, or, as in
+// Airflow, with a limited task behind instances that a clear has removed, which no rule
+// counts as ended and which is no deadlock. Instances that were never written count.
+func (w *world) waits(rec *record) bool {
+	if rec.run.State != run.RunRunning {
 		return false
+	}
+	removed := false
+	for _, in := range rec.instances {
+		removed = removed || in.State == run.Removed
 	}
 	for _, t := range w.check.graphs[rec.run.DAG].Tasks {
 		in, there := rec.instances[t.ID]
-		if (t.DependsOnPast || t.WaitForDownstream) && (!there || !in.State.Finished()) {
+		if there && in.State.Finished() {
+			continue
+		}
+		if t.DependsOnPast || t.WaitForDownstream || removed && (t.MaxActivePerDAG > 0 || t.MaxActivePerRun > 0) {
 			return true
 		}
 	}
