@@ -15,6 +15,8 @@ type OperatorSpec struct {
 	// TemplateExt are the endings that make a templated text a file name.
 	TemplateExt []string
 	Kind        OperatorKind
+	// Quiet says that an attempt that succeeds without a word leaves no log.
+	Quiet bool
 }
 
 // OperatorKind says what the scheduler or the loader has to know of an operator.

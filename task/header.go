@@ -22,6 +22,7 @@ func (x *execution) dir() string {
 
 // header writes the lines by which people recognise an attempt's log.
 func (x *execution) header() {
+	x.log.hold()
 	i, t := &x.w.Instance, x.a.Task
 	verb := "Starting"
 	if x.w.Resume {
@@ -36,6 +37,7 @@ func (x *execution) header() {
 	if len(x.a.Env) > 0 {
 		x.say(slog.LevelInfo, "Exporting env vars: %s", quoteEnv(x.a.Env))
 	}
+	x.log.release()
 	x.log.forget()
 }
 

@@ -42,6 +42,9 @@ type attemptLog struct {
 	line    []byte
 	// partial says that the last thing written did not end its line.
 	partial bool
+	// held is what waits for release while holding.
+	holding bool
+	held    []byte
 }
 
 func (l *attemptLog) open() {
@@ -61,8 +64,28 @@ func (l *attemptLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// hold collects what is written until release, which writes it at once: a header of
+// several lines costs one call of the system.
+func (l *attemptLog) hold() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.holding = true
+}
+
+func (l *attemptLog) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.holding = false
+	l.write(l.held)
+	l.held = nil
+}
+
 func (l *attemptLog) write(p []byte) {
 	if len(p) == 0 {
+		return
+	}
+	if l.holding {
+		l.held = append(l.held, p...)
 		return
 	}
 	l.open()

@@ -135,7 +135,7 @@ type execution struct {
 // run executes the attempt.
 func (x *execution) run(ctx context.Context) run.Report {
 	fault := x.prepare(ctx)
-	quiet := fault == nil && x.op.Spec.Kind == dag.OperatorInert
+	quiet := fault == nil && (x.op.Spec.Kind == dag.OperatorInert || x.op.Spec.Quiet)
 	if !quiet {
 		x.header()
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"time"
 	_ "time/tzdata"
@@ -123,7 +124,16 @@ func main() {
 	only := flag.String("run", ".", "measurements to run, a regular expression")
 	out := flag.String("o", "internal/bench/results/latest.json", "file to write")
 	quick := flag.Bool("quick", false, "smaller sizes")
+	profile := flag.String("cpuprofile", "", "file for a CPU profile of what runs in this process")
 	flag.Parse()
+	if *profile != "" {
+		stop, err := startProfile(*profile)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		defer stop()
+	}
 	missed, err := measure(*self, *only, *out, *quick)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -133,6 +143,21 @@ func main() {
 		fmt.Fprintf(os.Stderr, "bench: %d gates missed\n", missed)
 		os.Exit(1)
 	}
+}
+
+func startProfile(path string) (stop func(), err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
 }
 
 func measure(self, only, out string, quick bool) (missed int, err error) {

@@ -131,7 +131,7 @@ func noops(ctx context.Context, b *bench) error {
 	if b.quick {
 		n = 2000
 	}
-	o, err := b.once(ctx, "noop", dagOf(n, func(int) string { return noop }), map[string]string{"parallelism": "256"})
+	o, err := b.once(ctx, "noop", dagOf(n, func(int) string { return noop }), map[string]string{"parallelism": "1024"})
 	if err != nil {
 		return err
 	}

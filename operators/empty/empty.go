@@ -29,7 +29,8 @@ func Operators() []task.Operator {
 		{
 			Spec: dag.OperatorSpec{
 				Class: "updraft.operators.NoopOperator",
-				Doc:   "Does nothing, but is executed by a worker as any other task: for measuring and for trying things out.",
+				Doc:   "Does nothing, but is executed by a worker as any other task: for measuring and for trying things out. A success leaves no log.",
+				Quiet: true,
 			},
 			Run:       nothing,
 			Resumable: true,
