@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/updraft-dev/updraft/dag/bag"
@@ -58,6 +59,7 @@ func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func
 		if o.OnReady != nil {
 			o.OnReady(ln.Addr().String(), first)
 		}
+		debug.FreeOSMemory() // loading took much that is not needed again
 		var err error
 		select {
 		case <-ctx.Done():
