@@ -28,6 +28,7 @@ func (w *world) plan() scheduler.Decision {
 	d := scheduler.Plan(w.snap, w.now)
 	w.commit()
 	w.checkSteps(before, d)
+	w.checkRules(d)
 	w.checkNothingMore()
 	w.checkLimits()
 	w.checkExplained()
