@@ -81,6 +81,10 @@ func validateCallables(v any, arg string, add func(field, format string, args ..
 		if err := v.Check(); err != nil {
 			add(arg, "%v", err)
 		}
+	case Derived:
+		if err := v.check(); err != nil {
+			add(arg, "%v", err)
+		}
 	case Values:
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			validateCallables(v[name], name, add)

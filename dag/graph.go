@@ -281,15 +281,14 @@ func (g *Graph) findMappers() error {
 			continue
 		}
 		for _, a := range m.Sources() {
-			if a.XCom == nil {
-				continue
-			}
-			u, ok := g.index[a.XCom.Task]
-			if !ok {
-				return &GraphError{DAG: g.DAG.ID, Task: t.ID, Problem: fmt.Sprintf("is mapped over the output of %q, which is not a task of the DAG", a.XCom.Task)}
-			}
-			if !slices.Contains(g.Mappers[i], u) {
-				g.Mappers[i] = append(g.Mappers[i], u)
+			for _, ref := range a.Refs() {
+				u, ok := g.index[ref.Task]
+				if !ok {
+					return &GraphError{DAG: g.DAG.ID, Task: t.ID, Problem: fmt.Sprintf("is mapped over the output of %q, which is not a task of the DAG", ref.Task)}
+				}
+				if !slices.Contains(g.Mappers[i], u) {
+					g.Mappers[i] = append(g.Mappers[i], u)
+				}
 			}
 		}
 	}

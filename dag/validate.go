@@ -185,6 +185,12 @@ func validateMapping(m *Mapping, add func(field, format string, args ...any)) {
 		if a.XCom != nil {
 			continue
 		}
+		if d, ok := a.Literal.(Derived); ok {
+			if err := d.check(); err != nil {
+				add("expand", "has %q: %v", a.Name, err)
+			}
+			continue
+		}
 		if _, ok := a.LiteralLength(); !ok {
 			add("expand", "has %q, a %T: only lists, mappings and the output of a task can be mapped over", a.Name, a.Literal)
 		}

@@ -12,7 +12,7 @@ import (
 
 // Operator arguments are JSON-like values (nil, bool, int64, float64, string,
 // []any, map[string]any) that may contain the types of this file, wherever an
-// author can write them: XComRef, GroupArg, Callable, Object, time.Time, time.Duration.
+// author can write them: XComRef, Derived, GroupArg, Callable, Object, time.Time, time.Duration.
 // EncodeValue and DecodeValue carry them through JSON without loss.
 
 // XComRef stands for the XCom that a task pushes: `other.output` in a DAG file.
@@ -60,6 +60,8 @@ func EncodeValue(v any) (any, error) {
 		return map[string]any{typeTag: "datetime", "value": v.Format(time.RFC3339Nano), "zone": v.Location().String()}, nil
 	case XComRef:
 		return map[string]any{typeTag: "xcom", "task": v.Task, "key": v.Key}, nil
+	case Derived:
+		return v.tagged()
 	case GroupArg:
 		return map[string]any{typeTag: "group_arg", "name": v.Name}, nil
 	case Callable:
@@ -178,6 +180,8 @@ func decodeTagged(tag string, v map[string]any) (any, error) {
 		return strconv.ParseFloat(str("value"), 64)
 	case "xcom":
 		return XComRef{Task: str("task"), Key: str("key")}, nil
+	case "derived":
+		return decodeDerived(v)
 	case "group_arg":
 		return GroupArg{Name: str("name")}, nil
 	case "callable":

@@ -151,10 +151,17 @@ func (v *View) mapLength(t int) (n int, known bool) {
 }
 
 func (v *View) sourceLength(a dag.MappedArg) (int, bool) {
+	if d, ok := a.Literal.(dag.Derived); ok {
+		return d.Length(v.outputLength)
+	}
 	if a.XCom == nil {
 		return a.LiteralLength()
 	}
-	u, ok := v.Graph.Index(a.XCom.Task)
+	return v.outputLength(*a.XCom)
+}
+
+func (v *View) outputLength(ref dag.XComRef) (int, bool) {
+	u, ok := v.Graph.Index(ref.Task)
 	if !ok {
 		return 0, false
 	}

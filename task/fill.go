@@ -129,6 +129,8 @@ func (x *execution) fill(ctx context.Context, v any, templated bool) (any, error
 	switch v := v.(type) {
 	case dag.XComRef:
 		return x.output(ctx, v)
+	case dag.Derived:
+		return x.derived(ctx, v)
 	case dag.GroupArg:
 		return x.groupArg(ctx, v)
 	case []any:
@@ -208,7 +210,7 @@ func (x *execution) render(ctx context.Context, v any) (any, error) {
 
 func hasReference(v any) bool {
 	switch v := v.(type) {
-	case dag.XComRef, dag.GroupArg:
+	case dag.XComRef, dag.Derived, dag.GroupArg:
 		return true
 	case []any:
 		for _, e := range v {

@@ -103,6 +103,8 @@ func (x *execution) source(ctx context.Context, a dag.MappedArg) (source, error)
 		return x.pushedSource(ctx, a)
 	}
 	switch v := a.Literal.(type) {
+	case dag.Derived:
+		return x.derivedSource(ctx, a.Name, v)
 	case []any:
 		s.n, s.at = len(v), func(i int) (any, error) { return v[i], nil }
 	case map[string]any:

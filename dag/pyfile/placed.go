@@ -43,8 +43,11 @@ func (p placed) mapping(m *dag.Mapping) {
 	if m == nil {
 		return
 	}
-	for _, a := range m.Sources() {
-		p.value(a.Literal)
+	for i := range m.Args {
+		m.Args[i].Literal = p.value(m.Args[i].Literal)
+	}
+	if m.Kwargs != nil {
+		m.Kwargs.Literal = p.value(m.Kwargs.Literal)
 	}
 }
 
@@ -59,6 +62,12 @@ func (p placed) value(v any) any {
 	switch v := v.(type) {
 	case dag.Callable:
 		p.file(&v)
+		return v
+	case dag.Derived:
+		for i := range v.Callables {
+			p.file(&v.Callables[i])
+		}
+		p.value(v.Of)
 		return v
 	case dag.Values:
 		for name, e := range v {
