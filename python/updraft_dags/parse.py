@@ -1,0 +1,140 @@
+"""Reads one DAG file: executes it and says which DAGs it has made, as JSON.
+
+The process is expected to be a fork that ends afterwards: what the file changes stays
+changed. Time, memory and the environment are the caller's matter.
+"""
+import os
+import traceback
+import warnings
+
+from updraft_dags import check, encode, imports, mode, modules, scope
+
+
+def parse_file(path, dag_folder, options=None):
+    """What the file path (.py, or .zip with .py files in it) of dag_folder says:
+
+    {"dags": [...], "error": {...} or None, "warnings": [...], "files": [...], "compat": 2 or 3}
+
+    With an error there are no DAGs. options are: airflow_compat ("auto", "2", "3"), and
+    installation settings that absent arguments fall back to, by their names in [core] and
+    [scheduler]: max_active_tasks_per_dag, max_active_runs_per_dag, catchup_by_default,
+    max_consecutive_failed_dag_runs_per_dag, create_cron_data_intervals,
+    create_delta_data_intervals, plugins_folder.
+    """
+    path, dag_folder = os.path.abspath(path), os.path.abspath(dag_folder)
+    here = mode.use(mode.Mode(options))
+    scope.use(scope.Scope())
+    out = {"dags": [], "error": None, "warnings": [], "files": []}
+    reading = modules.Reading(path, dag_folder, here.option("plugins_folder", None))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        try:
+            out["dags"] = _dags(reading)
+        except BaseException as error:  # a file may raise anything, sys.exit included
+            out["error"] = describe(error, reading)
+    out["warnings"] = _warnings(caught, path)
+    out["files"] = reading.files()
+    out["compat"] = here.meaning
+    return out
+
+
+def load(path, dag_folder, options=None):
+    """The DAGs of a file by id, as objects: for running what it defines."""
+    mode.use(mode.Mode(options))
+    scope.use(scope.Scope())
+    reading = modules.Reading(os.path.abspath(path), os.path.abspath(dag_folder), mode.current().option("plugins_folder", None))
+    return {dag.dag_id: dag for _, dag in _found(reading.execute())}
+
+
+def _found(executed):
+    """The DAGs at the top level of the modules, then those that registered themselves."""
+    from updraft_dags.dag import DAG
+    seen = {}
+    for module in executed:
+        for value in list(vars(module).values()):
+            if isinstance(value, DAG):
+                seen.setdefault(id(value), (module.__name__, value))
+    last = executed[-1].__name__ if executed else ""
+    for dag in scope.current().registered.values():
+        seen.setdefault(id(dag), (last, dag))
+    return list(seen.values())
+
+
+def _dags(reading):
+    found = {}
+    for module, dag in _found(reading.execute()):
+        found[dag.dag_id] = (module, dag)
+    out = []
+    for dag_id in sorted(found):
+        module, dag = found[dag_id]
+        try:
+            check.check(dag)
+            out.append(encode.dag(dag, reading.relative, module))
+        except Exception as error:
+            error.updraft_place = dag.place
+            raise
+    return out
+
+
+def describe(error, reading):
+    """An exception as {"type", "message", "file", "line", "traceback", "missing"}."""
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else "%s.%s" % (kind.__module__, kind.__qualname__)
+    file, line = _place(error, reading)
+    message = str(error)
+    if isinstance(error, SyntaxError):
+        message = error.msg or message
+        file, line = error.filename or file, error.lineno or line
+    if isinstance(error, SystemExit):
+        message = "the file ended its process with sys.exit(%s): it must not call exit" % message
+    missing = []
+    if isinstance(error, ImportError):
+        missing = _missing(reading)
+    return {"type": name, "message": message, "file": file, "line": line, "missing": missing,
+            "traceback": _traceback(error)}
+
+
+def _missing(reading):
+    try:
+        return [{"name": one["name"], "package": one.get("package") or ""} for one in imports.missing(reading.source(), reading.path)]
+    except (SyntaxError, ValueError, OSError):
+        return []
+
+
+def _place(error, reading):
+    """The innermost line of the file or of a module beside it."""
+    place = getattr(error, "updraft_place", None) or (reading.path, 0)
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if reading.is_local(frame.f_code.co_filename):
+            place = (frame.f_code.co_filename, line)
+    return place
+
+
+def _traceback(error):
+    """As Python prints it, without our own frames at the outer end."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_next is not None and _ours(tb.tb_frame.f_code.co_filename):
+        tb = tb.tb_next
+    text = "".join(traceback.format_exception(type(error), error, tb))
+    return text if len(text) < 64000 else text[:32000] + "\n...\n" + text[-32000:]
+
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def _ours(filename):
+    return filename.startswith((_HERE, "<frozen importlib")) or "importlib" in filename
+
+
+def _warnings(caught, path):
+    out = []
+    for one in caught:
+        if one.filename == path:
+            kind = one.category
+            name = kind.__name__ if kind.__module__ == "builtins" else "%s.%s" % (kind.__module__, kind.__qualname__)
+            out.append({"category": name, "message": str(one.message), "line": one.lineno})
+    return out
+
+
+imports.install()
+imports.install_standins()

@@ -1,0 +1,38 @@
+"""What a new task or group belongs to: the DAG, group and setup context being open."""
+
+
+class Scope:
+    """The stacks of one reading."""
+
+    def __init__(self):
+        self.dags = []
+        self.groups = []
+        self.works = []
+        self.assets = []
+        # DAGs that a file makes without keeping them in a variable, in order.
+        self.registered = {}
+
+    def dag(self):
+        """The DAG of the innermost `with`, or None."""
+        return self.dags[-1] if self.dags else None
+
+    def group(self, dag):
+        """The group of the innermost `with`, or the root group of dag."""
+        if self.groups:
+            return self.groups[-1]
+        return dag.task_group if dag is not None else None
+
+
+_current = Scope()
+
+
+def current():
+    """The scope of the file being read."""
+    return _current
+
+
+def use(scope):
+    """Makes scope the current one."""
+    global _current
+    _current = scope
+    return scope
