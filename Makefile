@@ -52,6 +52,10 @@ check: tidy lint test race conformance ## everything that CI checks beside fuzzi
 bench: build ## measure, write bench/results, fail when a count is above its gate
 	$(GO) run ./internal/bench
 
+.PHONY: mutate
+mutate: ## make mistakes in the planner: its tests must notice each (10 minutes)
+	$(GO) run ./internal/mutate
+
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## fuzz every parser for FUZZTIME each
