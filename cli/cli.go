@@ -99,7 +99,7 @@ func Commands() *cobra.Command {
 
 // flatten returns the errors that were joined, so that each gets a line.
 func flatten(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the outermost
+	joined, ok := err.(interface{ Unwrap() []error }) // only the outermost
 	if !ok {
 		return []error{err}
 	}

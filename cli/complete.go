@@ -50,7 +50,7 @@ func (a *app) candidates(cmd *cobra.Command, args []string, of candidates) []str
 	if err != nil {
 		return nil
 	}
-	defer i.Close()
+	defer i.Close() //nolint:errcheck // it was only read
 	out, err := of(cmd.Context(), i, args)
 	if err != nil {
 		return nil

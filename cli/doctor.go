@@ -97,7 +97,7 @@ func (a *app) examine(ctx context.Context) []finding {
 	if err != nil {
 		return append(out, finding{"database", stateError, err.Error(), "correct what it says, or set UPDRAFT_HOME to another folder"})
 	}
-	defer i.Close()
+	defer i.Close() //nolint:errcheck // it was only looked at
 	out = append(out, checkDatabase(ctx, i), checkFolder(ctx, i), a.checkPython(ctx, c), checkListen(ctx, i))
 	if i.Busy() {
 		return append(out, finding{"scheduler", stateOK, "a process works on this installation", ""})

@@ -69,7 +69,9 @@ run out; its tasks get a new try that does not count against their retries.`,
 		),
 		Args: cobra.NoArgs,
 		RunE: a.until(func(ctx context.Context, i *embedded.Installation) error {
-			o.OnReady = func() { i.Log.Info("the worker is up", "version", i.Release, "home", i.Config.Home, "queues", o.Queues) }
+			o.OnReady = func() {
+				i.Log.Info("the worker is up", "version", i.Release, "home", i.Config.Home, "queues", o.Queues)
+			}
 			return i.Worker(ctx, o)
 		}),
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/updraft-dev/updraft/run"
@@ -39,7 +40,7 @@ func newMetrics() *metrics {
 		commits: prometheus.NewCounter(prometheus.CounterOpts{Name: "updraft_commits_total", Help: "Commits of the scheduler."}),
 	}
 	m.registry.MustRegister(m.ended, m.runs, m.duration, m.commits,
-		prometheus.NewGoCollector(), prometheus.NewProcessCollector(prometheus.ProcessCollectorOpts{}))
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

@@ -90,7 +90,7 @@ func (a *answer) check(d *dag.DAG) (faults []dagfile.Problem) {
 
 // each are the errors that were joined.
 func each(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // not what is wrapped inside
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // not what is wrapped inside
 		return joined.Unwrap()
 	}
 	if err == nil {

@@ -77,7 +77,7 @@ func TestCaller(t *testing.T) {
 		if err := c.Idle(ctx); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(3 * time.Minute)
+		<-time.After(3 * time.Minute) // by the clock of the bubble
 		c.See([]run.Batch{{Run: run.ID{DAG: "d", Run: "r1"}, Update: &run.RunChange{Want: run.Run{Owed: []run.Call{failure(1)}}}}}) // old news
 		if err := c.Idle(ctx); err != nil {
 			t.Fatal(err)
@@ -107,7 +107,7 @@ func TestCallerOfDeletedRun(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { c.Run(ctx); close(done) }()
-		time.Sleep(3 * time.Minute)
+		<-time.After(3 * time.Minute) // by the clock of the bubble
 		c.See([]run.Batch{{Run: run.ID{DAG: "d", Run: "r1"}, Update: &run.RunChange{Want: run.Run{Owed: []run.Call{failure(0)}}}}})
 		if err := c.Idle(ctx); err != nil || calls != 1 {
 			t.Errorf("%d calls, %v", calls, err)
