@@ -177,7 +177,8 @@ func quoteValue(v any) string {
 // author's retries; an image that cannot be started is not tried again (sections "Task
 // instance", "Retry delay").
 //
-// Golden: retry, retry_config, retry_infra, retry_infra_own, retry_image, retry_fatal.
+// Golden: retry, retry_config, retry_infra, retry_infra_own, retry_image, retry_fatal,
+// retry_timeout.
 func WillRetry(in *run.Instance, rep *run.Report) bool {
 	if rep.Outcome != run.OutcomeFailed || rep.Cause == run.CauseImage {
 		return false

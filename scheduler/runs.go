@@ -178,7 +178,9 @@ func (s *Snapshot) create(dv *dagView, r run.Run, now time.Time) *View {
 }
 
 // Create adds a run that somebody asked for, queued. Its id, type and dates are the
-// caller's; the version is the DAG's current one unless it is set.
+// caller's; the version is the DAG's current one.
+//
+// Golden: run_keeps_version.
 func (s *Snapshot) Create(r run.Run, now time.Time) *View {
 	return s.create(s.dags[r.DAG], r, now)
 }
