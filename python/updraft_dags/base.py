@@ -30,8 +30,7 @@ _INTS = ("priority_weight", "pool_slots", "max_active_tis_per_dag", "max_active_
 EXPECTED = {**dict.fromkeys(_BOOLS, bool), **dict.fromkeys(_TEXTS, str), **dict.fromkeys(_INTS, int)}
 
 # Arguments of 2.x: their new names; None are dropped.
-_RENAMED = {"task_concurrency": "max_active_tis_per_dag", "provide_context": None,
-            "run_as_owner": None, "resources_": None}
+_RENAMED = {"task_concurrency": "max_active_tis_per_dag", "provide_context": None}
 
 
 def modern(kwargs):

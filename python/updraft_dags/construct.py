@@ -61,7 +61,7 @@ def wrap(init):
                 kwargs[name] = defaults[name]
         missing = required.difference(kwargs)
         if len(missing) == 1:
-            raise TypeError("missing keyword argument %r" % missing.pop())
+            raise TypeError("missing keyword argument %r" % next(iter(missing)))
         if missing:
             raise TypeError("missing keyword arguments %s" % ", ".join(repr(n) for n in sorted(missing)))
         if params:

@@ -13,7 +13,7 @@ from updraft_runner.session import NOTSET
 # Arguments of 2.x and what they are called now; None are dropped.
 _RENAMED = {"schedule_interval": "schedule", "timetable": "schedule", "concurrency": "max_active_tasks",
             "fail_stop": "fail_fast", "default_view": None, "orientation": None, "full_filepath": None,
-            "last_loaded": None, "sla_miss_callback_": None}
+            "last_loaded": None}
 
 
 class DAG:
@@ -36,8 +36,9 @@ class DAG:
         self.dag_id, self.description, self.doc_md = dag_id, description, doc_md
         self.default_args = dict(default_args or {})
         start_date = start_date if start_date is not None else self.default_args.get("start_date")
-        start_date = times.moment(start_date)
-        self.timezone = start_date.tzinfo if start_date is not None else times.UTC
+        zone = times.zone(here.option("default_timezone", None)) or times.UTC
+        start_date = times.moment(start_date, zone)
+        self.timezone = start_date.tzinfo if start_date is not None else zone
         self.start_date, self.end_date = start_date, times.moment(end_date, self.timezone)
         for name in ("start_date", "end_date"):
             if self.default_args.get(name) is not None:
@@ -56,8 +57,7 @@ class DAG:
                              % self.max_consecutive_failed_dag_runs)
         self.dagrun_timeout = _timeout(dagrun_timeout)
         self.deadline = deadline
-        if sla_miss_callback is not None:
-            mode.warn("The SLA feature is removed in Airflow 3.0, replaced with Deadline Alerts in >=3.1")
+        del sla_miss_callback  # accepted, without effect
         self.on_success_callback, self.on_failure_callback = on_success_callback, on_failure_callback
         self.params = ParamsDict(self.default_args.pop("params", None))
         if params:

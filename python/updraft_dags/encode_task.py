@@ -1,5 +1,5 @@
 """Tasks as the JSON of Go's dag.Task."""
-from updraft_dags import encode_mapping, sensor, times, values
+from updraft_dags import base, encode_mapping, sensor, times, values
 from updraft_dags.encode_callback import called
 from updraft_dags.encode_common import doc, params, put
 from updraft_dags.operator import BaseOperator
@@ -30,10 +30,10 @@ def native_class(cls):
 def task(found, to):
     """A task, plain or mapped."""
     out = {
-        "task_id": found.task_id, "trigger_rule": found.trigger_rule.value,
+        "task_id": found.task_id, "trigger_rule": base.trigger_rule(found.trigger_rule, found, found.dag).value,
         "retry_delay": times.nanoseconds(found.retry_delay), "ignore_first_depends_on_past": found.ignore_first_depends_on_past,
         "pool": found.pool, "pool_slots": found.pool_slots, "priority_weight": found.priority_weight,
-        "weight_rule": found.weight_rule.value, "do_xcom_push": found.do_xcom_push,
+        "weight_rule": base.weight_rule(found.weight_rule).value, "do_xcom_push": found.do_xcom_push,
     }
     if found.task_group is not None and not found.task_group.is_root:
         out["group"] = found.task_group.group_id
@@ -107,7 +107,7 @@ def _behaviour(out, found, to):
         out["operator"] = OBJECT
         args = _object_args(found, cls, to)
     if mapped:
-        prefix = "op_kwargs." if getattr(found, "maps_function", False) else "" if out["operator"] != OBJECT else "kwargs."
+        prefix = "op_kwargs." if found.maps_function else "" if out["operator"] != OBJECT else "kwargs."
         out["expand"] = encode_mapping.mapping(found.mapping, to, (found.task_id, ""), prefix)
     put(out, "args", args)
     if cls.inherits_from_empty_operator and kind is not None:
@@ -156,8 +156,11 @@ def _object_args(found, cls, to):
     }
     fields = {}
     if found.is_mapped:
-        kwargs = {n: to.value(v, (found.task_id, "partial_kwargs." + n), python=True) for n, v in found.partial_kwargs.items()}
-        args.update(kwargs=kwargs, template_fields=list(cls.template_fields))
+        # The other arguments of its class are in the file, where it is unmapped.
+        for field in cls.template_fields:
+            if field in found.partial_kwargs:
+                fields[field] = to.value(found.partial_kwargs[field], (found.task_id, "partial_kwargs." + field), python=True)
+        args["template_fields"] = list(cls.template_fields)
     else:
         for field in found.template_fields:
             if hasattr(found, field):

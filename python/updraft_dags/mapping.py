@@ -104,22 +104,21 @@ class OperatorPartial:
         return self._make(mapping)
 
     def _taken(self):
-        return set(self.kwargs) | set(base.DEFAULTS) - _MAPPABLE
+        """What instances cannot have each for itself: those of every task, too."""
+        return set(self.kwargs) | set(base.DEFAULTS)
 
     def _make(self, mapping):
         return MappedOperator(self.operator_class, dict(self.kwargs), mapping)
-
-
-# Arguments of every task that each instance may have for itself.
-_MAPPABLE = frozenset()
 
 
 class MappedOperator(AbstractOperator):
     """A task that is instantiated once per element; its class is not called before."""
 
     is_mapped = True
+    # Whether the mapped arguments are those of a function, in op_kwargs.
+    maps_function = False
 
-    def __init__(self, cls, kwargs, mapping, label=None):
+    def __init__(self, cls, kwargs, mapping):
         self.operator_class, self.mapping = cls, mapping
         here = scope.current()
         task_id, dag, group = kwargs.pop("task_id"), kwargs.pop("dag", None), kwargs.pop("task_group", None)
@@ -140,7 +139,6 @@ class MappedOperator(AbstractOperator):
             base.check_fail_fast(self.trigger_rule)
         if here.works:
             here.works[-1].tasks.append(self)
-        self.label = label or self.label
         self._find_dependencies()
 
     def _find_dependencies(self):
@@ -176,15 +174,24 @@ class MappedOperator(AbstractOperator):
         return self.operator_class._is_sensor
 
     def unmap(self, kwargs):
-        """The operator of one instance, with the arguments of its index."""
-        from updraft_dags.scope import Scope, use
+        """The operator of one instance, with the arguments of its index. It is in no DAG's
+        graph, but knows its DAG."""
         shared = {n: getattr(self, n) for n in base.DEFAULTS if n in self.__dict__}
+        for name in ("pre_execute", "post_execute"):
+            if "_%s_hook" % name in self.__dict__:
+                shared[name] = self.__dict__["_%s_hook" % name]
+        own = dict(self.partial_kwargs)
+        if self.maps_function:
+            kwargs = {"op_kwargs": {**own.get("op_kwargs", {}), **kwargs}}
         before = scope.current()
-        use(Scope())
+        scope.use(scope.Scope())
         try:
-            return self.operator_class(task_id=self.task_id, **{**shared, **self.partial_kwargs, **kwargs})
+            made = self.operator_class(task_id=self.task_id, params=self.params, **{**shared, **own, **kwargs})
         finally:
-            use(before)
+            scope.use(before)
+        made.__dict__.update(_dag=self.dag, task_group=self.task_group, upstream_task_ids=self.upstream_task_ids,
+                             downstream_task_ids=self.downstream_task_ids)
+        return made
 
 
 def own_parameters(cls):

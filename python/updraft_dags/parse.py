@@ -3,11 +3,12 @@
 The process is expected to be a fork that ends afterwards: what the file changes stays
 changed. Time, memory and the environment are the caller's matter.
 """
+import importlib
 import os
 import traceback
 import warnings
 
-from updraft_dags import check, encode, imports, mode, modules, scope
+from updraft_dags import check, encode, imports, mode, modules, names, scope
 
 
 def parse_file(path, dag_folder, options=None):
@@ -136,5 +137,21 @@ def _warnings(caught, path):
     return out
 
 
-imports.install()
-imports.install_standins()
+def _prepare():
+    """Does once, in the process that forks, what most files need.
+
+    No module of `airflow` is imported: which ones a file imports says what it means.
+    """
+    imports.install()
+    imports.install_standins()
+    names.is_module("airflow", 2)
+    names.homes()
+    for name in _USED.split():
+        importlib.import_module("updraft_dags." + name)
+    for name in ("empty.EmptyOperator", "bash.BashOperator", "python.PythonOperator", "python.BranchPythonOperator"):
+        getattr(importlib.import_module("updraft_dags.providers.classes"), "airflow.providers.standard.operators." + name)
+
+
+_USED = ("asset_decorator assets callbacks check dag decorators edges groups mapping operator params rules sensor timetables "
+         "works xcomarg")
+_prepare()

@@ -12,7 +12,7 @@ from updraft_dags.params import Param, ParamsDict
 from updraft_runner.session import NOTSET
 
 TAG = "__type"
-_XCOM_ARG = "airflow.sdk.definitions.xcom_arg."
+_DERIVED = {"MapXComArg": "map", "ZipXComArg": "zip", "ConcatXComArg": "concat"}
 
 
 class Encoder:
@@ -70,8 +70,7 @@ class Encoder:
 
     def _other(self, value, place, python):
         if isinstance(value, assets.BaseAsset) and not python:
-            ref = asset_ref(value)
-            return {k: v for k, v in ref.items()}
+            return asset_ref(value)
         if callable(value):
             return self.callable(value, place)
         if isinstance(value, decimal.Decimal):
@@ -100,14 +99,14 @@ class Encoder:
         if isinstance(value, xcomarg.PlainXComArg):
             key = "" if value.key == xcomarg.RETURN_VALUE else value.key
             return {TAG: "xcom", "task": value.operator.task_id, "key": key}
-        kwargs = {}
-        name = type(value).__name__
-        parts = [self.value(p, _at(place, "args.%d" % i if name != "MapXComArg" else "arg")) for i, p in enumerate(value.parts())]
-        if name == "MapXComArg":
-            kwargs["callables"] = [self.callable(f, _at(place, "callables.%d" % i)) for i, f in enumerate(value.callables)]
-        if name == "ZipXComArg" and value.fillvalue is not NOTSET:
-            kwargs["fillvalue"] = self.value(value.fillvalue, _at(place, "fillvalue"))
-        return obj(_XCOM_ARG + name, parts, kwargs)
+        kind = _DERIVED[type(value).__name__]
+        out = {TAG: "derived", "kind": kind, "callables": [], "fill": None, "filled": False}
+        out["of"] = [self.value(p, _at(place, "arg" if kind == "map" else "args.%d" % i), True) for i, p in enumerate(value.parts())]
+        if kind == "map":
+            out["callables"] = [self.callable(f, _at(place, "callables.%d" % i)) for i, f in enumerate(value.callables)]
+        if kind == "zip" and value.fillvalue is not NOTSET:
+            out.update(fill=self.value(value.fillvalue, _at(place, "fillvalue"), True), filled=True)
+        return out
 
     def callable(self, function, place):
         """A function, tagged."""

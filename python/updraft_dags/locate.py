@@ -1,0 +1,36 @@
+"""Finds what a Callable names: an attribute of a DAG or task of a file that was loaded."""
+from updraft_dags import errors
+
+
+def locate(dags, dag_id, task_id, name):
+    """The object at name ("python_callable", "on_failure_callback.0", "op_kwargs.key") of a
+    task, or of the DAG when task_id is empty. dags is what parse.load returns."""
+    if dag_id not in dags:
+        raise errors.AirflowNotFoundException("the file makes no DAG %r: it has %s" % (dag_id, ", ".join(sorted(dags)) or "none"))
+    found = dags[dag_id]
+    if task_id:
+        found = found.get_task(task_id)
+    where = task_id or dag_id
+    return _walk(found, name.split(".") if name else [], "%s of %s" % (name, where))
+
+
+def _walk(value, parts, what):
+    if not parts:
+        return value
+    if isinstance(value, dict):
+        for end in range(len(parts), 0, -1):  # keys may have dots
+            key = ".".join(parts[:end])
+            for one in value:
+                if str(one) == key:
+                    return _walk(value[one], parts[end:], what)
+        raise errors.AirflowNotFoundException("there is no %s" % what)
+    first, rest = parts[0], parts[1:]
+    if isinstance(value, (set, frozenset)):
+        from updraft_dags.values import ordered
+        value = ordered(value)
+    if first.isdigit() and isinstance(value, (list, tuple)):
+        if int(first) < len(value):
+            return _walk(value[int(first)], rest, what)
+    elif hasattr(value, first):
+        return _walk(getattr(value, first), rest, what)
+    raise errors.AirflowNotFoundException("there is no %s" % what)
