@@ -149,7 +149,7 @@ func (m MapVars) Lookup(_ context.Context, name string) (py.Value, bool, error) 
 // (see [Exception]) with the line they happened on, or what ctx, a limit or a value of the caller's said.
 func (t *Template) Render(ctx context.Context, vars Vars) (py.Value, error) {
 	r := newRun(py.NewThread(ctx, t.env.cfg.Limits), t.env, vars)
-	f := r.rootFrame(t, nil)
+	f := r.rootFrame(t)
 	if err := f.execTemplate(t); err != nil {
 		return nil, at(err, t.name, f.line)
 	}

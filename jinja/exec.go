@@ -316,7 +316,7 @@ func (s *includeStmt) exec(f *frame) error {
 		}
 		return err
 	}
-	in := f.run.rootFrame(t, nil)
+	in := f.run.rootFrame(t)
 	in.page.hidden = !s.withContext || f.page.hidden
 	if s.withContext {
 		in.page.top.parent = f.vars
@@ -329,7 +329,7 @@ func (s *importStmt) exec(f *frame) error {
 	if err != nil {
 		return err
 	}
-	in := f.run.rootFrame(t, nil)
+	in := f.run.rootFrame(t)
 	in.page.hidden = !s.withContext || f.page.hidden
 	if s.withContext {
 		in.page.top.parent = f.vars

@@ -55,13 +55,13 @@ func builtinFilter(name string) filterFunc {
 	case "map":
 		return mapFilter
 	case "select":
-		return selector("select", false, true)
+		return selector(false, true)
 	case "reject":
-		return selector("reject", false, false)
+		return selector(false, false)
 	case "selectattr":
-		return selector("selectattr", true, true)
+		return selector(true, true)
 	case "rejectattr":
-		return selector("rejectattr", true, false)
+		return selector(true, false)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func mapper(r *run, a py.Args) (func(py.Value) (py.Value, error), error) {
 }
 
 // selector makes select, reject, selectattr and rejectattr.
-func selector(name string, byAttr, keep bool) filterFunc {
+func selector(byAttr, keep bool) filterFunc {
 	return func(r *run, v py.Value, a py.Args) (py.Value, error) {
 		var it py.Iterator
 		pred, err := predicate(r, byAttr, a)

@@ -8,7 +8,7 @@ import (
 // native mode can see: what is printed is text that is read again as a literal.
 func fold(t *Template) {
 	r := newRun(py.Detached(py.Limits{Steps: 10_000, Bytes: 1 << 20, Depth: 50}), t.env, nil)
-	f := r.rootFrame(t, nil)
+	f := r.rootFrame(t)
 	foldBody(f, t.body)
 }
 

@@ -230,8 +230,8 @@ type frame struct {
 	line int
 }
 
-func (r *run) rootFrame(t *Template, outer *scope) *frame {
-	p := &page{tmpl: t, top: &scope{parent: outer}}
+func (r *run) rootFrame(t *Template) *frame {
+	p := &page{tmpl: t, top: &scope{}}
 	return &frame{run: r, page: p, vars: p.top}
 }
 

@@ -249,7 +249,6 @@ const (
 	KindPool        Kind = "pool"
 	KindBackfill    Kind = "backfill"
 	KindImportError Kind = "import_error"
-	KindAsset       Kind = "asset"
 	KindFolder      Kind = "folder" // what is known of a folder of DAG files
 )
 

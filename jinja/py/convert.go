@@ -98,42 +98,6 @@ func fromReflect(v any) (Value, error) {
 	return nil, fmt.Errorf("a Go value of type %T cannot be used in a template", v)
 }
 
-// ToGo turns a value into what encoding/json understands: lists, tuples and sets become []any, dicts
-// with text keys map[string]any. Objects stay as they are.
-func ToGo(v Value) any {
-	switch x := v.(type) {
-	case Markup:
-		return string(x)
-	case Bytes:
-		return []byte(x)
-	case *List:
-		return sliceToGo(x.Items)
-	case Tuple:
-		return sliceToGo(x)
-	case *Set:
-		return sliceToGo(x.Items())
-	case *Dict:
-		m := make(map[string]any, x.Count())
-		for k, e := range x.All {
-			name, ok := IsString(k)
-			if !ok {
-				name = fmt.Sprint(k)
-			}
-			m[name] = ToGo(e)
-		}
-		return m
-	}
-	return v
-}
-
-func sliceToGo(items []Value) []any {
-	out := make([]any, len(items))
-	for i, v := range items {
-		out[i] = ToGo(v)
-	}
-	return out
-}
-
 // Int is Python's int(v, base); base 10 also takes numbers.
 func Int(th *Thread, v Value, base int) (Value, error) {
 	s, ok := IsString(v)

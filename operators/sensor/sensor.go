@@ -14,12 +14,6 @@ import (
 	"github.com/updraft-dev/updraft/task"
 )
 
-// Airflow's defaults.
-const (
-	DefaultPokeInterval = time.Minute
-	DefaultTimeout      = 7 * 24 * time.Hour
-)
-
 // Modes of waiting.
 const (
 	modePoke       = "poke"
@@ -33,9 +27,9 @@ type Poke func(ctx context.Context) (done bool, value any, err error)
 // Args are the arguments that every sensor has beside its own.
 func Args() []dag.ArgSpec {
 	return []dag.ArgSpec{
-		{Name: "poke_interval", Type: dag.ArgDuration, Default: int64(60), Doc: "Time between two looks."},
+		{Name: "poke_interval", Type: dag.ArgDuration, Default: int64(dag.DefaultPokeInterval / time.Second), Doc: "Time between two looks."},
 		{
-			Name: "timeout", Type: dag.ArgDuration, Default: int64(DefaultTimeout / time.Second),
+			Name: "timeout", Type: dag.ArgDuration, Default: int64(dag.DefaultSensorTimeout / time.Second),
 			Doc: "Time after which the sensor gives up, from its first look of this try; it is then not retried.",
 		},
 		{Name: "soft_fail", Type: dag.ArgBool, Default: false, Doc: "Skip instead of failing when the time is over."},
@@ -217,7 +211,7 @@ func read(a *task.Attempt) (o options, err error) {
 		name string
 		to   *time.Duration
 		def  time.Duration
-	}{{"poke_interval", &o.interval, DefaultPokeInterval}, {"timeout", &o.timeout, DefaultTimeout}, {"max_wait", &o.maxWait, 0}}
+	}{{"poke_interval", &o.interval, dag.DefaultPokeInterval}, {"timeout", &o.timeout, dag.DefaultSensorTimeout}, {"max_wait", &o.maxWait, 0}}
 	for _, d := range durations {
 		if *d.to, err = task.Get(a, d.name, d.def); err != nil {
 			return o, err
