@@ -17,7 +17,7 @@ const callPoll = time.Minute
 // callWith calls callbacks of DAGs with a runtime, whose processes are those of host.
 func (i *Installation) callWith(rt *task.Runtime, host *process.Host) func(context.Context, task.RunCall) error {
 	return func(ctx context.Context, c task.RunCall) error {
-		i.Log.InfoContext(ctx, "calling callbacks of a DAG", "dag", c.Run.DAG, "run", c.Run.Run, "event", string(c.Call.Kind), "log", c.Log().Task)
+		i.Log.InfoContext(ctx, "calling callbacks", "dag", c.Run.DAG, "run", c.Run.Run, "event", string(c.Call.Kind), "log", c.Log().Task)
 		err := rt.Call(ctx, c)
 		if ferr := host.Forget(c.Log()); ferr != nil {
 			i.Log.WarnContext(ctx, "tidying up after callbacks", "error", ferr)

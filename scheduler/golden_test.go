@@ -286,7 +286,10 @@ func (g *golden) changes() []string {
 		now[id.Run] = string(g.stored[id].run.State)
 		for _, c := range g.stored[id].run.Owed {
 			name, value := id.Run+" owes a call of "+string(c.Kind), c.Reason
-			if c.Kind == run.CallDeadline {
+			switch c.Kind {
+			case run.CallTaskFailure, run.CallTaskRetry:
+				name += " of " + run.InstanceName(c.Task, c.Map) + "#" + strconv.Itoa(c.Try)
+			case run.CallDeadline:
 				name += " " + strconv.Itoa(c.Deadline)
 				value = "missed at " + c.At.UTC().Format(time.RFC3339)
 			}

@@ -142,7 +142,7 @@ func (g *golden) member(d *dag.DAG, line string, edges map[string][]string) {
 	if at := slices.Index(words, "<-"); at >= 0 {
 		rest := words[at+1:]
 		words = words[:at]
-		for len(rest) > 0 && !strings.Contains(rest[0], "=") && !slices.Contains([]string{"inert", "setup", "teardown", "depends_on_past", "wait_for_downstream", "wait_before_skipping", "on_failure_fail_dagrun"}, rest[0]) {
+		for len(rest) > 0 && !strings.Contains(rest[0], "=") && !slices.Contains([]string{"inert", "callbacks", "setup", "teardown", "depends_on_past", "wait_for_downstream", "wait_before_skipping", "on_failure_fail_dagrun"}, rest[0]) {
 			ups, rest = append(ups, rest[0]), rest[1:]
 		}
 		words = append(words, rest...)
@@ -185,6 +185,8 @@ func (g *golden) taskOption(t *dag.Task, k, v string) {
 		t.Teardown, t.TriggerRule = true, dag.AllDoneSetupSuccess
 	case "on_failure_fail_dagrun":
 		t.OnFailureFailDagrun = true
+	case "callbacks":
+		t.OnFailure, t.OnRetry = []dag.Callback{{Kind: dag.CallbackCommand}}, []dag.Callback{{Kind: dag.CallbackCommand}}
 	case "retries":
 		t.Retries = g.number(v)
 	case "retry_delay":

@@ -54,7 +54,32 @@ func (s *Snapshot) Called(id run.ID, c run.Call) bool {
 }
 
 func sameCall(a, b run.Call) bool {
-	return a.At.Equal(b.At) && a.Kind == b.Kind && a.Reason == b.Reason && a.Deadline == b.Deadline && a.Clears == b.Clears
+	if !a.At.Equal(b.At) {
+		return false
+	}
+	a.At, b.At = time.Time{}, time.Time{}
+	return a == b
+}
+
+// oweTask notes that the callbacks of a task, and its mail, are due although no worker is
+// left to call them: its attempt was lost (section "Timeouts, liveness").
+//
+// Golden: callbacks_lost.
+func (v *View) oweTask(r ref, try int, reason string, now time.Time) {
+	c, task := v.cell(r), v.Graph.Tasks[r.task]
+	kind, calls, mail := run.CallTaskFailure, task.OnFailure, task.EmailOnFailure
+	switch c.State {
+	case run.Failed:
+	case run.UpForRetry:
+		kind, calls, mail = run.CallTaskRetry, task.OnRetry, task.EmailOnRetry
+	default:
+		return
+	}
+	if len(calls) == 0 && (!mail || len(task.Email) == 0) {
+		return
+	}
+	u := v.updateRun()
+	u.Owed = append(slices.Clone(u.Owed), run.Call{Kind: kind, Reason: reason, Task: task.ID, Map: c.Map, Try: try, At: now, Clears: u.Clears})
 }
 
 // deadlines are those of a run that is about to be created: one that counts from what

@@ -58,6 +58,12 @@ func (s *Snapshot) attempt(a run.Attempt) (*View, ref, bool) {
 	return v, r, ok && v.cell(r).Try == a.Try
 }
 
+// holds says that a token is that of the current claim.
+func (s *Snapshot) holds(v *View, r ref, token string) bool {
+	c := v.cell(r)
+	return c.Token == token && (c.State == run.Running || c.State == run.Restarting)
+}
+
 // Report applies what a worker says of an ended attempt. It is false, and changes
 // nothing, if the attempt is not the worker's any more: a zombie's late report.
 func (s *Snapshot) Report(rep run.Report, now time.Time) bool {
@@ -66,7 +72,7 @@ func (s *Snapshot) Report(rep run.Report, now time.Time) bool {
 		return false
 	}
 	c := v.cell(r)
-	if c.Token != rep.Token || c.State != run.Running && c.State != run.Restarting {
+	if !s.holds(v, r, rep.Token) {
 		return false
 	}
 	if c.State == run.Restarting {
@@ -244,14 +250,18 @@ func (v *View) lost(r ref, now time.Time, reason string) {
 		return
 	}
 	v.ended(r, rep, now)
+	v.oweTask(r, rep.Try, reason, now)
 }
 
 // Lost ends an attempt whose worker or process is known to be gone. It is false if
 // the attempt is not the one with this token any more.
 func (s *Snapshot) Lost(a run.Attempt, token, reason string, now time.Time) bool {
-	return s.Report(run.Report{
-		Attempt: a, Token: token, Outcome: run.OutcomeFailed, At: now, Cause: run.CauseInfra, Reason: reason,
-	}, now)
+	v, r, ok := s.attempt(a)
+	if !ok || !s.holds(v, r, token) {
+		return false
+	}
+	v.lost(r, now, reason)
+	return true
 }
 
 // Unsent takes back a queued attempt that could not be handed over: it is scheduled

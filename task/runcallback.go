@@ -11,7 +11,8 @@ import (
 	"github.com/updraft-dev/updraft/run"
 )
 
-// RunCall is a call of its DAG's callbacks that a run owes.
+// RunCall is a call that a run owes: of its DAG's callbacks, or of those of a task whose
+// worker was lost.
 type RunCall struct {
 	Graph *dag.Graph
 	Run   run.Run
@@ -51,10 +52,17 @@ type DeadlineEvent struct {
 const maxFailed = 50
 
 // Callbacks are the callbacks that the call is of; none if this version of the DAG has
-// no such deadline.
+// no such deadline or task.
 func (c *RunCall) Callbacks() []dag.Callback {
 	d := c.Graph.DAG
+	task := d.Task(c.Call.Task)
 	switch {
+	case c.ofTask() && task == nil:
+		return nil
+	case c.Call.Kind == run.CallTaskFailure:
+		return task.OnFailure
+	case c.Call.Kind == run.CallTaskRetry:
+		return task.OnRetry
 	case c.Call.Kind == run.CallSuccess:
 		return d.OnSuccess
 	case c.Call.Kind == run.CallFailure:
@@ -66,8 +74,11 @@ func (c *RunCall) Callbacks() []dag.Callback {
 }
 
 // Log names the log of the call, as if the callback were a task of the run. What was
-// called after the run was cleared is another try.
+// called after the run was cleared is another try. For a task it is the log of its attempt.
 func (c *RunCall) Log() run.Attempt {
+	if c.ofTask() {
+		return run.Attempt{Key: run.Key{ID: c.Run.ID, Task: c.Call.Task, Map: c.Call.Map}, Try: c.Call.Try}
+	}
 	name := callbackName(string(c.Call.Kind))
 	try := c.Call.Clears + 1
 	if c.Call.Kind == run.CallDeadline {
@@ -84,11 +95,14 @@ func callbackName(event string) string {
 	return "on_" + event + "_callback"
 }
 
-// Call calls the callbacks of a DAG, one after the other, bounded by CallbackTimeout, with
-// the context of the instance that says most about the end. What goes wrong with them is in
-// their log, and nothing else, as in Airflow. The error is that of ctx: the call was not
-// made, or not to its end, and is still owed.
+// Call calls callbacks, one after the other, bounded by CallbackTimeout. Those of a DAG get
+// the context of the instance that says most about the end, those of a task that of its
+// attempt. What goes wrong with them is in their log, and nothing else, as in Airflow. The
+// error is that of ctx: the call was not made, or not to its end, and is still owed.
 func (r *Runtime) Call(ctx context.Context, c RunCall) error {
+	if c.ofTask() {
+		return r.callOfTask(ctx, &c)
+	}
 	calls := c.Callbacks()
 	if len(calls) == 0 {
 		return ctx.Err()
@@ -104,6 +118,41 @@ func (r *Runtime) Call(ctx context.Context, c RunCall) error {
 	x.callbacks(inner, string(c.Call.Kind), calls, c.end(&x.w.Instance))
 	if err := x.log.Close(); err != nil {
 		r.cfg.Log.ErrorContext(ctx, "log of a callback is incomplete", "callback", x.log.key.String(), "error", err)
+	}
+	return ctx.Err()
+}
+
+func (c *RunCall) ofTask() bool {
+	return c.Call.Kind == run.CallTaskFailure || c.Call.Kind == run.CallTaskRetry
+}
+
+// callOfTask does what the worker of a lost attempt would have done at its end.
+func (r *Runtime) callOfTask(ctx context.Context, c *RunCall) error {
+	in := run.Instance{Task: c.Call.Task, Map: c.Call.Map}
+	for _, i := range c.Instances {
+		if i.Task == in.Task && i.Map == in.Map {
+			in = i
+		}
+	}
+	in.Try = c.Call.Try
+	x := &execution{r: r, w: Work{Graph: c.Graph, Run: c.Run, Instance: in}}
+	_ = x.prepare(ctx) // see Call
+	x.a.Dir = x.dir()
+	retry := c.Call.Kind == run.CallTaskRetry
+	rep := &run.Report{Attempt: c.Log(), Outcome: run.OutcomeFailed, At: c.Call.At, Cause: run.CauseInfra, Reason: c.Call.Reason}
+	event := "failure"
+	if retry {
+		event = "retry"
+	}
+	x.say(slog.LevelError, "Task failed: %s", c.Call.Reason)
+	inner, cancel := context.WithTimeout(ctx, r.cfg.CallbackTimeout)
+	defer cancel()
+	x.callbacks(inner, event, c.Callbacks(), &End{Report: rep, State: stateOf(rep, retry), Err: errors.New(c.Call.Reason)})
+	if x.mailWanted(rep, retry) {
+		x.mail(inner, rep, retry)
+	}
+	if err := x.log.Close(); err != nil {
+		r.cfg.Log.ErrorContext(ctx, "log of an attempt is incomplete", "attempt", x.log.key.String(), "error", err)
 	}
 	return ctx.Err()
 }

@@ -172,3 +172,31 @@ func TestCallOfRunCancelled(t *testing.T) {
 		t.Errorf("error is %v, want that of the context", err)
 	}
 }
+
+// TestCallOfLostAttempt: callbacks and mail of a task whose worker was lost, in the log of
+// its attempt.
+func TestCallOfLostAttempt(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[run.CallKind]string{run.CallTaskFailure: "no:failed gone", run.CallTaskRetry: "again:up_for_retry gone"} {
+		w := newWorld()
+		s := &spy{}
+		w.cfg.Python = s
+		c := w.runCall(t, run.Call{Kind: kind, Reason: "gone", Task: "b", Map: run.Unmapped, Try: 1})
+		task := w.dag.Task("b")
+		task.OnFailure, task.OnRetry, task.Email, task.EmailOnRetry = pyCallback("no"), pyCallback("again"), []string{"ops@example.com"}, false
+		if err := New(w.cfg).Call(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{want}, s.calls); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", kind, diff)
+		}
+		log := w.logs.text(run.Attempt{Key: run.Key{ID: w.run.ID, Task: "b", Map: run.Unmapped}, Try: 1})
+		if mailed := strings.Contains(log, "mail to ops@example.com was not sent"); mailed != (kind == run.CallTaskFailure) || !strings.Contains(log, "Task failed: gone") {
+			t.Errorf("%s: log %s", kind, log)
+		}
+	}
+	w := newWorld()
+	if err := New(w.cfg).Call(t.Context(), w.runCall(t, run.Call{Kind: run.CallTaskRetry, Task: "other"})); err != nil {
+		t.Errorf("of a task that is gone: %v", err)
+	}
+}

@@ -73,7 +73,7 @@ var table = []mutation{
 	{"a run that has succeeded keeps its deadlines", "plan.go", "if state == run.RunSuccess {\n\t\tv.met(now)", "if state != run.RunSuccess {\n\t\tv.met(now)"},
 
 	// Attempts.
-	{"anybody's report is taken", "report.go", "if c.Token != rep.Token || c.State != run.Running", "if c.State != run.Running"},
+	{"anybody's report is taken", "report.go", "return c.Token == token && (c.State == run.Running", "return (c.State == run.Running"},
 	{"one retry too few", "retry.go", "return in.MaxTries > 0 && in.Try <= in.MaxTries", "return in.MaxTries > 0 && in.Try < in.MaxTries"},
 	{"an image that cannot be started is tried again", "retry.go", "rep.Outcome != run.OutcomeFailed || rep.Cause == run.CauseImage", "rep.Outcome != run.OutcomeFailed"},
 	{"a lost worker costs a retry", "report.go", "\t\t*used++\n\t\tc.MaxTries++\n", "\t\t*used++\n"},

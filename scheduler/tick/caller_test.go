@@ -77,7 +77,7 @@ func TestCaller(t *testing.T) {
 		if err := c.Idle(ctx); err != nil {
 			t.Fatal(err)
 		}
-		<-time.After(3 * time.Minute) // by the clock of the bubble
+		<-time.After(3 * time.Minute)                                                                                               // by the clock of the bubble
 		c.See([]run.Batch{{Run: run.ID{DAG: "d", Run: "r1"}, Update: &run.RunChange{Want: run.Run{Owed: []run.Call{failure(1)}}}}}) // old news
 		if err := c.Idle(ctx); err != nil {
 			t.Fatal(err)

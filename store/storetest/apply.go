@@ -32,7 +32,7 @@ func fullRun(id run.ID) run.Run {
 		Conf: []byte(`{"a": [1, 2.50, "<ü>"]}`), Note: "n", TriggeredBy: "cli", Clears: 7, Backfill: "b1", Reason: "why",
 		Events: []run.AssetEvent{{ID: 9, Asset: "s3://x", Name: "x", At: day, Extra: map[string]any{"k": 1.5},
 			Source: run.Key{ID: id, Task: "t", Map: -1}}},
-		Owed:      []run.Call{{Kind: run.CallFailure, Reason: run.ReasonTimedOut, Deadline: 1, At: day, Clears: 2}},
+		Owed:      []run.Call{{Kind: run.CallFailure, Reason: run.ReasonTimedOut, Deadline: 1, At: day, Clears: 2, Task: "t", Map: 3, Try: 4}},
 		Deadlines: []run.Deadline{{Index: 2, At: day.Add(5e6)}},
 	}
 }
