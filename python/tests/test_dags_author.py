@@ -208,6 +208,44 @@ b.doc_md = "later"
         self.assertEqual(found["args"]["bash_command"], {"__type": "xcom", "task": "a", "key": ""})
 
 
+class Callbacks(unittest.TestCase):
+    def test_deadlines_and_notifiers(self):
+        found = dag(HEAD + """
+from airflow.sdk import DeadlineAlert, DeadlineReference, AsyncCallback, BaseNotifier
+class Tell(BaseNotifier):
+    def __init__(self, to):
+        super().__init__()
+        self.to = to
+    def notify(self, context): pass
+d = DAG("d", schedule=None, on_failure_callback=[Tell("x")], deadline=[
+    DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(minutes=5), callback=AsyncCallback("m.fn", kwargs={"a": 1})),
+    DeadlineAlert(reference=DeadlineReference.FIXED_DATETIME(datetime(2024, 1, 1)), interval=timedelta(0), callback=AsyncCallback(lambda: 1)),
+    DeadlineAlert(reference=DeadlineReference.AVERAGE_RUNTIME(max_runs=5, min_runs=2), interval=timedelta(1), callback=AsyncCallback("m.fn"))])
+""")
+        self.assertEqual(found["on_failure_callback"], [
+            {"kind": "python", "callable": {"file": "d.py", "dag": "d", "name": "on_failure_callback.0"}}])
+        by_path = {"kind": "python", "callable": {"path": "m.fn"}}
+        self.assertEqual(found["deadline"], [
+            {"reference": "queued_at", "interval": 300 * 10**9, "callback": [{**by_path, "args": {"a": 1}}]},
+            {"reference": "fixed_datetime", "at": "2024-01-01T00:00:00Z", "interval": 0, "callback": [
+                {"kind": "python", "callable": {"file": "d.py", "dag": "d", "name": "deadline.1.callback.callback_callable"}}]},
+            {"reference": "average_runtime", "interval": 86400 * 10**9, "limit": 5, "min_runs": 2, "callback": [by_path]}])
+
+    def test_notifier_of_a_provider(self):
+        found = dag(HEAD + """
+from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+d = DAG("d", schedule=None, on_success_callback=SmtpNotifier(to="a@x.org", subject="{{ dag.dag_id }}"))
+""")["on_success_callback"]
+        self.assertEqual(found, [{
+            "kind": "python", "callable": {"path": "airflow.providers.smtp.notifications.smtp.SmtpNotifier"}, "notifier": True,
+            "args": {"to": "a@x.org", "subject": "{{ dag.dag_id }}"}}])
+
+    def test_without_effect(self):
+        found = read(with_dag("EmptyOperator(task_id='a', run_as_user='u')", "schedule=None, jinja_environment_kwargs={'a': 1}"))
+        self.assertEqual([w["message"].split(" ")[0] for w in found["warnings"]], ["template_undefined", "run_as_user"])
+        self.assertEqual(read(with_dag("EmptyOperator(task_id='a', run_as_user='u')"), airflow_compat="3")["warnings"], [])
+
+
 class Decorated(unittest.TestCase):
     def test_kinds(self):
         found = tasks(with_dag("""

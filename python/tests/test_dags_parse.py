@@ -82,6 +82,19 @@ class Folders(unittest.TestCase):
         self.assertLessEqual({module, data}, set(found["files"]))
         self.assertNotIn(os.path.join(self.folder, "d.py"), found["files"])
 
+    def test_module_beside_the_file(self):
+        self.write("deep/beside.py", "def fn(): pass\n")
+        found = read("""
+            from airflow.sdk import DAG
+            from airflow.providers.standard.operators.python import PythonOperator
+            from beside import fn
+            with DAG("d", schedule=None):
+                PythonOperator(task_id="a", python_callable=fn)
+        """, folder=self.folder, name="deep/d.py")
+        (one,) = found["dags"][0]["tasks"]
+        self.assertEqual(one["args"]["python_callable"], {
+            "__type": "callable", "file": "deep/d.py", "dag": "d", "task": "a", "name": "python_callable"})
+
     def test_error_in_a_module(self):
         module = self.write("broken.py", "\n\nraise ValueError('no')\n")
         found = read("import broken\n", folder=self.folder)["error"]

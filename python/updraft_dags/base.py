@@ -32,6 +32,12 @@ EXPECTED = {**dict.fromkeys(_BOOLS, bool), **dict.fromkeys(_TEXTS, str), **dict.
 # Arguments of 2.x: their new names; None are dropped.
 _RENAMED = {"task_concurrency": "max_active_tis_per_dag", "provide_context": None}
 
+# Arguments that are accepted and do nothing here, with what there is instead.
+_WITHOUT_EFFECT = {
+    "run_as_user": "run the workers as the user that tasks need",
+    "retry_policy": "use retries, retry_delay, retry_exponential_backoff, and AirflowFailException to end without another try",
+}
+
 
 def modern(kwargs):
     """The arguments in today's spelling; strict readings leave them to be refused."""
@@ -42,6 +48,9 @@ def modern(kwargs):
     here = mode.current()
     if here.strict:
         return kwargs
+    for name, why in _WITHOUT_EFFECT.items():
+        if kwargs.get(name) is not None:
+            mode.warn("%s has no effect in Updraft: %s" % (name, why))
     for old, new in _RENAMED.items():
         if old in kwargs:
             here.old(old)

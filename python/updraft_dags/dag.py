@@ -46,6 +46,9 @@ class DAG:
         self.schedule = schedule
         self.catchup = catchup
         self.template_searchpath = [template_searchpath] if isinstance(template_searchpath, str) else template_searchpath
+        if not here.strict and (template_undefined or jinja_environment_kwargs):
+            mode.warn("template_undefined and jinja_environment_kwargs have no effect in Updraft: its templates are Jinja's, "
+                      "with undefined names being errors")
         self.template_undefined, self.jinja_environment_kwargs = template_undefined, jinja_environment_kwargs
         self.user_defined_macros, self.user_defined_filters = user_defined_macros, user_defined_filters
         self.max_active_tasks = _number(max_active_tasks, here.option("max_active_tasks_per_dag", 16))

@@ -4,10 +4,9 @@ from updraft_dags.encode_common import doc, params, put
 from updraft_dags.groups import TaskGroup
 
 
-def dag(found, file, module):
-    """One DAG. file is its path relative to the DAG folder, module the name the file was
-    executed under."""
-    to = values.Encoder(file, module, found.dag_id)
+def dag(found, reading, module):
+    """One DAG, of the reading of its file; module is the name the file was executed under."""
+    to = values.Encoder(reading, module, found.dag_id)
     zone = times.zone_name(found.timezone)
     out = {
         "dag_id": found.dag_id, "schedule": encode_schedule.schedule(found.schedule, zone),

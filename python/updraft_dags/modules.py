@@ -26,6 +26,17 @@ class Reading:
         """Whether a file is the author's: the file itself, or in the DAG or plugin folder."""
         return filename == self.path or filename.startswith(self.path + os.sep) or self._inside(filename)
 
+    def is_importable(self, module, filename):
+        """Whether another process finds a module by its name: an installed one, or one
+        below the DAG or plugin folder, but not in a folder or zip beside the DAG file."""
+        if filename is None or not self.is_local(filename):
+            return True
+        stem = os.path.splitext(filename)[0]
+        if os.path.basename(stem) == "__init__":
+            stem = os.path.dirname(stem)
+        wanted = module.replace(".", os.sep)
+        return any(stem == os.path.join(root, wanted) for root in (self.folder, self.plugins) if root)
+
     def source(self):
         """The text of the file; empty for a zip."""
         if zipfile.is_zipfile(self.path):

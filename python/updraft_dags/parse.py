@@ -70,7 +70,7 @@ def _dags(reading):
         module, dag = found[dag_id]
         try:
             check.check(dag)
-            out.append(encode.dag(dag, reading.relative, module))
+            out.append(encode.dag(dag, reading, module))
         except Exception as error:
             error.updraft_place = dag.place
             raise

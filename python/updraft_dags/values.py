@@ -19,8 +19,9 @@ class Encoder:
     """Writes values of one DAG. Functions that only the file can make are named by where
     they are: file, DAG id, task id and attribute."""
 
-    def __init__(self, file, module, dag_id):
-        self.file, self.module, self.dag_id = file, module, dag_id
+    def __init__(self, reading, module, dag_id):
+        self.reading, self.file = reading, reading.relative
+        self.module, self.dag_id = module, dag_id
 
     def value(self, value, place, python=False):
         """The JSON form of a value; place is (task id, name). With python, the value goes to
@@ -136,10 +137,12 @@ class Encoder:
         module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
         if not module or not name or "<" in name or module == self.module or module == "__main__":
             return None
-        found = sys.modules.get(module)
+        holder = found = sys.modules.get(module)
         for part in name.split("."):
             found = getattr(found, part, None)
-        return "%s.%s" % (module, name) if found is function else None
+        if found is not function or not self.reading.is_importable(module, getattr(holder, "__file__", None)):
+            return None
+        return "%s.%s" % (module, name)
 
 
 def obj(name, args, kwargs=None):
