@@ -36,6 +36,7 @@ var update = flag.Bool("update", false, "write the golden scenarios anew")
 //	renew TASK lease=DURATION     its worker gives a sign of life
 //	end TASK OUTCOME              a worker ends it (and takes it first, if it is queued)
 //	resume TASK                   its trigger has fired
+//	emit ASSET                    somebody has updated it
 //	clear [RUN/]TASK... [upstream] [downstream] [past] [future] [failed] [keep] [latest]
 //	mark STATE [RUN/]TASK... [upstream] [downstream] [past] [future]
 //	markrun STATE, pause, unpause
@@ -181,6 +182,8 @@ func (g *golden) do(words []string) []string {
 		if !g.snap.Claim(a, c, g.now) {
 			g.fail("%s cannot be claimed", a)
 		}
+	case "emit":
+		g.snap.Emit([]run.AssetEvent{{Asset: "x://" + plain[0]}}, g.now)
 	case "renew":
 		if !g.snap.Renew(g.attempt(plain[0]), "t", g.now.Add(g.duration(set["lease"]))) {
 			g.fail("%s has no lease to renew", plain[0])

@@ -128,7 +128,11 @@ func assets(text string) dag.Schedule {
 	for part := range strings.SplitSeq(text, "|") {
 		all := dag.AssetCondition{}
 		for name := range strings.SplitSeq(part, "&") {
-			all.All = append(all.All, dag.AssetCondition{Asset: &dag.AssetRef{URI: "x://" + name}})
+			ref := &dag.AssetRef{URI: "x://" + name}
+			if alias, is := strings.CutPrefix(name, "alias:"); is {
+				ref = &dag.AssetRef{Alias: alias}
+			}
+			all.All = append(all.All, dag.AssetCondition{Asset: ref})
 		}
 		cond.Any = append(cond.Any, all)
 	}
@@ -275,6 +279,10 @@ func (g *golden) end(plain []string, set map[string]string) {
 			rep.Branch = &run.Branch{Kind: run.BranchKind("skip_" + v)}
 		case "event":
 			rep.Events = []run.AssetEvent{{Asset: "x://" + v, At: g.now}}
+			if alias := set["alias"]; alias != "" {
+				rep.Events[0].Aliases = []string{alias}
+			}
+		case "alias":
 		default:
 			g.fail("unknown option %s of an end", k)
 		}

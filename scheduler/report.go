@@ -314,12 +314,26 @@ func (s *Snapshot) stamp(events []run.AssetEvent, now time.Time) []run.AssetEven
 	return out
 }
 
+// Emit notes updates of assets that came from outside, of no task. The next Flush has them
+// in a batch without a run.
+//
+// Golden: assets_outside.
+func (s *Snapshot) Emit(events []run.AssetEvent, now time.Time) {
+	events = s.stamp(events, now)
+	s.outside = append(s.outside, events...)
+	s.assetsUpdated(events)
+}
+
 func (dv *dagView) waitsFor(ev *run.AssetEvent) bool {
 	return slices.ContainsFunc(dv.Graph.DAG.Schedule.Assets.Refs(), func(a dag.AssetRef) bool { return updates(ev, a) })
 }
 
+// updates says whether an event is one of what a schedule names: an asset, or an alias that
+// was resolved when the event was emitted.
+//
+// Golden: assets_alias.
 func updates(ev *run.AssetEvent, a dag.AssetRef) bool {
-	return a.Key() == ev.Asset || a.Name != "" && a.Name == ev.Name
+	return a.Key() == ev.Asset || a.Name != "" && a.Name == ev.Name || a.Alias != "" && slices.Contains(ev.Aliases, a.Alias)
 }
 
 // assetsUpdated notes updates for the DAGs that wait for them. Paused DAGs miss them

@@ -40,6 +40,8 @@ type Snapshot struct {
 	due map[string]bool
 	// assetDAGs are the DAGs whose asset updates changed since the last plan.
 	assetDAGs map[string]bool
+	// outside are asset events of no task that were not flushed.
+	outside []run.AssetEvent
 	// QueueTimeout is after how long a queued attempt that nobody has claimed is
 	// dispatched again: word of it may have been lost. 0 is never. It has to be set
 	// before runs are added.
@@ -333,7 +335,7 @@ func (s *Snapshot) wakeLaterRuns(v *View, task int) {
 }
 
 // Flush returns the changes since the last Flush, one batch a run, ordered by DAG and
-// logical date.
+// logical date, and after them the asset events from outside.
 func (s *Snapshot) Flush() []run.Batch {
 	var out []run.Batch
 	for _, v := range ordered(s.changed) {
@@ -342,6 +344,10 @@ func (s *Snapshot) Flush() []run.Batch {
 		}
 	}
 	clear(s.changed)
+	if len(s.outside) > 0 {
+		out = append(out, run.Batch{Events: s.outside})
+		s.outside = nil
+	}
 	return out
 }
 

@@ -199,20 +199,20 @@ func (x *execution) events(extras map[string]map[string]any) []run.AssetEvent {
 	}
 	var out []run.AssetEvent
 	known := map[string]bool{}
-	alias := false
+	var aliases []string
 	at := x.r.cfg.Now()
 	for _, o := range outlets {
 		if o.Alias != "" {
-			alias = true
+			aliases = append(aliases, o.Alias)
 			continue
 		}
 		known[o.Key()] = true
 		out = append(out, run.AssetEvent{Asset: o.Key(), Name: o.Name, At: at, Extra: extras[o.Key()], Source: x.a.Key.Key})
 	}
-	if alias { // it stands for whatever the operator says it updated
+	if len(aliases) > 0 { // they stand for whatever the operator says it updated
 		for _, uri := range slices.Sorted(maps.Keys(extras)) {
 			if !known[uri] {
-				out = append(out, run.AssetEvent{Asset: uri, At: at, Extra: extras[uri], Source: x.a.Key.Key})
+				out = append(out, run.AssetEvent{Asset: uri, At: at, Extra: extras[uri], Aliases: aliases, Source: x.a.Key.Key})
 			}
 		}
 	}

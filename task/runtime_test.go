@@ -337,7 +337,7 @@ func TestEvents(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	task.Outlets = append(task.Outlets, dag.AssetRef{Alias: "al"})
-	want = append(want, run.AssetEvent{Asset: "s3://dynamic", At: now, Extra: map[string]any{"x": 1}, Source: key})
+	want = append(want, run.AssetEvent{Asset: "s3://dynamic", At: now, Extra: map[string]any{"x": 1}, Aliases: []string{"al"}, Source: key})
 	rep, _ = w.execute(t, "t", -1)
 	if d := cmp.Diff(want, rep.Events); d != "" {
 		t.Errorf("with an alias (-want +got):\n%s", d)

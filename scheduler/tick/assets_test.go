@@ -1,6 +1,8 @@
 package tick_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -64,4 +66,41 @@ func TestUpdatesWhilePaused(t *testing.T) {
 	check("after the pause", map[string]time.Time{"x": minute(3)}, 4)
 	emit("y", 6)
 	check("after y", map[string]time.Time{"x": minute(3), "y": minute(6)}, 5)
+}
+
+// TestUpdatesByAliasAndFromOutside: an engine that starts anew finds what was updated
+// under an alias, and by somebody other than a task.
+func TestUpdatesByAliasAndFromOutside(t *testing.T) {
+	t.Parallel()
+	st := storetest.NewModel()
+	now := time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC)
+	d := &dag.DAG{ID: "d", Tasks: []*dag.Task{dag.NewTask("a", "op")}, Schedule: dag.ScheduleFromAssets(dag.AssetRef{URI: "x"}, dag.AssetRef{Alias: "daily"})}
+	body, version, err := dag.Encode(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.PutDAG(t.Context(), store.Definition{ID: "d", Version: version, Body: body, At: now}); err != nil {
+		t.Fatal(err)
+	}
+	l := tick.NewLoader(st)
+	update := func(ev run.AssetEvent) error {
+		now = now.Add(time.Minute)
+		return tick.ApplyEdit(t.Context(), l, func() time.Time { return now }, func(_ context.Context, e *tick.Edit) error { return e.UpdateAsset(ev) })
+	}
+	if err := update(run.AssetEvent{}); !errors.Is(err, store.ErrInvalid) {
+		t.Errorf("an update of an asset without a name: %v", err)
+	}
+	for _, ev := range []run.AssetEvent{{Asset: "x"}, {Asset: "y", Aliases: []string{"weekly"}}, {Asset: "z", Aliases: []string{"hourly", "daily"}}} {
+		if err := update(ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := scheduler.NewSnapshot()
+	if err := l.DAGs(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	info, _ := s.DAG("d")
+	if diff := cmp.Diff(map[string]time.Time{"x": now.Add(-2 * time.Minute), "alias:daily": now}, info.Assets); diff != "" {
+		t.Errorf("updates (-want +got):\n%s", diff)
+	}
 }

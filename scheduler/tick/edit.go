@@ -73,6 +73,15 @@ func (e *Edit) Neighbours(ctx context.Context, id run.ID) error {
 	}
 }
 
+// UpdateAsset notes an update of an asset by somebody other than a task. It is dated now.
+func (e *Edit) UpdateAsset(ev run.AssetEvent) error {
+	if err := store.CheckName("asset", ev.Asset); err != nil {
+		return err
+	}
+	e.Snapshot.Emit([]run.AssetEvent{ev}, e.Now)
+	return nil
+}
+
 // editTries is how often an edit is made while others keep changing the same runs.
 const editTries = 10
 

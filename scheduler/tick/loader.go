@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -208,14 +209,14 @@ func (l *Loader) fillAssets(ctx context.Context, info *scheduler.DAGInfo, state 
 		if at, ok := state.Assets[key]; ok && at.After(info.AssetsSince) {
 			info.Assets[key] = at
 		}
-		events, err := l.store.AssetEvents(ctx, key, info.AssetsSince, time.Time{}, 0)
+		events, err := l.eventsOf(ctx, ref, info.AssetsSince)
 		if err != nil {
-			return judge(fmt.Errorf("read the events of asset %s: %w", key, err))
+			return err
 		}
 		info.Events = append(info.Events, events...)
 		if state.AssetsAfter.After(info.AssetsSince) {
-			if events, err = l.store.AssetEvents(ctx, key, state.AssetsAfter, time.Time{}, 0); err != nil {
-				return judge(fmt.Errorf("read the events of asset %s: %w", key, err))
+			if events, err = l.eventsOf(ctx, ref, state.AssetsAfter); err != nil {
+				return err
 			}
 		}
 		if n := len(events); n > 0 && !info.Paused {
@@ -223,6 +224,36 @@ func (l *Loader) fillAssets(ctx context.Context, info *scheduler.DAGInfo, state 
 		}
 	}
 	return nil
+}
+
+// eventPage is how many events are read at once.
+const eventPage = 1000
+
+// eventsOf returns the events of an asset after a time, the first eventPage of them. Those
+// of an alias have to be looked for among the events of all assets.
+func (l *Loader) eventsOf(ctx context.Context, ref dag.AssetRef, after time.Time) (out []run.AssetEvent, err error) {
+	uri := ref.Key()
+	if ref.Alias != "" {
+		uri = ""
+	}
+	for {
+		page, err := l.store.AssetEvents(ctx, uri, after, time.Time{}, eventPage)
+		if err != nil {
+			return nil, judge(fmt.Errorf("read the events of asset %s: %w", ref.Key(), err))
+		}
+		if ref.Alias == "" {
+			return page, nil
+		}
+		for i := range page {
+			if slices.Contains(page[i].Aliases, ref.Alias) {
+				out = append(out, page[i])
+			}
+		}
+		if len(page) < eventPage || len(out) >= eventPage {
+			return out, nil
+		}
+		after = page[len(page)-1].At
+	}
 }
 
 // fillRuntimes finds how long the latest runs took, for deadlines that count from their
