@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/updraft-dev/updraft/run"
@@ -70,5 +71,14 @@ func changesSince(known map[string]run.Instance, now []run.Instance) (out []run.
 			out = append(out, run.Change{Want: in, Gone: true})
 		}
 	}
+	slices.SortStableFunc(out, func(a, b run.Change) int { return since(&a.Want).Compare(since(&b.Want)) })
 	return out
+}
+
+// since is when an instance came to its state, as far as is known.
+func since(in *run.Instance) time.Time {
+	if in.State.Finished() && !in.End.IsZero() {
+		return in.End
+	}
+	return in.Start
 }

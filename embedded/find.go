@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/dag/dagfile"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 )
@@ -17,12 +19,26 @@ import (
 func (i *Installation) FindDAG(ctx context.Context, id string) (store.Definition, error) {
 	def, err := i.Store.DAG(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return def, fmt.Errorf("DAG %s is %w: see `updraft dags list`", id, store.ErrNotFound)
+		return def, fmt.Errorf("DAG %s is %w: %s", id, store.ErrNotFound, i.nearDAG(ctx, id))
 	}
 	if err != nil {
 		return def, fmt.Errorf("read DAG %s: %w", id, err)
 	}
 	return def, nil
+}
+
+// nearDAG says what a DAG that is not there may have been meant to be.
+func (i *Installation) nearDAG(ctx context.Context, id string) string {
+	const see = "see `updraft dags list`"
+	list, err := i.Store.ListDAGs(ctx, store.DAGFilter{Bare: true}, store.Page{Limit: 1000})
+	if err != nil {
+		return see
+	}
+	ids := make([]string, len(list.Items))
+	for n, d := range list.Items {
+		ids[n] = d.ID
+	}
+	return cmp.Or(dagfile.Hint(id, ids), see)
 }
 
 // CurrentGraph returns the compiled current version of a DAG.

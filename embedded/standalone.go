@@ -31,6 +31,17 @@ func (i *Installation) Standalone(ctx context.Context, o StandaloneOptions) erro
 
 // serve does what Standalone does, but for the work.
 func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func(context.Context, WorkOptions, func(context.Context, *tick.Engine) error) error) error {
+	// A process that cannot work should say so before it reads and stores anything.
+	unlock, err := i.lock()
+	if err != nil {
+		return err
+	}
+	unlock()
+	ln, err := net.Listen("tcp", i.Config.Text("listen"))
+	if err != nil {
+		return fmt.Errorf("listen for /health and /metrics: %w (set UPDRAFT_LISTEN to another address)", err)
+	}
+	defer ln.Close()
 	files, err := i.Folder(ctx)
 	if err != nil {
 		return err
@@ -41,10 +52,6 @@ func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func
 		return err
 	}
 	i.tell(first)
-	ln, err := net.Listen("tcp", i.Config.Text("listen"))
-	if err != nil {
-		return fmt.Errorf("listen for /health and /metrics: %w (set UPDRAFT_LISTEN to another address)", err)
-	}
 	m := newMetrics()
 	server := &http.Server{Handler: i.handler(m), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	defer server.Close()
@@ -67,6 +74,9 @@ func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func
 			err = fmt.Errorf("serve %s: %w", ln.Addr(), err)
 		}
 		m.ready.Store(false)
+		if ctx.Err() != nil {
+			i.Log.Info("stopping: running tasks may go on for the grace; a second signal ends everything at once", "grace", o.Grace)
+		}
 		return errors.Join(err, <-watched, <-kept)
 	})
 }
