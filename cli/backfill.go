@@ -124,7 +124,8 @@ func actionCounts(runs []scheduler.BackfillRun) string {
 func (a *app) backfillListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list [DAG]", Short: "List backfills and how far they are",
-		Args: between(0, "DAG"),
+		Example: examples("updraft backfill list etl", "those of a DAG, with their ids", "updraft backfill list -o json", "all, for programs"),
+		Args:    between(0, "DAG"),
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			dagID := strings.Join(args, "")
 			if dagID != "" {
@@ -166,6 +167,7 @@ func (a *app) backfillPauseCommand(pause bool) *cobra.Command {
 	}
 	return &cobra.Command{
 		Use: use, Short: short, Args: exactly("ID"),
+		Example: examples("updraft backfill "+use, "the id is in `updraft backfill list`"),
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			if err := i.PauseBackfill(ctx, args[0], pause); err != nil {
 				return err
@@ -185,6 +187,7 @@ func (a *app) backfillPauseCommand(pause bool) *cobra.Command {
 func (a *app) backfillCancelCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "cancel ID", Short: "End a backfill: queued runs fail, what runs goes on", Args: exactly("ID"),
+		Example: examples("updraft backfill cancel ID", "the id is in `updraft backfill list`"),
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			ended, err := i.CancelBackfill(ctx, args[0])
 			if err == nil {

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/updraft-dev/updraft/config"
+	"github.com/updraft-dev/updraft/dag/dagfile"
 	"github.com/updraft-dev/updraft/embedded"
 )
 
@@ -26,8 +28,8 @@ type World struct {
 	Stdout, Stderr io.Writer
 	// Terminal says that Stdout is a terminal: colours and drawings that move are fine.
 	Terminal bool
-	// Width is the terminal's width in columns; 0 is unknown.
-	Width func() int
+	// Size is that of the terminal, in columns and rows; 0 is unknown.
+	Size func() (columns, rows int)
 	// Lookup and Environ read the environment.
 	Lookup  func(string) (string, bool)
 	Environ []string
@@ -143,7 +145,7 @@ and keys.`,
 		SilenceErrors: true, SilenceUsage: true, Version: a.Release,
 	}
 	root.SetVersionTemplate("updraft {{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{unknownFlag(c, err)} })
 	p := root.PersistentFlags()
 	a.settingFlag(p, "home", "the one folder that holds database, logs and keys (UPDRAFT_HOME)")
 	a.settingFlag(p, "dags", "folder of DAG files (UPDRAFT_DAGS)")
@@ -158,6 +160,7 @@ and keys.`,
 	root.SetHelpCommandGroupID(groupHouse)
 	root.SetCompletionCommandGroupID(groupHouse)
 	root.AddCommand(a.commands()...)
+	addHabits(root)
 	strict(root)
 	return root
 }
@@ -190,6 +193,32 @@ func strict(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		strict(sub)
 	}
+}
+
+// unknownFlag adds to the error about a flag that a command does not have what to write
+// instead.
+func unknownFlag(c *cobra.Command, err error) error {
+	var missing *pflag.NotExistError
+	if !errors.As(err, &missing) {
+		return err
+	}
+	name := missing.GetSpecifiedName()
+	if answer, ok := flagHabits[name]; ok {
+		return fmt.Errorf("%w: %s", err, answer)
+	}
+	if answer, ok := variablesHabits[name]; ok && c.Name() == "variables" {
+		return fmt.Errorf("%w: %s", err, answer)
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, "--"+f.Name)
+		}
+	})
+	if hint := dagfile.Hint("--"+name, names); hint != "" && missing.GetSpecifiedShortnames() == "" {
+		return fmt.Errorf("%w: %s", err, hint)
+	}
+	return err
 }
 
 // exactly demands these arguments, which it names when they are not there.

@@ -8,6 +8,7 @@ func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{Use: "config", Short: "Show the settings of the installation"}
 	list := &cobra.Command{
 		Use: "list", Short: "List all settings, with where each comes from", Args: cobra.NoArgs,
+		Example: examples("updraft config list", "where each value comes from", "updraft config list -o json", "for programs"),
 		Long: `Lists all settings. Each can be set in updraft.yaml in UPDRAFT_HOME, by its environment
 variable, or (some) by a flag, the later over the earlier.`,
 		RunE: func(*cobra.Command, []string) error {
@@ -25,6 +26,7 @@ variable, or (some) by a flag, the later over the earlier.`,
 	a.outputFlag(list)
 	value := &cobra.Command{
 		Use: "get-value SETTING", Short: "Show the value of one setting", Args: exactly("SETTING"),
+		Example: examples("updraft config get-value store", "where the database is"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, err := a.config()
 			if err != nil {

@@ -35,7 +35,8 @@ func (a *app) connectionsGet() *cobra.Command {
 	var secrets bool
 	c := &cobra.Command{
 		Use: "get CONN_ID", Short: "Show a connection", Args: exactly("CONN_ID"), ValidArgsFunction: a.completeArgs(connectionIDs),
-		Long: "Shows a connection, wherever it comes from.",
+		Example: examples("updraft connections get db", "secrets masked", "updraft connections get db -o json --show-secrets", "all of it"),
+		Long:    "Shows a connection, wherever it comes from.",
 	}
 	c.Flags().BoolVar(&secrets, "show-secrets", false, "do not mask passwords")
 	a.outputFlag(c)
@@ -137,7 +138,8 @@ func (a *app) connectionsSet() *cobra.Command {
 	var flags connectionFlags
 	c := &cobra.Command{
 		Use: "set CONN_ID", Aliases: []string{"add"}, Short: "Set a connection", Args: exactly("CONN_ID"),
-		Long: "Sets a connection, over any that is there.",
+		Example: examples("updraft connections set db --conn-uri @uri.txt", "by URI, from a file", "updraft connections set api --conn-type http --conn-host https://example.org", "by its parts"),
+		Long:    "Sets a connection, over any that is there.",
 	}
 	flags.add(c.Flags())
 	c.RunE = a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
@@ -152,7 +154,10 @@ func (a *app) connectionsSet() *cobra.Command {
 
 func (a *app) connectionsList() *cobra.Command {
 	var secrets bool
-	c := &cobra.Command{Use: "list", Short: "List the connections in the database", Args: cobra.NoArgs}
+	c := &cobra.Command{
+		Use: "list", Short: "List the connections in the database", Args: cobra.NoArgs,
+		Example: examples("updraft connections list", "secrets masked"),
+	}
 	c.Flags().BoolVar(&secrets, "show-secrets", false, "do not mask passwords")
 	a.outputFlag(c)
 	c.RunE = a.with(func(ctx context.Context, i *embedded.Installation, _ []string) error {
@@ -172,6 +177,7 @@ func (a *app) connectionsList() *cobra.Command {
 func (a *app) connectionsDelete() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete CONN_ID", Short: "Delete a connection", Args: exactly("CONN_ID"), ValidArgsFunction: a.completeArgs(connectionIDs),
+		Example: examples("updraft connections delete db", "one"),
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			return a.done(i.Settings.DeleteConnection(ctx, args[0]), "connection %s is deleted", args[0])
 		}),

@@ -162,6 +162,7 @@ func summary(d *dag.DAG) string {
 func (a *app) dagsImportErrorsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list-import-errors", Short: "List the DAG files that cannot be read, and why", Args: cobra.NoArgs,
+		Example: examples("updraft dags list-import-errors", "place and remedy of each"),
 		Long: `Lists the files that cannot be read. The DAGs that such a file had before it broke go on as
 they were. The exit code is 1 if there is such a file.`,
 		RunE: a.fresh(func(ctx context.Context, i *embedded.Installation, _ []string) error {
@@ -209,6 +210,7 @@ func (a *app) importErrors(broken []embedded.ImportError) error {
 func (a *app) dagsDetailsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "details DAG", Short: "Show everything that a DAG says about itself", Args: exactly("DAG"),
+		Example: examples("updraft dags details etl", "all there is", "updraft dags details etl -o json", "for programs"),
 		RunE: a.fresh(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			d, err := i.DAG(ctx, args[0])
 			if err != nil {

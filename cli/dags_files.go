@@ -199,6 +199,7 @@ func (a *app) save(path string, b []byte) error {
 func (a *app) dagsReportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "report", Short: "Show how long each DAG file takes to read, and what is in it", Args: cobra.NoArgs,
+		Example: examples("updraft dags report", "the slowest file first"),
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, _ []string) error {
 			dir := i.Config.Text("dags")
 			files, err := i.CheckFiles(ctx, []string{dir}, i.Config.Bool("strict"))

@@ -94,6 +94,7 @@ func (a *app) dagsDeleteCommand() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
 		Use: "delete DAG", Short: "Remove a DAG with its runs, history and XComs", Args: exactly("DAG"),
+		Example: examples("updraft dags delete etl", "asks before it does"),
 		Long: `Removes all that is stored about a DAG: runs, history, XComs; logs stay until they are old.
 A DAG whose file is still there starts anew, without history.`,
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {

@@ -42,7 +42,9 @@ the exit code is 1 if the run fails.`,
 	}
 	f := c.Flags()
 	f.StringVarP(&t.Run, "run-id", "r", "", "the id of the run (default: made of its date)")
-	timeFlag(f, &t.LogicalDate, "logical-date", "the logical date of the run (default: none)")
+	f.VarP(timeValue{&t.LogicalDate}, "logical-date", "l", "the logical date of the run (default: none)")
+	f.VarP(timeValue{&t.LogicalDate}, "exec-date", "e", "what Airflow 2 calls the logical date")
+	hide(f, "exec-date")
 	f.StringVarP(&conf, "conf", "c", "", "parameters, as a JSON object, @FILE, or - for standard input")
 	f.StringVar(&t.Note, "note", "", "a note about the run")
 	f.BoolVarP(&wait, "wait", "w", false, "show what happens until the run has ended")
@@ -222,6 +224,7 @@ func (a *app) matchDAGs(ctx context.Context, i *embedded.Installation, patterns 
 
 // runsQuery is what list-runs asks for.
 type runsQuery struct {
+	dag           string
 	states, types []string
 	from, to      *time.Time
 	limit         int
@@ -244,11 +247,13 @@ run_after: the first is inclusive, the second is not.`,
 			if err != nil {
 				return err
 			}
-			if len(args) > 0 {
-				if _, err := i.FindDAG(ctx, args[0]); err != nil {
+			if f.DAG = q.dag; len(args) > 0 {
+				f.DAG = args[0]
+			}
+			if f.DAG != "" {
+				if _, err := i.FindDAG(ctx, f.DAG); err != nil {
 					return err
 				}
-				f.DAG = args[0]
 			}
 			return a.listRuns(ctx, i, f, &q)
 		}),
@@ -257,8 +262,10 @@ run_after: the first is inclusive, the second is not.`,
 	f := c.Flags()
 	f.StringSliceVar(&q.states, "state", nil, "only runs in this state: queued, running, success or failed")
 	f.StringSliceVar(&q.types, "run-type", nil, "only runs of this type, such as scheduled, manual or backfill")
-	timeFlag(f, &q.from, "start-date", "only runs due at or after this date")
-	timeFlag(f, &q.to, "end-date", "only runs due before this date")
+	f.VarP(timeValue{&q.from}, "start-date", "s", "only runs due at or after this date")
+	f.VarP(timeValue{&q.to}, "end-date", "e", "only runs due before this date")
+	f.StringVarP(&q.dag, "dag-id", "d", "", "the DAG, as Airflow 2 takes it")
+	hide(f, "dag-id")
 	f.IntVarP(&q.limit, "limit", "n", 100, "at most so many; 0 is all")
 	f.BoolVar(&q.noBackfill, "no-backfill", false, "leave out the runs of backfills")
 	complete(c, "state", runStates()...)

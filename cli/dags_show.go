@@ -114,7 +114,7 @@ func (a *app) picture(g *dag.Graph, o drawing.Options, format string, shown bool
 		return drawing.Mermaid(g, o)
 	}
 	if shown && a.Terminal {
-		o.Width = a.Width()
+		o.Width, _ = a.Size()
 	}
 	if shown && a.colourful() {
 		o.Paint = func(s run.State, text string) string { return colourOf(s.String()).Sprint(text) }

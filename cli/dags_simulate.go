@@ -28,7 +28,7 @@ type script struct {
 func (a *app) dagsTestCommand() *cobra.Command {
 	var s script
 	c := &cobra.Command{
-		Use: "test FILE|DAG", Short: "Simulate a run: chosen outcomes, virtual time, every decision with its reason", Args: exactly("FILE|DAG"),
+		Use: "test FILE|DAG", Short: "Simulate a run: chosen outcomes, virtual time, every decision with its reason", Args: simulated,
 		Long: `Plays a run in virtual time with the real planner, and executes nothing: tasks do what
 --outcome says, one outcome for each execution, the last one again and again; others
 succeed. The outcomes are:
@@ -57,6 +57,17 @@ Each decision is shown with its reason. The exit code is 1 if the run does not s
 	f.StringVarP(&s.conf, "conf", "c", "", "parameters, as a JSON object, @FILE, or - for standard input")
 	a.outputFlag(c)
 	return c
+}
+
+// simulated demands one DAG. In Airflow, a date may follow, and the DAG is executed.
+func simulated(c *cobra.Command, args []string) error {
+	err := exactly("FILE|DAG")(c, args)
+	if len(args) == 2 {
+		if _, terr := parseTime(args[1]); terr == nil {
+			return fmt.Errorf("%w: give the date by --at, or execute the DAG with `updraft run %s --logical-date %s`", err, args[0], args[1])
+		}
+	}
+	return err
 }
 
 // config reads the flags.

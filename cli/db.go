@@ -33,7 +33,8 @@ func (a *app) dbMigrate() *cobra.Command {
 	version := -1
 	var yes bool
 	c := &cobra.Command{
-		Use: "migrate", Short: "Bring the schema of the database up to date", Args: cobra.NoArgs,
+		Use: "migrate", Aliases: []string{"init", "upgrade"}, Short: "Bring the schema of the database up to date", Args: cobra.NoArgs,
+		Example: examples("updraft db migrate", "to the latest version", "updraft db migrate --to-version 1", "back, for an older updraft"),
 		Long: `Brings the schema up to date. Opening a database does so by itself; this command says what it
 does, and can go back to an older version for an older updraft. Nobody may have the
 database open meanwhile.`,
@@ -75,7 +76,8 @@ database open meanwhile.`,
 func (a *app) dbCheck() *cobra.Command {
 	c := &cobra.Command{
 		Use: "check", Short: "Look for damage in the database", Args: cobra.NoArgs,
-		Long: "Reads the whole database and says what is damaged, one line each. The exit code is 1 if anything is.",
+		Example: examples("updraft db check", "damage, a line each"),
+		Long:    "Reads the whole database and says what is damaged, one line each. The exit code is 1 if anything is.",
 	}
 	c.RunE = a.with(func(ctx context.Context, i *embedded.Installation, _ []string) error {
 		problems, err := i.Store.Check(ctx)
@@ -138,7 +140,8 @@ by log_retention. standalone cleans by itself when run_retention is set.`,
 func (a *app) dbExport() *cobra.Command {
 	return &cobra.Command{
 		Use: "export [FILE]", Short: "Write everything as JSON, one object a line", Args: between(0, "FILE"),
-		Long: "Writes all there is, as it was at one moment, to a file or standard output. Secrets stay sealed.",
+		Example: examples("updraft db export all.jsonl", "to a file", "updraft db export | gzip > all.jsonl.gz", "to another program"),
+		Long:    "Writes all there is, as it was at one moment, to a file or standard output. Secrets stay sealed.",
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			if len(args) == 0 {
 				w := bufio.NewWriter(a.Stdout)

@@ -41,7 +41,8 @@ const (
 func (a *app) doctorCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "doctor", Short: "Check the set-up and say what to do", Args: cobra.NoArgs,
-		Long: "Checks settings, folders, database, key, DAG files, Python and the address to listen on. The exit code\nis 1 if anything keeps updraft from working.",
+		Example: examples("updraft doctor", "all checks", "updraft doctor -o json", "for monitoring"),
+		Long:    "Checks settings, folders, database, key, DAG files, Python and the address to listen on. The exit code\nis 1 if anything keeps updraft from working.",
 	}
 	a.outputFlag(c)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {

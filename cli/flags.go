@@ -28,6 +28,9 @@ func (v settingValue) Set(s string) error { v.a.flags[v.name] = s; return nil }
 func (v settingValue) Type() string       { return "value" }
 func (v settingValue) String() string     { return "" }
 
+// hide keeps a flag that only habit types out of --help.
+func hide(f *pflag.FlagSet, name string) { f.Lookup(name).Hidden = true }
+
 // timeFlag adds a flag that takes a date and time; nil when it is not given.
 func timeFlag(f *pflag.FlagSet, to **time.Time, name, usage string) {
 	f.Var(timeValue{to}, name, usage)

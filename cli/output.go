@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -93,8 +95,13 @@ func plainValue(v any) any {
 	return v
 }
 
-// isoTime writes a time as Airflow does.
-func isoTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999-07:00") }
+// isoTime writes a time as Airflow does: with all six digits of a fraction, or with none.
+func isoTime(t time.Time) string {
+	if t = t.UTC(); t.Nanosecond() < int(time.Microsecond) {
+		return t.Format("2006-01-02T15:04:05-07:00")
+	}
+	return t.Format("2006-01-02T15:04:05.000000-07:00")
+}
 
 // cell is a value as tables show it.
 func (a *app) cell(v any) string {
@@ -102,7 +109,7 @@ func (a *app) cell(v any) string {
 	case nil:
 		return ""
 	case string:
-		return v
+		return printable(v)
 	case run.State:
 		return a.paint(v.String())
 	case run.RunState:
@@ -119,6 +126,26 @@ func (a *app) cell(v any) string {
 	}
 	return ""
 }
+
+// printable is a text without what would act on a terminal: colours go, and other control
+// characters are shown as such. Lines and tabs stay.
+func printable(s string) string {
+	if !strings.ContainsFunc(s, acts) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if acts(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, escapes.ReplaceAllString(s, ""))
+}
+
+// escapes are sequences that set colours, move the cursor, or set the title.
+var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)`)
+
+// acts says whether a terminal does something else with a character than to show it.
+func acts(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
 
 // shortDuration is a length of time for people: 12ms, 3.4s, 2m5s.
 func shortDuration(d time.Duration) string {

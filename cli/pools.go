@@ -26,7 +26,10 @@ func poolRecord(p settings.Pool) record {
 }
 
 func (a *app) poolsGet() *cobra.Command {
-	c := &cobra.Command{Use: "get NAME", Short: "Show a pool", Args: exactly("NAME"), ValidArgsFunction: a.completeArgs(poolNames)}
+	c := &cobra.Command{
+		Use: "get NAME", Short: "Show a pool", Args: exactly("NAME"), ValidArgsFunction: a.completeArgs(poolNames),
+		Example: examples("updraft pools get database", "its slots"),
+	}
 	a.outputFlag(c)
 	c.RunE = a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 		p, err := i.Settings.Pool(ctx, args[0])
@@ -42,6 +45,7 @@ func (a *app) poolsSet() *cobra.Command {
 	var deferred bool
 	c := &cobra.Command{
 		Use: "set NAME SLOTS [DESCRIPTION]", Short: "Make or change a pool", Args: between(2, "NAME", "SLOTS", "DESCRIPTION"),
+		Example:           examples("updraft pools set database 4 'what it bears'", "four tasks at once", "updraft pools set database -- -1", "without bound"),
 		ValidArgsFunction: a.completeArgs(poolNames),
 		Long:              "Makes or changes a pool. SLOTS -1 is without bound.",
 	}
@@ -57,13 +61,16 @@ func (a *app) poolsSet() *cobra.Command {
 		}
 		err = i.Settings.PutPool(ctx, p)
 		i.Wake()
-		return a.done(err, "pool %s has %d slots", p.Name, p.Slots)
+		return a.done(err, "pool %s has %s", p.Name, count(p.Slots, "slot"))
 	})
 	return c
 }
 
 func (a *app) poolsList() *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "List the pools", Args: cobra.NoArgs}
+	c := &cobra.Command{
+		Use: "list", Short: "List the pools", Args: cobra.NoArgs,
+		Example: examples("updraft pools list", "all, with their slots"),
+	}
 	a.outputFlag(c)
 	c.RunE = a.with(func(ctx context.Context, i *embedded.Installation, _ []string) error {
 		list, err := i.Settings.Pools(ctx)
@@ -82,7 +89,8 @@ func (a *app) poolsList() *cobra.Command {
 func (a *app) poolsDelete() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete NAME", Short: "Delete a pool", Args: exactly("NAME"), ValidArgsFunction: a.completeArgs(poolNames),
-		Long: "Deletes a pool. Tasks that name it wait until it is there again.",
+		Example: examples("updraft pools delete database", "one"),
+		Long:    "Deletes a pool. Tasks that name it wait until it is there again.",
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			err := i.Settings.DeletePool(ctx, args[0])
 			i.Wake()

@@ -175,7 +175,7 @@ func detail(in *run.Instance) string {
 		parts = append(parts, shortDuration(in.End.Sub(in.Start)))
 	}
 	if in.Reason != "" && in.State != run.Success && in.State != run.Running {
-		parts = append(parts, in.Reason)
+		parts = append(parts, printable(in.Reason))
 	}
 	if len(parts) == 0 {
 		return ""
@@ -230,20 +230,33 @@ func (p *progress) draw(last bool) {
 	rows := p.tree(last)
 	p.lines = nil
 	p.mu.Unlock()
+	columns, height := p.a.Size()
+	if !last {
+		rows = fit(rows, height-1)
+	}
 	var b strings.Builder
 	if p.drawn > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", p.drawn)
+		fmt.Fprintf(&b, "\x1b[%dA", p.drawn)
 	}
-	width := p.a.Width()
 	for _, r := range rows {
-		if width > 0 {
-			r = text.Trim(r, width-1)
+		if columns > 0 {
+			r = text.Trim(r, columns-1)
 		}
-		b.WriteString(r)
-		b.WriteByte('\n')
+		b.WriteString(r + "\x1b[K\n")
 	}
+	b.WriteString("\x1b[J")
 	p.drawn = len(rows)
 	io.WriteString(p.a.Stdout, b.String()) //nolint:errcheck // as fmt.Fprint
+}
+
+// fit leaves out the last rows of a drawing that is too high to be drawn over: the
+// cursor cannot go back to what has left the screen.
+func fit(rows []string, height int) []string {
+	if height < 1 || len(rows) <= height {
+		return rows
+	}
+	left := len(rows) - height + 1
+	return append(rows[:height-1:height-1], "… "+count(left, "line")+" more")
 }
 
 // treeTasks is how many tasks of a run the tree shows before it leaves out those that

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -133,7 +135,7 @@ func (a *app) summary(ctx context.Context, i *embedded.Installation, runs []run.
 		return failed, err
 	}
 	for _, f := range faults {
-		a.printf("\n%s %s: %s\n", a.paint(f.in.State.String()), f.key, f.in.Reason)
+		a.printf("\n%s %s: %s\n", a.paint(f.in.State.String()), f.key, printable(f.in.Reason))
 		a.quote(f.in.Tail)
 	}
 	a.printf("\n%s in %s\n", count(len(runs), "run"), shortDuration(took))
@@ -143,16 +145,28 @@ func (a *app) summary(ctx context.Context, i *embedded.Installation, runs []run.
 	a.printf("database  %s\nlogs      %s\n", i.Config.Path("store"), i.Config.Path("logs"))
 	key := a.interesting(ctx, i, runs, faults)
 	again := a.again(i)
-	a.printf("next      %s tasks logs %s %s %s\n          %s dags show %s\n", again, key.DAG, key.ID.Run, key.Task, again, key.DAG)
+	a.printf("next      %s tasks logs %s %s %s\n          %s dags show %s\n",
+		again, shellWord(key.DAG), shellWord(key.ID.Run), shellWord(key.Task), again, shellWord(key.DAG))
 	return failed, nil
 }
 
 // again is how this program is called for the same installation.
 func (a *app) again(i *embedded.Installation) string {
 	if i.Config.Home == filepath.Join(a.UserHome, ".updraft") {
-		return a.Program
+		return shellWord(a.Program)
 	}
-	return "UPDRAFT_HOME=" + i.Config.Home + " " + a.Program
+	return "UPDRAFT_HOME=" + shellWord(i.Config.Home) + " " + shellWord(a.Program)
+}
+
+// shellWord is a text as a shell takes it for one word.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-+./:,@%=", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // fault is an instance that failed.
@@ -203,7 +217,7 @@ func (a *app) quote(tail string) {
 		lines = lines[len(lines)-quotedLines:]
 	}
 	for _, l := range lines {
-		a.printf("    %s\n", l)
+		a.printf("    %s\n", printable(l))
 	}
 }
 

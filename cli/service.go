@@ -118,6 +118,7 @@ func (a *app) shepherdCommand() *cobra.Command {
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Show the version", Args: cobra.NoArgs,
+		Example: examples("updraft version", "what to say in a report"),
 		RunE: func(*cobra.Command, []string) error {
 			a.printf("updraft %s\n", a.Release)
 			return nil

@@ -68,7 +68,8 @@ func (a *app) tasksStateCommand() *cobra.Command {
 	var m mapIndex
 	c := &cobra.Command{
 		Use: "state DAG RUN TASK", Short: "Show the state of a task instance",
-		Args: exactly("DAG", "RUN", "TASK"),
+		Example: examples("updraft tasks state etl latest load", "in one word", "updraft tasks state etl latest each --map-index 2", "of a mapped task"),
+		Args:    exactly("DAG", "RUN", "TASK"),
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			id, task, err := a.findTask(ctx, i, args)
 			if err != nil {
@@ -89,7 +90,8 @@ func (a *app) tasksStateCommand() *cobra.Command {
 func (a *app) tasksStatesCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "states-for-dag-run DAG RUN", Short: "List the task instances of a run with their states",
-		Args: exactly("DAG", "RUN"),
+		Example: examples("updraft tasks states-for-dag-run etl latest", "of the latest run", "updraft tasks states-for-dag-run etl 2026-01-31 -o json", "of a date, for programs"),
+		Args:    exactly("DAG", "RUN"),
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			r, err := a.findRun(ctx, i, args[0], args[1])
 			if err != nil {

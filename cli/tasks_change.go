@@ -87,7 +87,7 @@ func (a *app) clear(ctx context.Context, i *embedded.Installation, o embedded.Cl
 	if err != nil {
 		return err
 	}
-	if o.DryRun || !yes || a.output != "table" {
+	if o.DryRun || !yes || len(list) == 0 || a.output != "table" {
 		if err := a.list(touchedRecords(list, "clear"), "nothing to clear"); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +43,9 @@ those of the rules that the scheduler decides by. What failed is shown with the 
 				return a.list(explanationRecords(list), "")
 			}
 			a.explain(about, list)
+			if slices.ContainsFunc(list, func(e embedded.Explanation) bool { return !e.Instance.State.Finished() }) {
+				a.noteIdle(i, "the run goes on")
+			}
 			return nil
 		}),
 	}
@@ -89,7 +93,7 @@ func (a *app) explain(about string, list []embedded.Explanation) {
 		if a.colourful() {
 			mark = colourOf(e.Instance.State.String()).Sprint(mark)
 		}
-		a.printf("%s %s\n", mark, text)
+		a.printf("%s %s\n", mark, printable(text))
 		if e.Instance.State == run.Failed || e.Instance.State == run.UpForRetry {
 			a.quote(e.Instance.Tail)
 		}

@@ -27,23 +27,37 @@ func (r *rehearsalFlags) add(c *cobra.Command) {
 	f.StringVarP(&r.conf, "task-params", "t", "", "parameters, as a JSON object, @FILE, or - for standard input")
 }
 
-// rehearsal reads DAG TASK [RUN|DATE]. A date that has a run means that run.
+// rehearsal reads DAG TASK [RUN|DATE], the last two in either order. A date that has a
+// run means that run.
 func (a *app) rehearsal(ctx context.Context, i *embedded.Installation, args []string, flags *rehearsalFlags) (embedded.Rehearsal, error) {
 	out := embedded.Rehearsal{DAG: args[0], Task: args[1], Map: flags.m.index}
 	var err error
 	if out.Conf, err = a.parseConf(flags.conf); err != nil || len(args) < 3 {
 		return out, err
 	}
-	r, err := a.findRun(ctx, i, args[0], args[2])
-	if err == nil {
-		out.Run = r.ID.Run
-		return out, nil
+	if err = a.rehearseAt(ctx, i, &out, args[2]); err == nil || !errors.Is(err, store.ErrNotFound) {
+		return out, err
 	}
-	if t, terr := parseTime(args[2]); terr == nil && errors.Is(err, store.ErrNotFound) {
-		out.LogicalDate = &t
-		return out, nil
+	swapped := out
+	swapped.Task = args[2]
+	if a.rehearseAt(ctx, i, &swapped, args[1]) == nil {
+		return swapped, nil
 	}
 	return out, err
+}
+
+// rehearseAt reads RUN|DATE.
+func (a *app) rehearseAt(ctx context.Context, i *embedded.Installation, out *embedded.Rehearsal, text string) error {
+	r, err := a.findRun(ctx, i, out.DAG, text)
+	if err == nil {
+		out.Run = r.ID.Run
+		return nil
+	}
+	if t, terr := parseTime(text); terr == nil && errors.Is(err, store.ErrNotFound) {
+		out.LogicalDate = &t
+		return nil
+	}
+	return err
 }
 
 func (a *app) tasksRenderCommand() *cobra.Command {
@@ -67,7 +81,7 @@ not have a run, and executes nothing. Secrets of connections and variables are m
 			if err != nil {
 				return err
 			}
-			return a.rendered(list, args[1])
+			return a.rendered(list, r.Task)
 		}),
 	}
 	flags.add(c)

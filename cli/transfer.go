@@ -105,6 +105,7 @@ func (a *app) exportCommand(what string, write func(context.Context, *embedded.I
 	var format string
 	c := &cobra.Command{
 		Use: "export FILE", Short: "Export " + what + " to a file", Args: exactly("FILE"),
+		Example: examples("updraft "+what+" export "+what+".json", "to a file that Airflow reads, too", "updraft "+what+" export -", "to standard output"),
 		Long: "Exports " + what + ` as Airflow does, in the format of the file's ending: .json, .yaml or .env; - writes to
 standard output. Secrets are written in clear, to a file that only you can read.`,
 	}

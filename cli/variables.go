@@ -34,6 +34,7 @@ func (a *app) variablesGet() *cobra.Command {
 	var def string
 	c := &cobra.Command{
 		Use: "get KEY", Short: "Show a variable's value", Args: exactly("KEY"), ValidArgsFunction: a.completeArgs(variableKeys),
+		Example: examples("updraft variables get region", "its value", "updraft variables get limits --default none", "or this, if there is none"),
 	}
 	f := c.Flags()
 	f.BoolVarP(&asJSON, "json", "j", false, "demand a JSON value, and indent it")
@@ -83,7 +84,10 @@ func (a *app) variablesSet() *cobra.Command {
 }
 
 func (a *app) variablesList() *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "List the variables in the database", Args: cobra.NoArgs}
+	c := &cobra.Command{
+		Use: "list", Short: "List the variables in the database", Args: cobra.NoArgs,
+		Example: examples("updraft variables list", "the keys; values are not shown"),
+	}
 	a.outputFlag(c)
 	c.RunE = a.with(func(ctx context.Context, i *embedded.Installation, _ []string) error {
 		list, err := i.Settings.Variables(ctx)
@@ -102,6 +106,7 @@ func (a *app) variablesList() *cobra.Command {
 func (a *app) variablesDelete() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete KEY", Short: "Delete a variable", Args: exactly("KEY"), ValidArgsFunction: a.completeArgs(variableKeys),
+		Example: examples("updraft variables delete region", "one"),
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			return a.done(i.Settings.DeleteVariable(ctx, args[0]), "variable %s is deleted", args[0])
 		}),

@@ -36,12 +36,12 @@ func run() int {
 	out := int(os.Stdout.Fd()) //nolint:gosec // a file descriptor fits
 	return cli.Run(ctx, cli.World{
 		Program: os.Args[0], Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Terminal: term.IsTerminal(out), Width: func() int {
-			width, _, err := term.GetSize(out)
+		Terminal: term.IsTerminal(out), Size: func() (columns, rows int) {
+			columns, rows, err := term.GetSize(out)
 			if err != nil {
-				return 0
+				return 0, 0
 			}
-			return width
+			return columns, rows
 		},
 		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: home, Now: time.Now, Self: self, Release: version,
 	})

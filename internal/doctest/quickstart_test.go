@@ -34,7 +34,7 @@ func updraft() {
 		panic(err)
 	}
 	os.Exit(cli.Run(ctx, cli.World{
-		Program: "updraft", Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Width: func() int { return 0 },
+		Program: "updraft", Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Size: func() (int, int) { return 0, 0 },
 		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: os.Getenv("HOME"), Now: time.Now, Self: self, Release: "test",
 	}))
 }
