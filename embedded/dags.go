@@ -223,7 +223,7 @@ func (i *Installation) putDAG(ctx context.Context, d *dag.DAG, file string) (boo
 	}
 	def := store.Definition{ID: d.ID, Version: version, Body: body, File: file, At: i.Now()}
 	if fresh {
-		def.State.Paused = i.Config.Bool("paused_at_creation")
+		def.State.Paused, def.State.AssetsAfter = i.Config.Bool("paused_at_creation"), def.At
 		if d.PausedUponCreation != nil {
 			def.State.Paused = *d.PausedUponCreation
 		}
