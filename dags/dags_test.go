@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http/httptest"
@@ -24,22 +23,13 @@ import (
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/embedded"
-	"github.com/updraft-dev/updraft/executors/localexec/process"
+	"github.com/updraft-dev/updraft/internal/shepherdtest"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 )
 
 // TestMain lets the test program be the shepherd of its own processes.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == embedded.ShepherdCommand {
-		if err := process.Shepherd(context.Background(), os.Args[2]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { shepherdtest.Main(m, embedded.ShepherdCommand) }
 
 // patience is how long a file may take on a busy machine; the longest takes six seconds.
 const patience = time.Minute

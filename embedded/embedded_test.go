@@ -19,7 +19,7 @@ import (
 
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
-	"github.com/updraft-dev/updraft/executors/localexec/process"
+	"github.com/updraft-dev/updraft/internal/shepherdtest"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler/tick"
 	"github.com/updraft-dev/updraft/store"
@@ -28,13 +28,6 @@ import (
 
 // TestMain lets the test program be the shepherd of its own processes.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == embedded.ShepherdCommand {
-		if err := process.Shepherd(context.Background(), os.Args[2]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
 	if len(os.Args) == 3 && os.Args[1] == workerCommand {
 		if err := runTestWorker(os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -42,7 +35,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	shepherdtest.Main(m, embedded.ShepherdCommand)
 }
 
 // newHome makes a folder with a short path: that of a Unix socket is bounded.

@@ -17,6 +17,7 @@ import (
 	"github.com/updraft-dev/updraft/executors/executortest"
 	"github.com/updraft-dev/updraft/executors/localexec"
 	"github.com/updraft-dev/updraft/executors/localexec/process"
+	"github.com/updraft-dev/updraft/internal/shepherdtest"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/task"
 )
@@ -24,16 +25,7 @@ import (
 const shepherdFlag = "-be-a-shepherd"
 
 // TestMain lets the test binary be the shepherd of its processes.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == shepherdFlag {
-		if err := process.Shepherd(context.Background(), os.Args[2]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { shepherdtest.Main(m, shepherdFlag) }
 
 // grace and memory are those of the suite's tasks.
 const (

@@ -22,7 +22,7 @@ import (
 
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
-	"github.com/updraft-dev/updraft/executors/localexec/process"
+	"github.com/updraft-dev/updraft/internal/shepherdtest"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/task"
@@ -85,27 +85,24 @@ type world struct {
 
 // TestMain lets the test program be the one that is killed, and its shepherd.
 func TestMain(m *testing.M) {
-	if len(os.Args) < 2 {
-		os.Exit(m.Run())
+	if len(os.Args) != 3 || os.Args[1] != "standalone" {
+		shepherdtest.Main(m, embedded.ShepherdCommand)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	var err error
-	switch os.Args[1] {
-	case embedded.ShepherdCommand:
-		err = process.Shepherd(context.Background(), os.Args[2])
-	case "standalone":
-		var i *embedded.Installation
-		if i, err = open(ctx, os.Args[2], os.Stderr); err == nil {
-			err = i.Standalone(ctx, embedded.StandaloneOptions{})
-		}
-	default:
-		os.Exit(m.Run())
-	}
-	if err != nil {
+	if err := standalone(os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// standalone works on the installation of a home until it is told to end.
+func standalone(home string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	i, err := open(ctx, home, os.Stderr)
+	if err != nil {
+		return err
+	}
+	return i.Standalone(ctx, embedded.StandaloneOptions{})
 }
 
 // open opens the installation of a home.

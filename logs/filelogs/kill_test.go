@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/updraft-dev/updraft/logs/filelogs"
 	"github.com/updraft-dev/updraft/run"
@@ -19,34 +20,12 @@ import (
 
 const childRoot = "UPDRAFT_TEST_LOGS"
 
-// TestMain is also the child that TestKill kills.
+// TestMain is also the child that TestKill kills, and looks for goroutines that are left.
 func TestMain(m *testing.M) {
 	if root := os.Getenv(childRoot); root != "" {
 		os.Exit(child(root))
 	}
-	code := m.Run()
-	if left := leaked(); code == 0 && left != "" {
-		fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", left)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leaked returns the goroutines of this package and of its watchers that do not end.
-func leaked() (left string) {
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); runtime.Gosched() {
-		buf := make([]byte, 1<<20)
-		left = ""
-		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")[1:] {
-			if strings.Contains(g, "updraft/logs/filelogs.") || strings.Contains(g, "fsnotify") {
-				left += g + "\n\n"
-			}
-		}
-		if left == "" {
-			return ""
-		}
-	}
-	return left
+	goleak.VerifyTestMain(m)
 }
 
 // child writes lines without end, and says of each one that it was taken.

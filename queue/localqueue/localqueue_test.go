@@ -9,13 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/queue/localqueue"
@@ -24,7 +24,8 @@ import (
 
 const childPath = "UPDRAFT_TEST_QUEUE"
 
-// TestMain is also the worker process that TestProcesses starts.
+// TestMain is also the worker process that TestProcesses starts, and looks for
+// goroutines that are left.
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childPath); path != "" {
 		if err := worker(path, os.Stdout); err != nil {
@@ -33,29 +34,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	code := m.Run()
-	if left := leaked(); code == 0 && left != "" {
-		fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", left)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leaked returns the goroutines of this package and of its watchers that do not end.
-func leaked() (left string) {
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); runtime.Gosched() {
-		buf := make([]byte, 1<<20)
-		left = ""
-		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")[1:] {
-			if strings.Contains(g, "queue/localqueue.") || strings.Contains(g, "fsnotify") {
-				left += g + "\n\n"
-			}
-		}
-		if left == "" {
-			return ""
-		}
-	}
-	return left
+	goleak.VerifyTestMain(m)
 }
 
 // worker receives messages for ever, and prints their tasks before it deletes them.
