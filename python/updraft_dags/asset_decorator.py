@@ -1,5 +1,8 @@
 """@asset: a function that makes an asset, and the DAG that does it."""
+from __future__ import annotations
+
 import inspect
+from typing import Any, Callable, Optional
 
 from updraft_dags.assets import Asset, BaseAsset
 
@@ -7,7 +10,7 @@ from updraft_dags.assets import Asset, BaseAsset
 class AssetDefinition(Asset):
     """What @asset makes: an asset that others may wait for."""
 
-    def __init__(self, name, uri, function, source):
+    def __init__(self, name: str, uri: Optional[str], function: Callable[..., Any], source: Any) -> None:
         super().__init__(name=name, uri=uri, group=source.group, extra=source.extra, watchers=source.watchers)
         self.function = function
         source.build(name, function, [self], self)
@@ -16,11 +19,11 @@ class AssetDefinition(Asset):
 class MultiAssetDefinition(BaseAsset):
     """What @asset.multi makes: a DAG with several outlets."""
 
-    def __init__(self, name, function, source, outlets):
+    def __init__(self, name: str, function: Callable[..., Any], source: Any, outlets: Any) -> None:
         self.name, self.function = name, function
         source.build(name, function, outlets, self)
 
-    def iter_outlets(self):
+    def iter_outlets(self) -> Any:
         """The assets."""
         return iter(self.outlets)
 
@@ -29,9 +32,11 @@ class asset:  # noqa: N801  Airflow's name
     """Makes a function an asset of its name. Its arguments are assets it reads, but for
     self (the asset) and context."""
 
-    def __init__(self, *, schedule, uri=None, group="asset", extra=None, watchers=None, is_paused_upon_creation=None,
-                 dag_id=None, dag_display_name=None, description=None, params=None, on_success_callback=None,
-                 on_failure_callback=None, access_control=None, owner_links=None, tags=None, **task):
+    def __init__(self, *, schedule: Any, uri: Optional[str] = None, group: Any = "asset", extra: Any = None,
+                 watchers: Any = None, is_paused_upon_creation: Any = None, dag_id: Optional[str] = None,
+                 dag_display_name: Any = None, description: Any = None, params: Any = None,
+                 on_success_callback: Any = None, on_failure_callback: Any = None, access_control: Any = None,
+                 owner_links: Any = None, tags: Any = None, **task: Any) -> None:
         self.schedule, self.uri, self.group, self.extra, self.watchers = schedule, uri, group, extra, watchers
         self.dag_id, self.task = dag_id, task
         self.dag = {
@@ -39,20 +44,20 @@ class asset:  # noqa: N801  Airflow's name
             "params": params, "on_success_callback": on_success_callback, "on_failure_callback": on_failure_callback,
             "access_control": access_control, "owner_links": owner_links, "tags": tags}
 
-    def __call__(self, function):
+    def __call__(self, function: Callable[..., Any]) -> Any:
         if function.__name__ != function.__qualname__:
             raise ValueError("nested function not supported")
         return AssetDefinition(function.__name__, self.uri or function.__name__, function, self)
 
     @classmethod
-    def multi(cls, *, schedule, outlets, **kwargs):
+    def multi(cls, *, schedule: Any, outlets: Any, **kwargs: Any) -> Any:
         """Makes a function a DAG that updates several assets."""
         if not outlets:
             raise ValueError("no outlets provided")
         source = cls(schedule=schedule, **kwargs)
         return lambda function: MultiAssetDefinition(function.__name__, function, source, list(outlets))
 
-    def build(self, name, function, outlets, made):
+    def build(self, name: str, function: Callable[..., Any], outlets: Any, made: Any) -> None:
         """The DAG with its one task."""
         from updraft_dags.dag import DAG
         from updraft_dags.providers import classes
@@ -68,7 +73,7 @@ class asset:  # noqa: N801  Airflow's name
             kind(task_id=name, inlets=inlets, outlets=outlets, python_callable=AssetCall(function, made), **self.task)
 
 
-def _names():
+def _names() -> Any:
     from updraft_dags.decorators import CONTEXT_KEYS
     return CONTEXT_KEYS
 
@@ -76,11 +81,11 @@ def _names():
 class AssetCall:
     """Calls the function of an @asset with what its arguments are named after."""
 
-    def __init__(self, function, made):
+    def __init__(self, function: Callable[..., Any], made: Any) -> None:
         self.function, self.made = function, made
         self.__name__, self.__doc__ = function.__name__, function.__doc__
 
-    def __call__(self, **context):
+    def __call__(self, **context: Any) -> Any:
         given = {}
         for name, parameter in inspect.signature(self.function).parameters.items():
             if name == "self":

@@ -1,5 +1,8 @@
 """The arguments of every task: their defaults, their types, and their spellings of 2.x."""
+from __future__ import annotations
+
 import datetime
+from typing import Any
 
 from updraft_dags import errors, mode, times
 from updraft_dags.rules import OLD_RULES, TriggerRule, WeightRule
@@ -39,7 +42,7 @@ _WITHOUT_EFFECT = {
 }
 
 
-def modern(kwargs):
+def modern(kwargs: dict[str, Any]) -> Any:
     """The arguments in today's spelling; strict readings leave them to be refused."""
     if "sla" in kwargs:
         kwargs = dict(kwargs)
@@ -61,7 +64,7 @@ def modern(kwargs):
     return kwargs
 
 
-def normal(kwargs, task, dag):
+def normal(kwargs: dict[str, Any], task: Any, dag: Any) -> Any:
     """The values of all of DEFAULTS for a task, checked and in one form."""
     out = dict(DEFAULTS)
     out.update((name, value) for name, value in kwargs.items() if name in DEFAULTS)
@@ -96,7 +99,7 @@ def normal(kwargs, task, dag):
     return out
 
 
-def _check_types(values, task):
+def _check_types(values: Any, task: Any) -> None:
     for name, kind in EXPECTED.items():
         value = values.get(name)
         if value is not None and not isinstance(value, kind):
@@ -104,7 +107,7 @@ def _check_types(values, task):
                             % (name, task.task_id, kind, type(value), value))
 
 
-def retries(value):
+def retries(value: Any) -> Any:
     """A number of retries; text of a number passes, as in Airflow."""
     if value is None:
         return 0
@@ -116,7 +119,7 @@ def retries(value):
         raise errors.AirflowException("'retries' type must be int, not %s" % type(value).__name__) from None
 
 
-def trigger_rule(rule, task, dag):
+def trigger_rule(rule: Any, task: Any, dag: Any) -> Any:
     """The rule, if there is such a one."""
     if isinstance(rule, str) and not mode.current().strict and str(rule) in OLD_RULES:
         mode.current().old(rule)
@@ -129,13 +132,13 @@ def trigger_rule(rule, task, dag):
                          % (TriggerRule.all_values(), name, rule)) from None
 
 
-def check_fail_fast(rule):
+def check_fail_fast(rule: Any) -> None:
     """Raises for rules that a fail_fast DAG cannot have."""
     if rule not in (TriggerRule.ALL_SUCCESS, TriggerRule.ALL_DONE_SETUP_SUCCESS):
         raise errors.FailFastDagInvalidTriggerRule()
 
 
-def weight_rule(rule):
+def weight_rule(rule: Any) -> Any:
     """One of the three rules; strategies of an author's own cannot be asked by Go."""
     name = getattr(rule, "value", rule)
     kinds = {"_DownstreamPriorityWeightStrategy": "downstream", "_UpstreamPriorityWeightStrategy": "upstream",
@@ -150,7 +153,7 @@ def weight_rule(rule):
     raise errors.Unsupported("weight_rule is a %s: Updraft has downstream, upstream and absolute" % type(rule).__name__)
 
 
-def assets(value):
+def assets(value: Any) -> list[Any]:
     """A list of assets; one alone passes."""
     if value is None:
         return []

@@ -1,10 +1,14 @@
 """What Airflow refuses once a file has been read: cycles, schedules, params."""
+from __future__ import annotations
+
+from typing import Any
+
 from updraft_dags import encode_schedule, errors
 from updraft_dags.timetables import ContinuousTimetable, Timetable
 from updraft_runner.session import NOTSET
 
 
-def check(dag):
+def check(dag: Any) -> None:
     """Raises for a DAG that cannot be used."""
     if isinstance(dag.schedule, Timetable):
         encode_schedule.timetable(dag.schedule)
@@ -21,7 +25,7 @@ def check(dag):
                                           "Bad formatted links are: {%r: %r}" % (owner, link))
 
 
-def _params(dag):
+def _params(dag: Any) -> None:
     if dag.schedule is None or dag.schedule is NOTSET:
         return
     try:
@@ -31,7 +35,7 @@ def _params(dag):
                          "or the default values are not valid." % dag.dag_id) from error
 
 
-def _cycle(dag):
+def _cycle(dag: Any) -> None:
     """Depth first from the roots in order, as Airflow does: its message names the task by
     which the search came back to one that it is still below."""
     done, open_ = set(), set()
@@ -54,7 +58,7 @@ def _cycle(dag):
                 stack.pop()
 
 
-def in_order(dag):
+def in_order(dag: Any) -> Any:
     """The tasks of a DAG, each after those it depends on."""
     waiting = {name: {u for u in task.upstream_task_ids if u in dag.task_dict} for name, task in dag.task_dict.items()}
     out = []

@@ -3,8 +3,11 @@
 Every class of operators gets its __init__ wrapped, so that an author's
 `def __init__(self, text, **kwargs)` finds `text` in default_args, too.
 """
+from __future__ import annotations
+
 import functools
 import inspect
+from typing import Any
 
 from updraft_dags import scope
 from updraft_dags.params import ParamsDict
@@ -12,7 +15,7 @@ from updraft_dags.params import ParamsDict
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def parameters(init):
+def parameters(init: Any) -> Any:
     """The names an __init__ takes, and those it must be given."""
     known = getattr(init, "__updraft_parameters__", None)
     if known is None:
@@ -21,7 +24,7 @@ def parameters(init):
     return known
 
 
-def merged_defaults(dag, group, own_params, own_defaults):
+def merged_defaults(dag: Any, group: Any, own_params: Any, own_defaults: Any) -> Any:
     """default_args of the DAG, the group and the task, and their params, merged."""
     args, params = {}, ParamsDict()
     if dag is not None:
@@ -42,12 +45,12 @@ def merged_defaults(dag, group, own_params, own_defaults):
     return args, params
 
 
-def wrap(init):
+def wrap(init: Any) -> Any:
     """The __init__ with defaults applied; the wrapped one is kept as __wrapped__."""
     names, required = parameters(init)
 
     @functools.wraps(init)
-    def apply_defaults(self, *args, **kwargs):
+    def apply_defaults(self, *args: Any, **kwargs: Any) -> None:
         if args:
             raise TypeError("Use keyword arguments when initializing operators")
         outermost = "_init_kwargs" not in self.__dict__
@@ -81,7 +84,7 @@ def wrap(init):
 class OperatorMeta(type):
     """Wraps the __init__ of each class, and lets Class.partial(...) map."""
 
-    def __new__(mcs, name, bases, namespace, **kwargs):
+    def __new__(mcs, name: str, bases: Any, namespace: Any, **kwargs: Any) -> Any:
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         init = namespace.get("__init__")
         if init is not None:

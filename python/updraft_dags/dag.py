@@ -1,9 +1,12 @@
 """DAG, and the decorator @dag."""
+from __future__ import annotations
+
 import datetime
 import functools
 import inspect
 import os
 import sys
+from typing import Any, Callable, Optional
 
 from updraft_dags import errors, ids, mode, scope, times
 from updraft_dags.groups import TaskGroup
@@ -19,164 +22,164 @@ _RENAMED = {"schedule_interval": "schedule", "timetable": "schedule", "concurren
 class DAG:
     """A DAG: its settings, and the tasks made while it is open (`with`), or given it."""
 
-    def __init__(self, dag_id, *, description=None, default_args=None, start_date=None, end_date=None, schedule=NOTSET,
-                 template_searchpath=None, template_undefined=None, user_defined_macros=None, user_defined_filters=None,
-                 max_active_tasks=None, max_active_runs=None, max_consecutive_failed_dag_runs=None, dagrun_timeout=None,
-                 deadline=None, sla_miss_callback=None, catchup=None, on_success_callback=None, on_failure_callback=None,
-                 doc_md=None, params=None, access_control=None, is_paused_upon_creation=None,
-                 jinja_environment_kwargs=None, render_template_as_native_obj=False, tags=None, owner_links=None,
-                 auto_register=True, fail_fast=False, dag_display_name=None, disable_bundle_versioning=False,
-                 allowed_run_types=None, **old):
-        here = mode.current()
-        modern = _modern(old, here)
-        schedule = modern.get("schedule", schedule)
-        max_active_tasks = modern.get("max_active_tasks", max_active_tasks)
-        fail_fast = modern.get("fail_fast", fail_fast)
+    def __init__(self, dag_id: str, *, description: Any = None, default_args: Any = None, start_date: Any = None,
+                 end_date: Any = None, schedule: Any = NOTSET, template_searchpath: Any = None,
+                 template_undefined: Any = None, user_defined_macros: Any = None,
+                 user_defined_filters: Any = None, max_active_tasks: Any = None, max_active_runs: Any = None,
+                 max_consecutive_failed_dag_runs: Any = None, dagrun_timeout: Any = None, deadline: Any = None,
+                 sla_miss_callback: Any = None, catchup: Any = None, on_success_callback: Any = None,
+                 on_failure_callback: Any = None, doc_md: Any = None, params: Any = None,
+                 access_control: Any = None, is_paused_upon_creation: Any = None,
+                 jinja_environment_kwargs: Any = None, render_template_as_native_obj: bool = False,
+                 tags: Any = None, owner_links: Any = None, auto_register: bool = True, fail_fast: bool = False,
+                 dag_display_name: Any = None, disable_bundle_versioning: bool = False,
+                 allowed_run_types: Any = None, **old: Any) -> None:
+        modern = _modern(old)
         ids.check(dag_id)
         self.dag_id, self.description, self.doc_md = dag_id, description, doc_md
         self.default_args = dict(default_args or {})
-        start_date = start_date if start_date is not None else self.default_args.get("start_date")
-        zone = times.zone(here.option("default_timezone", None)) or times.UTC
-        start_date = times.moment(start_date, zone)
-        self.timezone = start_date.tzinfo if start_date is not None else zone
-        self.start_date, self.end_date = start_date, times.moment(end_date, self.timezone)
-        for name in ("start_date", "end_date"):
-            if self.default_args.get(name) is not None:
-                self.default_args[name] = times.moment(self.default_args[name], self.timezone)
-        self.schedule = schedule
-        self.catchup = catchup
+        self._set_dates(start_date, end_date)
+        self.schedule, self.catchup = modern.get("schedule", schedule), catchup
         self.template_searchpath = [template_searchpath] if isinstance(template_searchpath, str) else template_searchpath
-        if not here.strict and (template_undefined or jinja_environment_kwargs):
-            mode.warn("template_undefined and jinja_environment_kwargs have no effect in Updraft: its templates are Jinja's, "
-                      "with undefined names being errors")
+        if not mode.current().strict and (template_undefined or jinja_environment_kwargs):
+            mode.warn(_NO_ENVIRONMENT)
         self.template_undefined, self.jinja_environment_kwargs = template_undefined, jinja_environment_kwargs
         self.user_defined_macros, self.user_defined_filters = user_defined_macros, user_defined_filters
-        self.max_active_tasks = _number(max_active_tasks, here.option("max_active_tasks_per_dag", 16))
-        self.max_active_runs = _number(max_active_runs, here.option("max_active_runs_per_dag", 16))
-        self.max_consecutive_failed_dag_runs = _number(
-            max_consecutive_failed_dag_runs, here.option("max_consecutive_failed_dag_runs_per_dag", 0))
-        if self.max_consecutive_failed_dag_runs < 0:
-            raise ValueError("Invalid max_consecutive_failed_dag_runs: %s. Requires max_consecutive_failed_dag_runs >= 0"
-                             % self.max_consecutive_failed_dag_runs)
+        self._set_limits(modern.get("max_active_tasks", max_active_tasks), max_active_runs, max_consecutive_failed_dag_runs)
         self.dagrun_timeout = _timeout(dagrun_timeout)
         self.deadline = deadline
         del sla_miss_callback  # accepted, without effect
         self.on_success_callback, self.on_failure_callback = on_success_callback, on_failure_callback
         self.params = ParamsDict(self.default_args.pop("params", None))
-        if params:
-            self.params.update(params)
-        self.access_control = access_control
+        self.params.update(params or {})
+        self.access_control, self.owner_links = access_control, dict(owner_links or {})
         self.is_paused_upon_creation = is_paused_upon_creation
         self.render_template_as_native_obj = render_template_as_native_obj
-        self.tags = {tags} if isinstance(tags, str) else set(tags or ())
-        for tag in self.tags:
-            if len(tag) > 100:
-                raise errors.AirflowException("tag cannot be longer than 100 characters")
-        self.owner_links = dict(owner_links or {})
-        self.auto_register, self.fail_fast = auto_register, fail_fast
+        self.tags = _tags(tags)
+        self.auto_register, self.fail_fast = auto_register, modern.get("fail_fast", fail_fast)
         self.dag_display_name = dag_display_name or dag_id
+        self.disable_bundle_versioning, self.allowed_run_types = disable_bundle_versioning, allowed_run_types
         self.edge_info = {}
         self.place = _place()
         self.fileloc = self.place[0]
         self.task_dict = {}
         self.task_group = TaskGroup(_root=True, dag=self)
-        _check_timezones(self)
+
+    def _set_dates(self, start_date: Any, end_date: Any) -> None:
+        """The dates and the time zone, which is that of the start date."""
+        zone = times.zone(mode.current().option("default_timezone", None)) or times.UTC
+        start_date = start_date if start_date is not None else self.default_args.get("start_date")
+        self.start_date = times.moment(start_date, zone)
+        self.timezone = self.start_date.tzinfo if self.start_date is not None else zone
+        self.end_date = times.moment(end_date, self.timezone)
+        for name in ("start_date", "end_date"):
+            if self.default_args.get(name) is not None:
+                self.default_args[name] = times.moment(self.default_args[name], self.timezone)
+
+    def _set_limits(self, tasks: Any, runs: Any, failed: Any) -> None:
+        option = mode.current().option
+        self.max_active_tasks = option("max_active_tasks_per_dag", 16) if tasks is None else tasks
+        self.max_active_runs = option("max_active_runs_per_dag", 16) if runs is None else runs
+        failed = option("max_consecutive_failed_dag_runs_per_dag", 0) if failed is None else failed
+        if failed < 0:
+            raise ValueError("Invalid max_consecutive_failed_dag_runs: %s. Requires max_consecutive_failed_dag_runs >= 0" % failed)
+        self.max_consecutive_failed_dag_runs = failed
 
     @property
-    def task_ids(self):
+    def task_ids(self) -> list[Any]:
         """The ids of its tasks."""
         return list(self.task_dict)
 
     @property
-    def tasks(self):
+    def tasks(self) -> list[Any]:
         """Its tasks, in the order they were made."""
         return list(self.task_dict.values())
 
     @property
-    def roots(self):
+    def roots(self) -> list[Any]:
         """The tasks without an upstream."""
         return [t for t in self.tasks if not t.upstream_task_ids]
 
     @property
-    def leaves(self):
+    def leaves(self) -> list[Any]:
         """The tasks without a downstream."""
         return [t for t in self.tasks if not t.downstream_task_ids]
 
     @property
-    def owner(self):
+    def owner(self) -> Any:
         """The owners of its tasks."""
         return ", ".join(dict.fromkeys(t.owner for t in self.tasks))
 
     @property
-    def folder(self):
+    def folder(self) -> Any:
         """Where its file is."""
         return os.path.dirname(self.fileloc)
 
     @property
-    def filepath(self):
+    def filepath(self) -> Any:
         """Its file."""
         return self.fileloc
 
     @property
-    def task_group_dict(self):
+    def task_group_dict(self) -> dict[str, Any]:
         """Its groups by id."""
         return {k: v for k, v in self.task_group.get_task_group_dict().items() if k is not None}
 
     @property
-    def schedule_interval(self):
+    def schedule_interval(self) -> Any:
         """2.x: the schedule."""
         return None if self.schedule is NOTSET else self.schedule
 
-    def add_task(self, task):
+    def add_task(self, task: Any) -> None:
         """Puts a task into it."""
         task.dag = self
 
-    def add_tasks(self, tasks):
+    def add_tasks(self, tasks: list[Any]) -> None:
         """Puts tasks into it."""
         for task in tasks:
             self.add_task(task)
 
-    def has_task(self, task_id):
+    def has_task(self, task_id: str) -> bool:
         """Whether it has a task with this id."""
         return task_id in self.task_dict
 
-    def has_task_group(self, group_id):
+    def has_task_group(self, group_id: Optional[str]) -> bool:
         """Whether it has a group with this id."""
         return group_id in self.task_group_dict
 
-    def get_task(self, task_id, include_subdags=False):
+    def get_task(self, task_id: str, include_subdags: bool = False) -> Any:
         """The task with this id."""
         del include_subdags
         if task_id not in self.task_dict:
             raise errors.TaskNotFound("Task %s not found" % task_id)
         return self.task_dict[task_id]
 
-    def get_edge_info(self, upstream_task_id, downstream_task_id):
+    def get_edge_info(self, upstream_task_id: str, downstream_task_id: str) -> Any:
         """What is known of an arrow: its label."""
         return self.edge_info.get(upstream_task_id, {}).get(downstream_task_id, {})
 
-    def set_edge_info(self, upstream_task_id, downstream_task_id, info):
+    def set_edge_info(self, upstream_task_id: str, downstream_task_id: str, info: Any) -> None:
         """Notes the label of an arrow."""
         self.edge_info.setdefault(upstream_task_id, {})[downstream_task_id] = info
 
-    def set_dependency(self, upstream_task_id, downstream_task_id):
+    def set_dependency(self, upstream_task_id: str, downstream_task_id: str) -> None:
         """Draws an arrow between two tasks by their ids."""
         self.get_task(upstream_task_id).set_downstream(self.get_task(downstream_task_id))
 
-    def topological_sort(self):
+    def topological_sort(self) -> Any:
         """Its tasks, each after those it depends on."""
         from updraft_dags.check import in_order
         return in_order(self)
 
-    def test(self, *_, **__):
+    def test(self, *_: Any, **__: Any) -> None:
         """Airflow runs a DAG in this process; Updraft does it from the command line."""
         return None
 
-    def cli(self):
+    def cli(self) -> None:
         """Gone, as in Airflow 3."""
         return None
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         here = scope.current()
         here.dags.append(self)
         here.groups.append(self.task_group)
@@ -184,26 +187,31 @@ class DAG:
             here.registered.setdefault(id(self), self)
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: Any) -> None:
         here = scope.current()
         here.groups.pop()
         here.dags.pop()
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return id(self)
 
-    def __eq__(self, other):
+    def __eq__(self, other: Any) -> bool:
         return self is other
 
-    def __lt__(self, other):
+    def __lt__(self, other: Any) -> bool:
         return self.dag_id < other.dag_id
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<DAG: %s>" % self.dag_id
 
 
-def _modern(old, here):
-    out = {}
+_NO_ENVIRONMENT = ("template_undefined and jinja_environment_kwargs have no effect in Updraft: "
+                   "its templates are Jinja's, and undefined names are errors")
+
+
+def _modern(old: dict[str, Any]) -> dict[str, Any]:
+    here = mode.current()
+    out: dict[str, Any] = {}
     for name, value in old.items():
         if here.strict or name not in _RENAMED:
             raise TypeError("DAG.__init__() got an unexpected keyword argument %r" % name)
@@ -213,11 +221,15 @@ def _modern(old, here):
     return out
 
 
-def _number(value, default):
-    return default if value is None else value
+def _tags(tags: Any) -> set[str]:
+    found = {tags} if isinstance(tags, str) else set(tags or ())
+    for tag in found:
+        if len(tag) > 100:
+            raise errors.AirflowException("tag cannot be longer than 100 characters")
+    return found
 
 
-def _timeout(value):
+def _timeout(value: Any) -> Any:
     if value is None or isinstance(value, datetime.timedelta):
         return value
     if isinstance(value, (int, float)) and not mode.current().strict:
@@ -225,29 +237,22 @@ def _timeout(value):
     raise TypeError("dagrun_timeout must be a timedelta, not %s" % type(value).__name__)
 
 
-def _check_timezones(dag):
-    for name in ("start_date", "end_date"):
-        value = dag.default_args.get(name)
-        if value is not None and not isinstance(value, datetime.datetime):
-            raise TypeError("default_args[%r] must be a datetime" % name)
-
-
-def _place():
+def _place() -> Any:
     """File and line of the author's code that makes the DAG."""
     frame = sys._getframe(mode.depth_of_author() - 1)
     return frame.f_code.co_filename, frame.f_lineno
 
 
-def dag(dag_id_or_func=None, **decorator_kwargs):
+def dag(dag_id_or_func: Any = None, **decorator_kwargs: Any) -> Any:
     """Makes a function a DAG factory: @dag, or @dag(schedule=..., ...). Its arguments become
     params, its docstring the documentation."""
     dag_id = None if callable(dag_id_or_func) else dag_id_or_func
     if dag_id is None:
         dag_id = decorator_kwargs.pop("dag_id", None)
 
-    def wrapper(function):
+    def wrapper(function: Callable[..., Any]) -> Any:
         @functools.wraps(function)
-        def factory(*args, **kwargs):
+        def factory(*args: Any, **kwargs: Any) -> Any:
             given = inspect.signature(function).bind(*args, **kwargs)
             given.apply_defaults()
             with DAG(dag_id or function.__name__, **decorator_kwargs) as made:
@@ -267,17 +272,17 @@ def dag(dag_id_or_func=None, **decorator_kwargs):
 class DagParam:
     """An argument of a @dag function: the run's param of that name, while tasks run."""
 
-    def __init__(self, current_dag, name, default=NOTSET):
+    def __init__(self, current_dag: Any, name: str, default: Any = NOTSET) -> None:
         if default is not NOTSET:
             current_dag.params[name] = default
         self.dag, self.name, self.default = current_dag, name, default
 
-    def iter_references(self):
+    def iter_references(self) -> Any:
         """It needs no task."""
         return ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "{{ params.%s }}" % self.name
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return str(self)

@@ -1,9 +1,12 @@
 """@task and its kinds: functions that become tasks when they are called."""
+from __future__ import annotations
+
 import functools
 import importlib
 import inspect
 import typing
 from collections.abc import Mapping
+from typing import Any, Callable, Iterable
 
 from updraft_dags import base, ids, scope
 from updraft_dags.asset_decorator import asset  # noqa: F401  Airflow offers it here
@@ -28,26 +31,29 @@ CONTEXT_KEYS = frozenset((
 class Kind:
     """One kind of decorator: the class of its tasks, made at its first use."""
 
-    def __init__(self, name, operator, path):
+    def __init__(self, name: str, operator: Any, path: str) -> None:
         self.name, self._of, self._path = name, operator, path
 
     @property
-    def operator(self):
+    def operator(self) -> Any:
         """The class: the operator's, under the name Airflow has for decorated tasks."""
         made = self.__dict__.get("_made")
         if made is None:
-            of = self._of if isinstance(self._of, type) else getattr(importlib.import_module("updraft_dags.providers.classes"), self._of)
+            of = self._of
+            if isinstance(of, str):
+                of = getattr(importlib.import_module("updraft_dags.providers.classes"), of)
             where, _, name = self._path.rpartition(".")
             made = self.__dict__["_made"] = type(of)(name, (of,), {
                 "__module__": where, "__qualname__": name, "custom_operator_name": self.name, "_is_decorated": True})
         return made
 
 
-def _kinds():
+def _kinds() -> Any:
     found = {}
     for line in _KINDS.strip().splitlines():
         name, operator, path = line.split()
-        found[name] = Kind("@task" if name == "python" else "@task." + name, _STANDARD + operator, _STANDARD + "decorators." + path)
+        shown = "@task" if name == "python" else "@task." + name
+        found[name] = Kind(shown, _STANDARD + operator, _STANDARD + "decorators." + path)
     return found
 
 
@@ -66,7 +72,7 @@ bash                    decorators.bash._BashDecoratedOperator          bash._Ba
 """
 
 
-def bind(function, args, kwargs):
+def bind(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> None:
     """Raises what calling the function with these arguments and the context would raise."""
     signature = inspect.signature(function)
     filled = []
@@ -91,7 +97,7 @@ def bind(function, args, kwargs):
             raise TypeError("missing a required argument: %r" % name)
 
 
-def returns_mapping(function):
+def returns_mapping(function: Callable[..., Any]) -> Any:
     """Whether the return annotation is a dict: then each key is an XCom of its own."""
     annotation = getattr(function, "__annotations__", {}).get("return")
     if annotation is None:
@@ -110,7 +116,8 @@ class TaskDecorator:
 
     _is_task_decorator = True
 
-    def __init__(self, function, kind, kwargs, is_setup=False, is_teardown=False, on_failure_fail_dagrun=False):
+    def __init__(self, function: Callable[..., Any], kind: Any, kwargs: dict[str, Any], is_setup: bool = False,
+                 is_teardown: bool = False, on_failure_fail_dagrun: bool = False) -> None:
         if isinstance(function, TaskDecorator):
             raise TypeError("the function %s is a task already" % function.function.__name__)
         if inspect.isclass(function):
@@ -122,14 +129,14 @@ class TaskDecorator:
         self.kwargs.setdefault("task_id", getattr(function, "__name__", "task"))
         functools.update_wrapper(self, function, updated=())
 
-    def _copy(self, kwargs):
+    def _copy(self, kwargs: dict[str, Any]) -> Any:
         return type(self)(self.function, self.kind, kwargs, self.is_setup, self.is_teardown, self.on_failure_fail_dagrun)
 
-    def override(self, **kwargs):
+    def override(self, **kwargs: Any) -> Any:
         """The same with other settings of the task."""
         return self._copy({**self.kwargs, **kwargs})
 
-    def _settings(self):
+    def _settings(self) -> Any:
         kwargs = dict(self.kwargs)
         fail = kwargs.pop("on_failure_fail_dagrun", self.on_failure_fail_dagrun)
         if self.is_teardown:
@@ -149,11 +156,11 @@ class TaskDecorator:
             kwargs["doc_md"] = self.function.__doc__
         return base.modern(kwargs), fail
 
-    def _made(self, task, fail):
+    def _made(self, task: Any, fail: Any) -> Any:
         task.is_setup, task.is_teardown, task.on_failure_fail_dagrun = self.is_setup, self.is_teardown, fail
         return XComArg(task)
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "multiple_outputs" in self.kwargs and not isinstance(self.kwargs["multiple_outputs"], (bool, type(None))):
             raise TypeError("multiple_outputs must be a bool, not %s" % type(self.kwargs["multiple_outputs"]).__name__)
         bind(self.function, args, kwargs)
@@ -165,19 +172,19 @@ class TaskDecorator:
         return self._made(task, fail)
 
     @staticmethod
-    def _setups_of(task, argument):
+    def _setups_of(task: Any, argument: Any) -> None:
         for operator in argument.references():
             if operator.is_setup:
                 operator.set_downstream(task)
 
-    def partial(self, **kwargs):
+    def partial(self, **kwargs: Any) -> Any:
         """Arguments of the function that all instances share."""
         self._check("partial", kwargs)
         out = self._copy(self.kwargs)
         out.shared = {**getattr(self, "shared", {}), **kwargs}
         return out
 
-    def _check(self, what, names):
+    def _check(self, what: str, names: Iterable[str]) -> None:
         known = inspect.signature(self.function).parameters
         if any(p.kind is p.VAR_KEYWORD for p in known.values()):
             return
@@ -187,7 +194,7 @@ class TaskDecorator:
         if unknown:
             raise TypeError("%s() got unexpected keyword arguments %s" % (what, ", ".join(repr(n) for n in sorted(unknown))))
 
-    def expand(self, **mapped):
+    def expand(self, **mapped: Any) -> Any:
         """A mapped task over lists and outputs."""
         if self.kwargs.get("trigger_rule") == TriggerRule.ALWAYS and any(isinstance(v, XComArg) for v in mapped.values()):
             raise ValueError("Task-generated mapping within a task using 'expand' is not allowed with trigger rule 'always'.")
@@ -196,10 +203,11 @@ class TaskDecorator:
         self._check("expand", mapped)
         twice = sorted(set(mapped) & set(getattr(self, "shared", {})))
         if twice:
-            raise TypeError("mapping already partial argument%s: %s" % ("s" if len(twice) > 1 else "", ", ".join(map(repr, twice))))
+            raise TypeError("mapping already partial argument%s: %s"
+                            % ("s" if len(twice) > 1 else "", ", ".join(map(repr, twice))))
         return self._map(Lists(mapped))
 
-    def expand_kwargs(self, kwargs, *, strict=True):
+    def expand_kwargs(self, kwargs: dict[str, Any], *, strict: bool = True) -> Any:
         """A mapped task over a list of dicts or an output."""
         del strict
         mapping = Dicts(kwargs)
@@ -209,7 +217,7 @@ class TaskDecorator:
                     self._check("expand_kwargs", one)
         return self._map(mapping)
 
-    def _map(self, mapping):
+    def _map(self, mapping: Any) -> Any:
         settings, fail = self._settings()
         shared = getattr(self, "shared", {})
         unknown = set(settings) - set(base.DEFAULTS) - own_parameters(self.kind.operator) - {
@@ -221,33 +229,34 @@ class TaskDecorator:
         task.maps_function = True
         return self._made(task, fail)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<%s %s>" % (self.kind.name, self.function.__name__)
 
 
 class TaskDecorators:
     """`task`: called it is @task; its attributes are the other kinds."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.kinds = _kinds()
 
-    def register(self, name, operator, path):
+    def register(self, name: str, operator: Any, path: str) -> None:
         """Adds a kind whose tasks are of the class operator."""
         self.kinds[name] = Kind("@task." + name, operator, path)
 
-    def __call__(self, python_callable=None, multiple_outputs=None, **kwargs):
+    def __call__(self, python_callable: Any = None, multiple_outputs: Any = None, **kwargs: Any) -> Any:
         return self._decorate("python", python_callable, multiple_outputs, kwargs)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name not in self.__dict__.get("kinds", {}):
             raise AttributeError("task decorator %r not found" % name)
 
-        def decorate(python_callable=None, multiple_outputs=None, **kwargs):
+        def decorate(python_callable: Any = None, multiple_outputs: Any = None, **kwargs: Any) -> Any:
             return self._decorate(name, python_callable, multiple_outputs, kwargs)
         decorate.__name__ = name
         return decorate
 
-    def _decorate(self, name, function, multiple_outputs, kwargs):
+    def _decorate(self, name: str, function: Callable[..., Any], multiple_outputs: Any,
+                  kwargs: dict[str, Any]) -> Any:
         if multiple_outputs is not None:
             kwargs["multiple_outputs"] = multiple_outputs
         if function is None:
@@ -256,11 +265,11 @@ class TaskDecorators:
             raise TypeError("No args allowed while using @task, use kwargs instead")
         return TaskDecorator(function, self.kinds[name], kwargs)
 
-    def run_if(self, condition, skip_message=None):
+    def run_if(self, condition: Any, skip_message: Any = None) -> Any:
         """Runs the task if condition(context) is true, and skips it otherwise."""
         return _Condition(condition, skip_message, True)
 
-    def skip_if(self, condition, skip_message=None):
+    def skip_if(self, condition: Any, skip_message: Any = None) -> Any:
         """Skips the task if condition(context) is true."""
         return _Condition(condition, skip_message, False)
 
@@ -268,10 +277,10 @@ class TaskDecorators:
 class _Condition:
     """A hook before execute; it is put upon what @task made."""
 
-    def __init__(self, condition, message, wanted):
+    def __init__(self, condition: Any, message: str, wanted: str) -> None:
         self.condition, self.message, self.wanted = condition, message, wanted
 
-    def __call__(self, task):
+    def __call__(self, task: Any) -> Any:
         if not isinstance(task, TaskDecorator):
             raise TypeError("%s can only be used with task." % ("run_if" if self.wanted else "skip_if"))
         before = task.kwargs.get("pre_execute")
@@ -279,7 +288,7 @@ class _Condition:
         return task
 
 
-def _decide(condition, message, wanted, before, context):
+def _decide(condition: Any, message: str, wanted: str, before: Any, context: Any) -> None:
     from updraft_runner.exceptions import AirflowSkipException
     said = None
     if before is not None:
@@ -294,19 +303,19 @@ def _decide(condition, message, wanted, before, context):
 task = TaskDecorators()
 
 
-def setup(func):
+def setup(func: Any) -> Any:
     """Makes a function's tasks setups; tasks of a group's function, too."""
     return _marked(func, is_setup=True)
 
 
-def teardown(_func=None, *, on_failure_fail_dagrun=False):
+def teardown(_func: Any = None, *, on_failure_fail_dagrun: bool = False) -> Any:
     """Makes a function's tasks teardowns."""
-    def mark(func):
+    def mark(func: Any) -> Any:
         return _marked(func, is_teardown=True, on_failure_fail_dagrun=on_failure_fail_dagrun)
     return mark if _func is None else mark(_func)
 
 
-def _marked(func, **marks):
+def _marked(func: Any, **marks: Any) -> Any:
     from updraft_dags.groups import TaskGroupFactory
     if isinstance(func, TaskGroupFactory):
         raise ValueError("Task groups cannot be marked as setup or teardown.")

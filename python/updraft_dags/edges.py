@@ -1,26 +1,30 @@
 """Arrows between many: chain, chain_linear, cross_downstream, and labels on them."""
+from __future__ import annotations
+
+from typing import Any, Optional
+
 from updraft_dags.node import Dependencies, as_list
 
 
 class EdgeModifier(Dependencies):
     """A label between two sides of an arrow: a >> Label("yes") >> b."""
 
-    def __init__(self, label=None):
+    def __init__(self, label: Optional[str] = None) -> None:
         self.label = label
         self._upstream = []
         self._downstream = []
 
     @property
-    def roots(self):
+    def roots(self) -> Any:
         """What an arrow to the label enters."""
         return self._downstream
 
     @property
-    def leaves(self):
+    def leaves(self) -> Any:
         """What an arrow from the label leaves."""
         return self._upstream
 
-    def _side(self, nodes):
+    def _side(self, nodes: Any) -> Any:
         out = []
         for node in as_list(nodes):
             if not isinstance(node, Dependencies):
@@ -29,26 +33,26 @@ class EdgeModifier(Dependencies):
             out.append(node)
         return out
 
-    def _draw(self):
+    def _draw(self) -> None:
         for one in self._upstream:
             for other in self._downstream:
                 one.set_downstream(other, edge_modifier=self)
 
-    def set_upstream(self, task_or_task_list, edge_modifier=None):
+    def set_upstream(self, task_or_task_list: Any, edge_modifier: Any = None) -> None:
         """What is before the label."""
         del edge_modifier
         self._upstream.extend(self._side(task_or_task_list))
         if self._downstream:
             self._draw()
 
-    def set_downstream(self, task_or_task_list, edge_modifier=None):
+    def set_downstream(self, task_or_task_list: Any, edge_modifier: Any = None) -> None:
         """What is after it."""
         del edge_modifier
         self._downstream.extend(self._side(task_or_task_list))
         if self._upstream:
             self._draw()
 
-    def update_relative(self, other, upstream=True, edge_modifier=None):
+    def update_relative(self, other: Any, upstream: bool = True, edge_modifier: Any = None) -> None:
         """An arrow drawn by the other side: it waits for this label's second half."""
         del edge_modifier
         if upstream:
@@ -65,12 +69,12 @@ class EdgeModifier(Dependencies):
 
 
 
-def Label(label):  # noqa: N802  Airflow's name
+def Label(label: Optional[str]) -> Any:  # noqa: N802  Airflow's name
     """A label for the arrow it is put in."""
     return EdgeModifier(label=label)
 
 
-def chain(*tasks):
+def chain(*tasks: Any) -> None:
     """Draws arrows from each to the next; two lists of one length are joined in pairs."""
     for up, down in zip(tasks, tasks[1:]):
         if isinstance(up, Dependencies):
@@ -87,13 +91,13 @@ def chain(*tasks):
             one.set_downstream(other)
 
 
-def _list(nodes):
+def _list(nodes: Any) -> list[Any]:
     if isinstance(nodes, (list, tuple)):
         return list(nodes)
     raise TypeError("Chain not supported between instances of %s and %s" % (type(nodes), type(nodes)))
 
 
-def chain_linear(*elements):
+def chain_linear(*elements: Any) -> None:
     """Draws arrows from each to the next; all of a list precede all of the next."""
     if not elements:
         raise ValueError("No tasks provided; nothing to do.")
@@ -109,7 +113,7 @@ def chain_linear(*elements):
         raise ValueError("No dependencies were set. Did you forget to expand with `*`?")
 
 
-def cross_downstream(from_tasks, to_tasks):
+def cross_downstream(from_tasks: Any, to_tasks: Any) -> None:
     """Draws arrows from all of the first to all of the second."""
     for task in as_list(from_tasks):
         task.set_downstream(to_tasks)

@@ -1,10 +1,14 @@
 """DAGs as the JSON of Go's dag.DAG (see dag/dag.go): what dag.Decode reads."""
+from __future__ import annotations
+
+from typing import Any, Iterator
+
 from updraft_dags import encode_callback, encode_mapping, encode_schedule, encode_task, mode, times, values
 from updraft_dags.encode_common import doc, params, put
 from updraft_dags.groups import TaskGroup
 
 
-def dag(found, reading, module):
+def dag(found: Any, reading: Any, module: str) -> Any:
     """One DAG, of the reading of its file; module is the name the file was executed under."""
     to = values.Encoder(reading, module, found.dag_id)
     zone = times.zone_name(found.timezone)
@@ -40,7 +44,7 @@ def dag(found, reading, module):
     return out
 
 
-def catchup(found):
+def catchup(found: Any) -> bool:
     """Whether a DAG catches up: its author's word, or the default of the meaning."""
     if found.catchup is not None:
         return bool(found.catchup)
@@ -48,7 +52,7 @@ def catchup(found):
     return bool(here.option("catchup_by_default", here.meaning == 2))
 
 
-def _access(found):
+def _access(found: Any) -> Any:
     if not found:
         return None
     out = {}
@@ -59,14 +63,14 @@ def _access(found):
     return out
 
 
-def _groups(root):
+def _groups(root: Any) -> Iterator[Any]:
     for child in root.children.values():
         if isinstance(child, TaskGroup):
             yield child
             yield from _groups(child)
 
 
-def group(found, to):
+def group(found: Any, to: Any) -> Any:
     """A task group."""
     out = {"group_id": found.group_id}
     if found.parent_group is not None and not found.parent_group.is_root:

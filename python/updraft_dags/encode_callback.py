@@ -1,11 +1,14 @@
 """Callbacks, notifiers and deadlines as JSON."""
+from __future__ import annotations
+
 import inspect
+from typing import Any, Optional
 
 from updraft_dags import callbacks, times
 from updraft_dags.encode_common import put
 
 
-def called(found, to, place):
+def called(found: Any, to: Any, place: tuple[str, str]) -> Optional[list[Any]]:
     """Callbacks: one or a list of functions and notifiers."""
     if not found:
         return None
@@ -14,10 +17,11 @@ def called(found, to, place):
     return [_callback(one, to, (place[0], "%s.%d" % (place[1], i))) for i, one in enumerate(found)]
 
 
-def _callback(one, to, place):
+def _callback(one: Any, to: Any, place: tuple[str, str]) -> Any:
     if isinstance(one, callbacks.Callback):
         function = one.callback_callable
-        named = {"path": function} if isinstance(function, str) else to.named(function, (place[0], place[1] + ".callback_callable"))
+        place = (place[0], place[1] + ".callback_callable")
+        named = {"path": function} if isinstance(function, str) else to.named(function, place)
         out = {"kind": "python", "callable": named}
         put(out, "args", to.value(one.kwargs, place))
         return out
@@ -29,14 +33,16 @@ def _callback(one, to, place):
     return {"kind": "python", "callable": to.named(one, place)}
 
 
-def deadlines(found, to):
+def deadlines(found: Any, to: Any) -> Any:
+    """DeadlineAlerts: one or a list."""
     if not found:
         return None
     many = isinstance(found, (list, tuple))
     out = []
     for i, one in enumerate(found if many else [found]):
         place = ("", "deadline.%d.callback" % i if many else "deadline.callback")
-        entry = {"reference": one.reference.kind, "interval": times.nanoseconds(one.interval), "callback": called(one.callback, to, place)}
+        entry = {"reference": one.reference.kind, "interval": times.nanoseconds(one.interval),
+                 "callback": called(one.callback, to, place)}
         put(entry, "name", one.name)
         put(entry, "at", one.reference.at and times.rfc3339(times.moment(one.reference.at)))
         put(entry, "limit", one.reference.limit)

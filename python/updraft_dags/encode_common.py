@@ -1,16 +1,19 @@
 """What DAGs and tasks have in common in their JSON."""
+from __future__ import annotations
+
 import os
+from typing import Any
 
 from updraft_runner.session import NOTSET
 
 
-def put(out, name, value):
+def put(out: dict[str, Any], name: str, value: Any) -> None:
     """Go leaves empty fields out; so do we."""
     if value:
         out[name] = value
 
 
-def doc(text, fileloc):
+def doc(text: str, fileloc: str) -> Any:
     """Documentation; a name that ends in .md is that of a file beside the DAG file."""
     if not text or not isinstance(text, str) or not text.endswith(".md"):
         return text and str(text)
@@ -22,7 +25,7 @@ def doc(text, fileloc):
         return text
 
 
-def params(found, to, place, own=False):
+def params(found: Any, to: Any, place: tuple[str, str], own: bool = False) -> Any:
     """Params; those of a task without what it has from its DAG."""
     out = []
     for name, param in found.items():

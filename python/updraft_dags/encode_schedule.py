@@ -1,5 +1,8 @@
 """Schedules as the JSON of Go's dag.Schedule."""
+from __future__ import annotations
+
 import datetime
+from typing import Any
 
 from updraft_dags import assets, errors, mode, times, timetables, values
 from updraft_runner.session import NOTSET
@@ -14,7 +17,7 @@ _KINDS = {
 }
 
 
-def schedule(value, zone):
+def schedule(value: Any, zone: Any) -> Any:
     """The schedule of a DAG in the time zone named zone."""
     here = mode.current()
     old = here.meaning == 2
@@ -36,7 +39,7 @@ def schedule(value, zone):
     raise ValueError("%r is not a valid schedule" % (value,))
 
 
-def _assets(found):
+def _assets(found: Any) -> dict[str, Any]:
     if not all(isinstance(one, assets.BaseAsset) for one in found):
         raise ValueError("All elements in 'schedule' should be either assets, asset references, or asset aliases")
     if not found:
@@ -44,20 +47,20 @@ def _assets(found):
     return {"kind": "assets", "assets": condition(assets.AssetAll(*found))}
 
 
-def _text(text, zone, interval):
+def _text(text: str, zone: Any, interval: Any) -> dict[str, Any]:
     if text in ("@once", "@continuous"):
         return {"kind": text[1:]}
     check_cron(text)
     return {"kind": "cron_data_interval" if interval else "cron_trigger", "cron": [text], "timezone": zone or "UTC"}
 
 
-def check_cron(text):
+def check_cron(text: str) -> None:
     """Raises what Airflow raises for a cron text of another number of fields."""
     if not text.startswith("@") and not 5 <= len(text.split()) <= 7:
         raise errors.AirflowTimetableInvalid("Exactly 5, 6 or 7 columns has to be specified for iterator expression.")
 
 
-def timetable(value):
+def timetable(value: Any) -> Any:
     """A timetable object."""
     kind = _KINDS.get(type(value))
     if kind is None:
@@ -81,7 +84,8 @@ def timetable(value):
         out.update(run_offset=value.run_offset, key_format=value.key_format)
     if kind == "events":
         out["event_dates"] = [times.rfc3339(one) for one in value.event_dates]
-        out.update(restrict_to_events=bool(value.restrict_to_events), presorted=bool(value.presorted), description=value.description)
+        out.update(restrict_to_events=bool(value.restrict_to_events), presorted=bool(value.presorted),
+                   description=value.description)
     if hasattr(value, "asset_condition"):
         out["assets"] = condition(value.asset_condition)
     if kind == "asset_or_time":
@@ -89,11 +93,11 @@ def timetable(value):
     return out
 
 
-def _zone(zone):
+def _zone(zone: Any) -> Any:
     return zone if isinstance(zone, str) else times.zone_name(zone) or "UTC"
 
 
-def _immediacy(out, value):
+def _immediacy(out: dict[str, Any], value: Any) -> None:
     if value is None:
         out["run_immediately"] = "auto"
     elif isinstance(value, datetime.timedelta):
@@ -102,14 +106,14 @@ def _immediacy(out, value):
         out["run_immediately"] = "always"
 
 
-def delta(value):
+def delta(value: Any) -> dict[str, Any]:
     """A timedelta or relativedelta as Go's dag.Delta."""
     if isinstance(value, datetime.timedelta):
         return {"fixed": times.nanoseconds(value)}
     return {"relative": values.relativedelta(value)}
 
 
-def condition(value):
+def condition(value: Any) -> dict[str, Any]:
     """A condition as Go's dag.AssetCondition."""
     if isinstance(value, (assets.AssetAll, assets.AssetAny)):
         return {"all" if isinstance(value, assets.AssetAll) else "any": [condition(one) for one in value.objects]}

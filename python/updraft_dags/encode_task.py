@@ -1,4 +1,8 @@
 """Tasks as the JSON of Go's dag.Task."""
+from __future__ import annotations
+
+from typing import Any
+
 from updraft_dags import base, encode_mapping, sensor, times, values
 from updraft_dags.encode_callback import called
 from updraft_dags.encode_common import doc, params, put
@@ -12,7 +16,7 @@ _PYTHON = ("op_args", "op_kwargs", "templates_dict")
 _HARMLESS = frozenset(["__init__", "__doc__", "__module__", "__qualname__", "__repr__", "__str__"])
 
 
-def native_class(cls):
+def native_class(cls) -> Any:
     """The class by which Go can run cls, or None.
 
     A subclass of an author is run by Go, too, when all it has of its own is an __init__:
@@ -27,11 +31,12 @@ def native_class(cls):
     return None
 
 
-def task(found, to):
+def task(found: Any, to: Any) -> Any:
     """A task, plain or mapped."""
     out = {
         "task_id": found.task_id, "trigger_rule": base.trigger_rule(found.trigger_rule, found, found.dag).value,
-        "retry_delay": times.nanoseconds(found.retry_delay), "ignore_first_depends_on_past": found.ignore_first_depends_on_past,
+        "retry_delay": times.nanoseconds(found.retry_delay),
+        "ignore_first_depends_on_past": found.ignore_first_depends_on_past,
         "pool": found.pool, "pool_slots": found.pool_slots, "priority_weight": found.priority_weight,
         "weight_rule": base.weight_rule(found.weight_rule).value, "do_xcom_push": found.do_xcom_push,
     }
@@ -43,17 +48,15 @@ def task(found, to):
     return out
 
 
-_AS_THEY_ARE = {
-    "owner": "owner", "task_display_name": "task_display_name", "map_index_template": "map_index_template", "retries": "retries",
-    "depends_on_past": "depends_on_past", "wait_for_downstream": "wait_for_downstream", "queue": "queue", "executor": "executor",
-    "wait_for_past_depends_before_skipping": "wait_for_past_depends_before_skipping", "max_active_tis_per_dag": "max_active_tis_per_dag",
-    "max_active_tis_per_dagrun": "max_active_tis_per_dagrun", "multiple_outputs": "multiple_outputs",
-    "email_on_failure": "email_on_failure", "email_on_retry": "email_on_retry", "is_setup": "setup", "is_teardown": "teardown",
-    "on_failure_fail_dagrun": "on_failure_fail_dagrun",
-}
+# What Go calls by the same name, and what it calls otherwise.
+_AS_THEY_ARE = dict({n: n for n in (
+    "owner", "task_display_name", "map_index_template", "retries", "depends_on_past", "wait_for_downstream", "queue",
+    "executor", "wait_for_past_depends_before_skipping", "max_active_tis_per_dag", "max_active_tis_per_dagrun",
+    "multiple_outputs", "email_on_failure", "email_on_retry", "on_failure_fail_dagrun")},
+    is_setup="setup", is_teardown="teardown")
 
 
-def _common(out, found, to):
+def _common(out: dict[str, Any], found: Any, to: Any) -> None:
     for name, go in _AS_THEY_ARE.items():
         put(out, go, getattr(found, name, None))
     fileloc = found.dag.fileloc if found.dag is not None else ""
@@ -77,7 +80,7 @@ def _common(out, found, to):
         put(out, name, [values.asset_ref(one) for one in getattr(found, name)])
 
 
-def emails(found):
+def emails(found: Any) -> list[Any]:
     """Addresses, of a list or of a text with commas or semicolons."""
     if not found:
         return []
@@ -86,7 +89,7 @@ def emails(found):
     return [str(one) for one in found]
 
 
-def resources(found):
+def resources(found: Any) -> Any:
     """What a task asks for, of Airflow's resources: cpus, and ram and disk in megabytes."""
     out = {}
     for name, go, unit in (("cpus", "cpu_milli", 1000), ("ram", "memory", 1 << 20), ("disk", "ephemeral_storage", 1 << 20)):
@@ -95,7 +98,7 @@ def resources(found):
     return out
 
 
-def _behaviour(out, found, to):
+def _behaviour(out: dict[str, Any], found: Any, to: Any) -> None:
     mapped = found.is_mapped
     cls = found.operator_class if mapped else type(found)
     kind = native_class(cls)
@@ -115,7 +118,7 @@ def _behaviour(out, found, to):
     put(out, "reschedule", cls._is_sensor and args.get("mode") == "reschedule")
 
 
-def _native_args(found, kind, to):
+def _native_args(found: Any, kind: Any, to: Any) -> Any:
     args = {}
     for argument in kind._updraft_spec.arguments:
         name = argument.name
@@ -137,7 +140,7 @@ def _native_args(found, kind, to):
     return args
 
 
-def _sensor_args(found, to):
+def _sensor_args(found: Any, to: Any) -> Any:
     args = {}
     defaults = {"poke_interval": 60, "timeout": sensor.DEFAULT_TIMEOUT, "mode": "poke"}
     for name in sensor.ARGUMENTS:
@@ -147,11 +150,12 @@ def _sensor_args(found, to):
     return args
 
 
-def _object_args(found, cls, to):
+def _object_args(found: Any, cls: Any, to: Any) -> Any:
     is_sensor = cls._is_sensor
     name = "poke" if is_sensor else "execute"
     args = {
-        "class": "%s.%s" % (cls.__module__, cls.__qualname__), "kind": getattr(cls, "_updraft_kind", "sensor" if is_sensor else "operator"),
+        "class": "%s.%s" % (cls.__module__, cls.__qualname__),
+        "kind": getattr(cls, "_updraft_kind", "sensor" if is_sensor else "operator"),
         "object": {values.TAG: "callable", **to._found((found.task_id, name))},
     }
     fields = {}
@@ -166,7 +170,7 @@ def _object_args(found, cls, to):
             if hasattr(found, field):
                 fields[field] = to.value(getattr(found, field), (found.task_id, field), python=True)
     args["fields"] = fields
-    put(args, "template_ext", [str(e) for e in cls.template_ext] if not isinstance(cls.template_ext, str) else [cls.template_ext])
+    put(args, "template_ext", [cls.template_ext] if isinstance(cls.template_ext, str) else [str(e) for e in cls.template_ext])
     if is_sensor:
         args.update(_sensor_args(found, to))
     return args

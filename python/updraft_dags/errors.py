@@ -1,4 +1,8 @@
 """Errors of authoring, under Airflow's names: a file may catch them, people look them up."""
+from __future__ import annotations
+
+from typing import Any
+
 from updraft_runner.exceptions import (  # noqa: F401  re-exported beside our own
     AirflowException,
     AirflowNotFoundException,
@@ -18,11 +22,11 @@ class TaskAlreadyInTaskGroup(AirflowException):
 
     __module__ = "airflow.sdk.exceptions"
 
-    def __init__(self, task_id, existing, new):
+    def __init__(self, task_id: str, existing: Any, new: Any) -> None:
         super().__init__(task_id, new)
         self.task_id, self.existing, self.new = task_id, existing, new
 
-    def __str__(self):
+    def __str__(self) -> str:
         where = "the DAG's root group" if self.existing is None else "group %r" % self.existing
         return "cannot add %r to %r (already in %s)" % (self.task_id, self.new, where)
 
@@ -32,7 +36,7 @@ class FailFastDagInvalidTriggerRule(AirflowException):
 
     __module__ = "airflow.sdk.exceptions"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "A 'fail_fast' dag can only have all_success trigger rule"
 
 

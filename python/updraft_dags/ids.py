@@ -1,12 +1,16 @@
 """Ids of DAGs, tasks and groups."""
+from __future__ import annotations
+
 import re
+from typing import Any, Collection
+
 
 _KEY = re.compile(r"^[\w.-]+$")
 _GROUP = re.compile(r"^[\w-]+$")
 LONGEST = 250
 
 
-def check(key):
+def check(key: str) -> None:
     """Raises what Airflow raises for an id that is not allowed."""
     if not isinstance(key, str):
         raise TypeError("The key has to be a string and is %s:%s" % (type(key), key))
@@ -17,7 +21,7 @@ def check(key):
                          "underscores exclusively" % key)
 
 
-def check_group(key):
+def check_group(key: str) -> None:
     """As check, for groups, whose ids have no dots of their own."""
     if not isinstance(key, str):
         raise TypeError("The key has to be a string and is %s:%s" % (type(key), key))
@@ -28,7 +32,7 @@ def check_group(key):
                          "underscores exclusively" % key)
 
 
-def free(wanted, taken, prefix=""):
+def free(wanted: str, taken: Collection[str], prefix: str = "") -> Any:
     """wanted, or wanted with the first suffix __1, __2, ... above those in taken, whose
     members begin with prefix."""
     if prefix + wanted not in taken:

@@ -1,12 +1,17 @@
 """Finds what a Callable names: an attribute of a DAG or task of a file that was loaded."""
+from __future__ import annotations
+
+from typing import Any
+
 from updraft_dags import errors
 
 
-def locate(dags, dag_id, task_id, name):
+def locate(dags: Any, dag_id: str, task_id: str, name: str) -> Any:
     """The object at name ("python_callable", "on_failure_callback.0", "op_kwargs.key") of a
     task, or of the DAG when task_id is empty. dags is what parse.load returns."""
     if dag_id not in dags:
-        raise errors.AirflowNotFoundException("the file makes no DAG %r: it has %s" % (dag_id, ", ".join(sorted(dags)) or "none"))
+        has = ", ".join(sorted(dags)) or "none"
+        raise errors.AirflowNotFoundException("the file makes no DAG %r: it has %s" % (dag_id, has))
     found = dags[dag_id]
     if task_id:
         found = found.get_task(task_id)
@@ -14,7 +19,7 @@ def locate(dags, dag_id, task_id, name):
     return _walk(found, name.split(".") if name else [], "%s of %s" % (name, where))
 
 
-def _walk(value, parts, what):
+def _walk(value: Any, parts: list[str], what: str) -> Any:
     if not parts:
         return value
     if isinstance(value, dict):

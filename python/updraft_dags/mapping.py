@@ -1,4 +1,8 @@
 """Mapped tasks: partial, expand, expand_kwargs."""
+from __future__ import annotations
+
+from typing import Any, Iterable
+
 from updraft_dags import base, scope
 from updraft_dags.construct import merged_defaults, parameters
 from updraft_dags.operator import AbstractOperator, BaseOperator
@@ -9,14 +13,14 @@ from updraft_dags.xcomarg import XComArg, depend, inside
 class Lists:
     """expand(x=..., y=...): the cross product of lists and outputs."""
 
-    def __init__(self, value):
+    def __init__(self, value: Any) -> None:
         self.value = value
         for name, one in value.items():
             if not isinstance(one, (list, tuple, dict, set, XComArg)):
                 raise ValueError("expand() got an unexpected type %r for keyword argument '%s'"
                                  % (type(one).__name__, name))
 
-    def references(self):
+    def references(self) -> Any:
         """The operators it needs."""
         return _references(self.value)
 
@@ -24,19 +28,19 @@ class Lists:
 class Dicts:
     """expand_kwargs(...): a list of dicts, or an output that is one."""
 
-    def __init__(self, value):
+    def __init__(self, value: Any) -> None:
         self.value = value
         if isinstance(value, XComArg):
             return
         if not isinstance(value, (list, tuple)) or not all(isinstance(one, (dict, XComArg)) for one in value):
             raise TypeError("expected XComArg or list[dict], not %s" % type(value).__name__)
 
-    def references(self):
+    def references(self) -> Any:
         """The operators it needs."""
         return _references(self.value)
 
 
-def _references(value):
+def _references(value: Any) -> list[Any]:
     found = {}
     for one in inside(value):
         for operator in one.references():
@@ -44,7 +48,7 @@ def _references(value):
     return list(found.values())
 
 
-def check_names(cls, what, names):
+def check_names(cls, what: str, names: Iterable[str]) -> None:
     """Raises for arguments that no __init__ of the class takes."""
     unknown = set(names)
     for kind in cls.__mro__:
@@ -63,7 +67,7 @@ def check_names(cls, what, names):
                         % (cls.__name__, what, ", ".join(repr(n) for n in sorted(unknown))))
 
 
-def partial(cls, kwargs):
+def partial(cls, kwargs: dict[str, Any]) -> Any:
     """cls.partial(**kwargs)."""
     if "task_id" not in kwargs:
         raise TypeError("partial() missing 1 required keyword-only argument: 'task_id'")
@@ -72,7 +76,7 @@ def partial(cls, kwargs):
     return OperatorPartial(cls, kwargs)
 
 
-def _twice(kwargs, names):
+def _twice(kwargs: dict[str, Any], names: Iterable[str]) -> None:
     found = sorted(set(kwargs) & set(names))
     if found:
         raise TypeError("unmappable or already specified argument%s: %s"
@@ -82,10 +86,10 @@ def _twice(kwargs, names):
 class OperatorPartial:
     """What partial returns: expand makes the task."""
 
-    def __init__(self, cls, kwargs):
+    def __init__(self, cls: Any, kwargs: dict[str, Any]) -> None:
         self.operator_class, self.kwargs = cls, kwargs
 
-    def expand(self, **mapped):
+    def expand(self, **mapped: Any) -> Any:
         """A mapped task over lists and outputs."""
         if not mapped:
             raise TypeError("no arguments to expand against")
@@ -93,7 +97,7 @@ class OperatorPartial:
         _twice(mapped, self._taken())
         return self._make(Lists(mapped))
 
-    def expand_kwargs(self, kwargs, *, strict=True):
+    def expand_kwargs(self, kwargs: dict[str, Any], *, strict: bool = True) -> Any:
         """A mapped task over a list of dicts or an output."""
         mapping = Dicts(kwargs)
         if strict and not isinstance(kwargs, XComArg):
@@ -103,11 +107,11 @@ class OperatorPartial:
                     _twice(one, self._taken())
         return self._make(mapping)
 
-    def _taken(self):
+    def _taken(self) -> Any:
         """What instances cannot have each for itself: those of every task, too."""
         return set(self.kwargs) | set(base.DEFAULTS)
 
-    def _make(self, mapping):
+    def _make(self, mapping: Any) -> Any:
         return MappedOperator(self.operator_class, dict(self.kwargs), mapping)
 
 
@@ -118,7 +122,7 @@ class MappedOperator(AbstractOperator):
     # Whether the mapped arguments are those of a function, in op_kwargs.
     maps_function = False
 
-    def __init__(self, cls, kwargs, mapping):
+    def __init__(self, cls: Any, kwargs: dict[str, Any], mapping: Any) -> None:
         self.operator_class, self.mapping = cls, mapping
         here = scope.current()
         task_id, dag, group = kwargs.pop("task_id"), kwargs.pop("dag", None), kwargs.pop("task_group", None)
@@ -141,7 +145,7 @@ class MappedOperator(AbstractOperator):
             here.works[-1].tasks.append(self)
         self._find_dependencies()
 
-    def _find_dependencies(self):
+    def _find_dependencies(self) -> None:
         for operator in self.mapping.references():
             self.set_upstream(operator)
         fields = set(self.template_fields) | {"op_args", "op_kwargs"}
@@ -150,30 +154,30 @@ class MappedOperator(AbstractOperator):
                 depend(self, value)
 
     @property
-    def template_fields(self):
+    def template_fields(self) -> Any:
         """Those of its class."""
         return self.operator_class.template_fields
 
     @property
-    def task_type(self):
+    def task_type(self) -> Any:
         """The name of its class."""
         return self.operator_class.__name__
 
     @property
-    def operator_name(self):
+    def operator_name(self) -> Any:
         """The name it is shown by."""
         return getattr(self.operator_class, "custom_operator_name", self.task_type)
 
     @property
-    def inherits_from_empty_operator(self):
+    def inherits_from_empty_operator(self) -> Any:
         """Whether it does nothing."""
         return self.operator_class.inherits_from_empty_operator
 
     @property
-    def _is_sensor(self):
+    def _is_sensor(self) -> Any:
         return self.operator_class._is_sensor
 
-    def unmap(self, kwargs):
+    def unmap(self, kwargs: dict[str, Any]) -> Any:
         """The operator of one instance, with the arguments of its index. It is in no DAG's
         graph, but knows its DAG."""
         shared = {n: getattr(self, n) for n in base.DEFAULTS if n in self.__dict__}
@@ -194,7 +198,7 @@ class MappedOperator(AbstractOperator):
         return made
 
 
-def own_parameters(cls):
+def own_parameters(cls) -> Any:
     """The names of all arguments that a class's __init__s take, but for those of every task."""
     names = set()
     for kind in cls.__mro__:
@@ -206,5 +210,5 @@ def own_parameters(cls):
     return names
 
 
-def _mapped_names(mapping):
+def _mapped_names(mapping: Any) -> Any:
     return set(mapping.value) if isinstance(mapping, Lists) else set()

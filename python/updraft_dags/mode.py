@@ -2,7 +2,10 @@
 
 One file is read per process (a fork), so this is state of the module.
 """
+from __future__ import annotations
+
 import warnings
+from typing import Any, Optional
 
 
 class Mode:
@@ -13,29 +16,29 @@ class Mode:
     meaning schedules have.
     """
 
-    def __init__(self, options=None):
+    def __init__(self, options: Optional[dict[str, Any]] = None) -> None:
         self.options = dict(options or {})
         self.compat = str(self.options.get("airflow_compat") or "auto")
         self.two = self.three = False
 
     @property
-    def strict(self):
+    def strict(self) -> bool:
         """Whether spellings of 2.x are errors."""
         return self.compat == "3"
 
     @property
-    def meaning(self):
+    def meaning(self) -> Any:
         """2 or 3: what cron texts, timedeltas and an absent catchup mean."""
         if self.compat in ("2", "3"):
             return int(self.compat)
         return 2 if self.two and not self.three else 3
 
-    def old(self, what):
+    def old(self, what: str) -> None:
         """Notes that the file spells something as only 2.x did."""
         del what
         self.two = True
 
-    def option(self, name, default):
+    def option(self, name: str, default: Any) -> Any:
         """A setting of the installation that authors' absent values fall back to."""
         value = self.options.get(name)
         return default if value is None else value
@@ -44,19 +47,19 @@ class Mode:
 _current = Mode()
 
 
-def current():
+def current() -> Any:
     """The mode of the file being read."""
     return _current
 
 
-def use(mode):
+def use(mode: str) -> Any:
     """Makes mode the current one."""
     global _current
     _current = mode
     return mode
 
 
-def depth_of_author():
+def depth_of_author() -> Any:
     """The stacklevel with which warnings.warn names the line of the author's file."""
     import sys
     level, frame = 1, sys._getframe(1)
@@ -65,10 +68,10 @@ def depth_of_author():
     return level
 
 
-def _ours(module):
+def _ours(module: str) -> Any:
     return module.startswith(("updraft_dags", "updraft_runner", "importlib"))
 
 
-def warn(message, category=UserWarning):
+def warn(message: str, category: Any = UserWarning) -> None:
     """Warns at the author's line."""
     warnings.warn(message, category, stacklevel=depth_of_author())

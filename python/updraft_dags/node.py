@@ -1,5 +1,7 @@
 """Arrows: what tasks, groups and XComArgs have in common."""
+from __future__ import annotations
 
+from typing import Any
 
 class Dependencies:
     """The operators >> and << and their methods.
@@ -8,38 +10,38 @@ class Dependencies:
     means to be put before or after something (set_upstream, set_downstream).
     """
 
-    def __lshift__(self, other):
+    def __lshift__(self, other: Any) -> Any:
         self.set_upstream(other)
         return other
 
-    def __rshift__(self, other):
+    def __rshift__(self, other: Any) -> Any:
         self.set_downstream(other)
         return other
 
-    def __rrshift__(self, other):
+    def __rrshift__(self, other: Any) -> Any:
         self.__lshift__(other)
         return self
 
-    def __rlshift__(self, other):
+    def __rlshift__(self, other: Any) -> Any:
         self.__rshift__(other)
         return self
 
-    def update_relative(self, other, upstream=True, edge_modifier=None):
+    def update_relative(self, other: Any, upstream: bool = True, edge_modifier: Any = None) -> None:
         """Told when an arrow to or from other is drawn; labels listen."""
 
 
-def as_list(nodes):
+def as_list(nodes: Any) -> list[Any]:
     """One node or several, as a list; nested lists are not arrows."""
     if isinstance(nodes, (list, tuple, set, frozenset)) or _is_iterator(nodes):
         return list(nodes)
     return [nodes]
 
 
-def _is_iterator(nodes):
+def _is_iterator(nodes: Any) -> Any:
     return hasattr(nodes, "__next__") and not isinstance(nodes, Dependencies)
 
 
-def connect(node, others, upstream, edge_modifier=None):
+def connect(node: Any, others: Any, upstream: bool, edge_modifier: Any = None) -> None:
     """Draws arrows between one task and others: before it if upstream is set."""
     tasks = []
     for other in as_list(others):
@@ -61,7 +63,7 @@ def connect(node, others, upstream, edge_modifier=None):
             dag.set_edge_info(first.task_id, second.task_id, {"label": edge_modifier.label})
 
 
-def _common_dag(node, tasks):
+def _common_dag(node: Any, tasks: list[Any]) -> Any:
     dags = {id(t.dag): t.dag for t in [node] + tasks if t.dag is not None}
     if len(dags) > 1:
         found = [t.dag for t in [node] + tasks]

@@ -1,6 +1,9 @@
 """BaseOperator: one task of a DAG."""
+from __future__ import annotations
+
 import datetime
 import logging
+from typing import Any, Optional
 
 from updraft_dags import base, errors, ids, scope
 from updraft_dags.construct import OperatorMeta
@@ -17,7 +20,7 @@ class AbstractOperator(Dependencies):
     is_mapped = False
     inherits_from_empty_operator = False
 
-    def _place(self, task_id, dag, group):
+    def _place(self, task_id: str, dag: Any, group: Any) -> None:
         ids.check(task_id)
         self.__dict__.update(
             label=task_id, task_group=None, _dag=None, upstream_task_ids={}, downstream_task_ids={},
@@ -29,12 +32,12 @@ class AbstractOperator(Dependencies):
             self.dag = dag
 
     @property
-    def dag(self):
+    def dag(self) -> Any:
         """The DAG it is in, or None."""
         return self.__dict__.get("_dag")
 
     @dag.setter
-    def dag(self, dag):
+    def dag(self, dag: Any) -> None:
         if dag is self.dag:
             return
         if self.dag is not None:
@@ -44,62 +47,62 @@ class AbstractOperator(Dependencies):
         self.__dict__["_dag"] = dag
         dag.task_dict[self.task_id] = self
 
-    def has_dag(self):
+    def has_dag(self) -> bool:
         """Whether it is in a DAG."""
         return self.dag is not None
 
     @property
-    def dag_id(self):
+    def dag_id(self) -> Any:
         """The DAG's id, or what stands for it."""
         return self.dag.dag_id if self.dag is not None else "adhoc_%s" % getattr(self, "owner", "airflow")
 
     @property
-    def node_id(self):
+    def node_id(self) -> Any:
         """The id it has among tasks and groups."""
         return self.task_id
 
     @property
-    def roots(self):
+    def roots(self) -> list[Any]:
         """Arrows to it enter it."""
         return [self]
 
     leaves = roots
 
     @property
-    def output(self):
+    def output(self) -> Any:
         """The XComArg of what it returns."""
         return XComArg(self)
 
-    def set_upstream(self, task_or_task_list, edge_modifier=None):
+    def set_upstream(self, task_or_task_list: Any, edge_modifier: Any = None) -> None:
         """What is before it."""
         connect(self, task_or_task_list, True, edge_modifier)
 
-    def set_downstream(self, task_or_task_list, edge_modifier=None):
+    def set_downstream(self, task_or_task_list: Any, edge_modifier: Any = None) -> None:
         """What is after it."""
         connect(self, task_or_task_list, False, edge_modifier)
 
-    def _relatives(self, found):
+    def _relatives(self, found: Any) -> Any:
         return [self.dag.task_dict[i] for i in found if i in self.dag.task_dict] if self.dag is not None else []
 
     @property
-    def upstream_list(self):
+    def upstream_list(self) -> Any:
         """The tasks directly before it."""
         return self._relatives(self.upstream_task_ids)
 
     @property
-    def downstream_list(self):
+    def downstream_list(self) -> Any:
         """The tasks directly after it."""
         return self._relatives(self.downstream_task_ids)
 
-    def get_direct_relative_ids(self, upstream=False):
+    def get_direct_relative_ids(self, upstream: bool = False) -> set[str]:
         """The ids directly before or after it."""
         return set(self.upstream_task_ids if upstream else self.downstream_task_ids)
 
-    def get_direct_relatives(self, upstream=False):
+    def get_direct_relatives(self, upstream: bool = False) -> Any:
         """The tasks directly before or after it."""
         return self.upstream_list if upstream else self.downstream_list
 
-    def get_flat_relative_ids(self, *, upstream=False):
+    def get_flat_relative_ids(self, *, upstream: bool = False) -> Any:
         """The ids of all tasks before or after it."""
         if self.dag is None:
             return set()
@@ -112,16 +115,16 @@ class AbstractOperator(Dependencies):
                     todo.append(self.dag.task_dict[one])
         return found
 
-    def get_flat_relatives(self, upstream=False):
+    def get_flat_relatives(self, upstream: bool = False) -> list[Any]:
         """All tasks before or after it."""
         return [self.dag.task_dict[i] for i in self.get_flat_relative_ids(upstream=upstream)]
 
-    def as_setup(self):
+    def as_setup(self) -> Any:
         """Makes it a setup."""
         self.is_setup = True
         return self
 
-    def as_teardown(self, *, setups=None, on_failure_fail_dagrun=None):
+    def as_teardown(self, *, setups: Any = None, on_failure_fail_dagrun: Any = None) -> Any:
         """Makes it a teardown, of the setups given."""
         self.is_teardown = True
         self.trigger_rule = TriggerRule.ALL_DONE_SETUP_SUCCESS
@@ -133,23 +136,23 @@ class AbstractOperator(Dependencies):
                 one >> self
         return self
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         from updraft_dags import works
         if not self.is_setup and not self.is_teardown:
             raise errors.AirflowException("Only setup/teardown tasks can be used as context managers.")
         works.enter([self])
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: Any) -> None:
         from updraft_dags import works
         works.leave()
 
     @property
-    def log(self):
+    def log(self) -> Any:
         """The task's logger."""
         return logging.getLogger("airflow.task.operators")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<Task(%s): %s>" % (self.task_type, self.task_id)
 
 
@@ -170,7 +173,7 @@ class BaseOperator(AbstractOperator, metaclass=OperatorMeta):
     supports_lineage = False
     subdag = None
 
-    def __init__(self, *, task_id, **kwargs):
+    def __init__(self, *, task_id: str, **kwargs: Any) -> None:
         task_group, dag = kwargs.pop("task_group", None), kwargs.pop("dag", None)
         defaults = kwargs.pop("default_args", None) or {}
         here = scope.current()
@@ -181,7 +184,7 @@ class BaseOperator(AbstractOperator, metaclass=OperatorMeta):
         for name in base.DEFAULTS:
             if name not in kwargs and name in defaults:
                 kwargs[name] = defaults[name]
-        unknown = {name: value for name, value in kwargs.items() if name not in base.DEFAULTS and name not in ("params", "sla")}
+        unknown = {name: value for name, value in kwargs.items() if name not in base.DEFAULTS and name != "params"}
         if unknown:
             raise TypeError("Invalid arguments were passed to %s (task_id: %s). Invalid arguments were:\n**kwargs: %s"
                             % (type(self).__name__, task_id, unknown))
@@ -197,7 +200,7 @@ class BaseOperator(AbstractOperator, metaclass=OperatorMeta):
         if here.works:
             here.works[-1].tasks.append(self)
 
-    def _dates(self, dag):
+    def _dates(self, dag: Any) -> Any:
         start, end = self.start_date, self.end_date
         if dag is not None:
             if start is not None and dag.start_date is not None:
@@ -210,86 +213,87 @@ class BaseOperator(AbstractOperator, metaclass=OperatorMeta):
                 end = dag.end_date
         return start, end
 
-    def _find_dependencies(self):
+    def _find_dependencies(self) -> None:
         """Draws the arrows that XComArgs in template fields mean."""
         for name in self.template_fields:
             if name in self.__dict__ or hasattr(self, name):
                 depend(self, getattr(self, name))
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
         if self.__dict__.get("_instantiated") and name in self.template_fields:
             depend(self, value)
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return id(self)
 
-    def __eq__(self, other):
+    def __eq__(self, other: Any) -> bool:
         return self is other
 
     @classmethod
-    def partial(cls, **kwargs):
+    def partial(cls, **kwargs: Any) -> Any:
         """The arguments that all instances of a mapped task share."""
         from updraft_dags.mapping import partial
         return partial(cls, kwargs)
 
     @property
-    def task_type(self):
+    def task_type(self) -> Any:
         """The name of its class."""
         return type(self).__name__
 
     @property
-    def operator_name(self):
+    def operator_name(self) -> Any:
         """The name it is shown by."""
         return getattr(self, "custom_operator_name", self.task_type)
 
     operator_class = property(type)
 
-    def execute(self, context):
+    def execute(self, context: Any) -> None:
         """The work; what it returns is its XCom."""
         raise NotImplementedError()
 
-    def pre_execute(self, context):
+    def pre_execute(self, context: Any) -> None:
         """Called before execute."""
 
-    def post_execute(self, context, result=None):
+    def post_execute(self, context: Any, result: Any = None) -> None:
         """Called after execute."""
 
-    def on_kill(self):
+    def on_kill(self) -> None:
         """Called when the task is to end early."""
 
-    def prepare_template(self):
+    def prepare_template(self) -> None:
         """Called before templates are rendered."""
 
-    def get_template_env(self, dag=None):
+    def get_template_env(self, dag: Any = None) -> None:
         """Templates are rendered by Updraft, not by the operator."""
         raise errors.Unsupported("templates are rendered by Updraft: name the field in template_fields")
 
-    def defer(self, *, trigger, method_name, kwargs=None, timeout=None):
+    def defer(self, *, trigger: Any, method_name: Any, kwargs: Optional[dict[str, Any]] = None,
+              timeout: Any = None) -> None:
         """Gives the slot up until the trigger fires."""
         from updraft_runner.exceptions import TaskDeferred
         raise TaskDeferred(trigger=trigger, method_name=method_name, kwargs=kwargs, timeout=timeout)
 
-    def xcom_push(self, context, key, value, execution_date=None):
+    def xcom_push(self, context: Any, key: str, value: Any, execution_date: Any = None) -> None:
         """As ti.xcom_push, with the context of 2.x."""
         context["ti"].xcom_push(key, value)
 
-    def xcom_pull(self, context, **kwargs):
+    def xcom_pull(self, context: Any, **kwargs: Any) -> Any:
         """As ti.xcom_pull, with the context of 2.x."""
         return context["ti"].xcom_pull(**kwargs)
 
-    def add_inlets(self, inlets):
+    def add_inlets(self, inlets: Any) -> None:
         """Adds assets that it reads."""
         self.inlets = list(self.inlets) + list(inlets)
 
-    def add_outlets(self, outlets):
+    def add_outlets(self, outlets: Any) -> None:
         """Adds assets that it writes."""
         self.outlets = list(self.outlets) + list(outlets)
 
-    def dry_run(self):
+    def dry_run(self) -> None:
         """Nothing: `updraft tasks test` runs a task."""
 
-    def get_extra_links(self, *_, **__):
+    def get_extra_links(self, *_: Any, **__: Any) -> None:
         """No links."""
         return None
 
@@ -302,11 +306,11 @@ class BaseOperatorLink:
 
     name = ""
 
-    def get_link(self, operator, *, ti_key=None):
+    def get_link(self, operator: Any, *, ti_key: Any = None) -> str:
         """The address."""
         return ""
 
 
-def seconds(value):
+def seconds(value: Any) -> Any:
     """A timedelta of seconds, or value if it is one already."""
     return value if value is None or isinstance(value, datetime.timedelta) else datetime.timedelta(seconds=value)

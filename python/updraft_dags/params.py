@@ -1,5 +1,8 @@
 """Params: values a run may be given, with JSON Schema."""
+from __future__ import annotations
+
 from collections.abc import MutableMapping
+from typing import Any, Optional
 
 from updraft_dags import errors
 from updraft_runner.session import NOTSET
@@ -10,18 +13,18 @@ class Param:
 
     CLASS_IDENTIFIER = "__class"
 
-    def __init__(self, default=NOTSET, description=None, source=None, **kwargs):
+    def __init__(self, default: Any = NOTSET, description: Any = None, source: Any = None, **kwargs: Any) -> None:
         self.value = default
         self.description = description
         self.source = source
         self.schema = kwargs.pop("schema") if "schema" in kwargs else kwargs
 
     @property
-    def has_value(self):
+    def has_value(self) -> Any:
         """Whether there is a default."""
         return self.value is not NOTSET and self.value is not None
 
-    def resolve(self, value=NOTSET, suppress_exception=False):
+    def resolve(self, value: Any = NOTSET, suppress_exception: bool = False) -> Any:
         """The value, or the default; ParamValidationError if it does not fit."""
         found = self.value if value is NOTSET else value
         if found is NOTSET:
@@ -34,11 +37,11 @@ class Param:
         self.value = found
         return found
 
-    def dump(self):
+    def dump(self) -> dict[str, Any]:
         """As a dict."""
         return {"value": self.value, "schema": self.schema, "description": self.description, "source": self.source}
 
-    def copy(self, source):
+    def copy(self, source: Any) -> Any:
         """The same, from elsewhere."""
         out = Param(self.value, self.description, source)
         out.schema = dict(self.schema)
@@ -48,66 +51,66 @@ class Param:
 class ParamsDict(MutableMapping):
     """Params by name; what is put in becomes a Param, what is taken out is a value."""
 
-    def __init__(self, dict_obj=None, suppress_exception=False):
+    def __init__(self, dict_obj: Any = None, suppress_exception: bool = False) -> None:
         self._params = {}
         self.suppress_exception = suppress_exception
         for name, value in (dict_obj or {}).items():
             self[name] = value
 
-    def __setitem__(self, name, value):
+    def __setitem__(self, name: str, value: Any) -> None:
         if not isinstance(value, Param):
             value = Param(value)
         self._params[name] = value
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         return self._params[name].resolve(suppress_exception=self.suppress_exception)
 
-    def __delitem__(self, name):
+    def __delitem__(self, name: str) -> None:
         del self._params[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Any:
         return iter(self._params)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._params)
 
-    def __contains__(self, name):
+    def __contains__(self, name: str) -> bool:
         return name in self._params
 
-    def __eq__(self, other):
+    def __eq__(self, other: Any) -> bool:
         return self.dump() == (other.dump() if isinstance(other, ParamsDict) else other)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "ParamsDict(%r)" % (self._params,)
 
-    def get_param(self, name):
+    def get_param(self, name: str) -> Any:
         """The Param itself."""
         return self._params[name]
 
-    def items(self):
+    def items(self) -> Any:
         """Names and Params."""
         return self._params.items()
 
-    def values(self):
+    def values(self) -> Any:
         """The Params."""
         return self._params.values()
 
-    def update(self, *others, **kwargs):
+    def update(self, *others: Any, **kwargs: Any) -> None:
         """Adds what a mapping has, replacing what is there."""
         for other in others + (kwargs,):
             for name, value in other.items():
                 self[name] = value
 
-    def update_from_dag(self, params):
+    def update_from_dag(self, params: Any) -> None:
         """Adds a DAG's params, marked as such: they are not the task's own."""
         for name, param in params.items():
             self._params[name] = param.copy("dag")
 
-    def dump(self):
+    def dump(self) -> dict[str, Any]:
         """Names and values; what has none is left out."""
         return {name: param.value for name, param in self._params.items() if param.value is not NOTSET}
 
-    def validate(self):
+    def validate(self) -> Any:
         """Resolves all; ParamValidationError names the one that does not fit."""
         for name, param in self._params.items():
             try:
@@ -123,7 +126,7 @@ _TYPES = {
 }
 
 
-def misfit(value, schema):
+def misfit(value: Any, schema: dict[str, Any]) -> Optional[str]:
     """What is wrong with a value by the parts of JSON Schema that can be told without a
     library: type, enum, const, bounds and lengths. Go checks all of it when a run is made."""
     types = schema.get("type")
@@ -148,7 +151,7 @@ def misfit(value, schema):
     return None
 
 
-def _is(value, name):
+def _is(value: Any, name: str) -> Any:
     if name not in _TYPES:
         return True
     if isinstance(value, bool):

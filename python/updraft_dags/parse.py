@@ -3,15 +3,18 @@
 The process is expected to be a fork that ends afterwards: what the file changes stays
 changed. Time, memory and the environment are the caller's matter.
 """
+from __future__ import annotations
+
 import importlib
 import os
 import traceback
 import warnings
+from typing import Any, Optional
 
 from updraft_dags import check, encode, imports, mode, modules, names, scope
 
 
-def parse_file(path, dag_folder, options=None):
+def parse_file(path: str, dag_folder: str, options: Optional[dict[str, Any]] = None) -> Any:
     """What the file path (.py, or .zip with .py files in it) of dag_folder says:
 
     {"dags": [...], "error": {...} or None, "warnings": [...], "files": [...], "compat": 2 or 3}
@@ -39,15 +42,16 @@ def parse_file(path, dag_folder, options=None):
     return out
 
 
-def load(path, dag_folder, options=None):
+def load(path: str, dag_folder: str, options: Optional[dict[str, Any]] = None) -> dict[str, Any]:
     """The DAGs of a file by id, as objects: for running what it defines."""
     mode.use(mode.Mode(options))
     scope.use(scope.Scope())
-    reading = modules.Reading(os.path.abspath(path), os.path.abspath(dag_folder), mode.current().option("plugins_folder", None))
+    plugins = mode.current().option("plugins_folder", None)
+    reading = modules.Reading(os.path.abspath(path), os.path.abspath(dag_folder), plugins)
     return {dag.dag_id: dag for _, dag in _found(reading.execute())}
 
 
-def _found(executed):
+def _found(executed: Any) -> list[Any]:
     """The DAGs at the top level of the modules, then those that registered themselves."""
     from updraft_dags.dag import DAG
     seen = {}
@@ -61,7 +65,7 @@ def _found(executed):
     return list(seen.values())
 
 
-def _dags(reading):
+def _dags(reading: Any) -> Any:
     found = {}
     for module, dag in _found(reading.execute()):
         found[dag.dag_id] = (module, dag)
@@ -77,10 +81,10 @@ def _dags(reading):
     return out
 
 
-def describe(error, reading):
+def describe(error: BaseException, reading: Any) -> dict[str, Any]:
     """An exception as {"type", "message", "file", "line", "traceback", "missing"}."""
     kind = type(error)
-    name = kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else "%s.%s" % (kind.__module__, kind.__qualname__)
+    name = _named(kind)
     file, line = _place(error, reading)
     message = str(error)
     if isinstance(error, SyntaxError):
@@ -95,14 +99,21 @@ def describe(error, reading):
             "traceback": _traceback(error)}
 
 
-def _missing(reading):
+def _named(kind: type) -> str:
+    """A class as tracebacks name it."""
+    plain = kind.__module__ in ("builtins", "__main__")
+    return kind.__qualname__ if plain else "%s.%s" % (kind.__module__, kind.__qualname__)
+
+
+def _missing(reading: Any) -> list[Any]:
     try:
-        return [{"name": one["name"], "package": one.get("package") or ""} for one in imports.missing(reading.source(), reading.path)]
+        found = imports.missing(reading.source(), reading.path)
+        return [{"name": one["name"], "package": one.get("package") or ""} for one in found]
     except (SyntaxError, ValueError, OSError):
         return []
 
 
-def _place(error, reading):
+def _place(error: BaseException, reading: Any) -> Any:
     """The innermost line of the file or of a module beside it."""
     place = getattr(error, "updraft_place", None) or (reading.path, 0)
     for frame, line in traceback.walk_tb(error.__traceback__):
@@ -111,7 +122,7 @@ def _place(error, reading):
     return place
 
 
-def _traceback(error):
+def _traceback(error: BaseException) -> Any:
     """As Python prints it, without our own frames at the outer end."""
     tb = error.__traceback__
     while tb is not None and tb.tb_next is not None and _ours(tb.tb_frame.f_code.co_filename):
@@ -123,21 +134,19 @@ def _traceback(error):
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def _ours(filename):
+def _ours(filename: str) -> Any:
     return filename.startswith((_HERE, "<frozen importlib")) or "importlib" in filename
 
 
-def _warnings(caught, path):
+def _warnings(caught: Any, path: str) -> Any:
     out = []
     for one in caught:
         if one.filename == path:
-            kind = one.category
-            name = kind.__name__ if kind.__module__ == "builtins" else "%s.%s" % (kind.__module__, kind.__qualname__)
-            out.append({"category": name, "message": str(one.message), "line": one.lineno})
+            out.append({"category": _named(one.category), "message": str(one.message), "line": one.lineno})
     return out
 
 
-def _prepare():
+def _prepare() -> None:
     """Does once, in the process that forks, what most files need.
 
     No module of `airflow` is imported: which ones a file imports says what it means.

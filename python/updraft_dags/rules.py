@@ -1,13 +1,16 @@
 """Trigger rules, weight rules and states."""
+from __future__ import annotations
+
 import enum
+from typing import Any
 
 
 class _Text(str, enum.Enum):
-    def __str__(self):
+    def __str__(self) -> str:
         return self.value
 
     @classmethod
-    def all_values(cls):
+    def all_values(cls) -> list[Any]:
         """All values, in order."""
         return [member.value for member in cls]
 
@@ -30,12 +33,12 @@ class TriggerRule(_Text):
     ALL_SKIPPED = "all_skipped"
 
     @classmethod
-    def is_valid(cls, rule):
+    def is_valid(cls, rule: Any) -> bool:
         """Whether there is such a rule."""
         return rule in cls.all_triggers()
 
     @classmethod
-    def all_triggers(cls):
+    def all_triggers(cls) -> set[str]:
         """All rules, as a set."""
         return set(cls.all_values())
 
@@ -52,12 +55,12 @@ class WeightRule(_Text):
     ABSOLUTE = "absolute"
 
     @classmethod
-    def is_valid(cls, rule):
+    def is_valid(cls, rule: Any) -> bool:
         """Whether there is such a rule."""
         return rule in cls.all_weight_rules()
 
     @classmethod
-    def all_weight_rules(cls):
+    def all_weight_rules(cls) -> set[str]:
         """All rules, as a set."""
         return set(cls.all_values())
 

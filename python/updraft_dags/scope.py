@@ -1,10 +1,12 @@
 """What a new task or group belongs to: the DAG, group and setup context being open."""
+from __future__ import annotations
 
+from typing import Any
 
 class Scope:
     """The stacks of one reading."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.dags = []
         self.groups = []
         self.works = []
@@ -12,11 +14,11 @@ class Scope:
         # DAGs that a file makes without keeping them in a variable, in order.
         self.registered = {}
 
-    def dag(self):
+    def dag(self) -> Any:
         """The DAG of the innermost `with`, or None."""
         return self.dags[-1] if self.dags else None
 
-    def group(self, dag):
+    def group(self, dag: Any) -> Any:
         """The group of the innermost `with`, or the root group of dag."""
         if self.groups:
             return self.groups[-1]
@@ -26,12 +28,12 @@ class Scope:
 _current = Scope()
 
 
-def current():
+def current() -> Any:
     """The scope of the file being read."""
     return _current
 
 
-def use(scope):
+def use(scope: Any) -> Any:
     """Makes scope the current one."""
     global _current
     _current = scope

@@ -1,5 +1,8 @@
 """Sensors: tasks that wait."""
+from __future__ import annotations
+
 import datetime
+from typing import Any
 
 from updraft_dags.operator import BaseOperator
 
@@ -10,10 +13,10 @@ ARGUMENTS = ("poke_interval", "timeout", "soft_fail", "mode", "exponential_backo
 class PokeReturnValue:
     """What poke may return: whether it is done, and the value to push."""
 
-    def __init__(self, is_done, xcom_value=None):
+    def __init__(self, is_done: bool, xcom_value: Any = None) -> None:
         self.is_done, self.xcom_value = is_done, xcom_value
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.is_done)
 
 
@@ -24,8 +27,9 @@ class BaseSensorOperator(BaseOperator):
     valid_modes = ("poke", "reschedule")
     _is_sensor = True
 
-    def __init__(self, *, poke_interval=60, timeout=DEFAULT_TIMEOUT, soft_fail=False, mode="poke",
-                 exponential_backoff=False, max_wait=None, silent_fail=False, never_fail=False, **kwargs):
+    def __init__(self, *, poke_interval: float = 60, timeout: Any = DEFAULT_TIMEOUT, soft_fail: bool = False,
+                 mode: str = "poke", exponential_backoff: bool = False, max_wait: Any = None,
+                 silent_fail: bool = False, never_fail: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.poke_interval = _seconds(poke_interval)
         self.timeout = _seconds(timeout)
@@ -36,7 +40,7 @@ class BaseSensorOperator(BaseOperator):
             raise ValueError("soft_fail and never_fail are mutually exclusive, you can not provide both.")
         self._check()
 
-    def _check(self):
+    def _check(self) -> None:
         from updraft_dags.errors import AirflowException
         for name in ("poke_interval", "timeout"):
             value = getattr(self, name)
@@ -46,23 +50,23 @@ class BaseSensorOperator(BaseOperator):
             raise AirflowException("The mode must be one of %s,'%s.%s'; received '%s'."
                                    % (list(self.valid_modes), self.dag_id, self.task_id, self.mode))
 
-    def poke(self, context):
+    def poke(self, context: Any) -> None:
         """Whether what it waits for is there."""
         raise NotImplementedError("Override me.")
 
     @property
-    def reschedule(self):
+    def reschedule(self) -> bool:
         """Whether it gives its slot back between pokes."""
         return self.mode == "reschedule"
 
 
-def _seconds(value):
+def _seconds(value: Any) -> Any:
     return value.total_seconds() if isinstance(value, datetime.timedelta) else value
 
 
-def poke_mode_only(cls):
+def poke_mode_only(cls) -> Any:
     """Makes a class of sensors that cannot be rescheduled."""
-    def mode(self, value):
+    def mode(self, value: Any) -> None:
         if value != "poke":
             raise ValueError("Cannot set mode to '%s'. Only 'poke' is acceptable" % value)
     cls.mode = property(lambda self: "poke", mode)

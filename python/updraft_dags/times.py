@@ -1,12 +1,15 @@
 """Dates of authors: with and without time zones, of any library."""
+from __future__ import annotations
+
 import datetime
+from typing import Any
 
 from updraft_runner import times as runner_times
 
 UTC = datetime.timezone.utc
 
 
-def moment(value, zone=None):
+def moment(value: Any, zone: Any = None) -> Any:
     """A date as an aware datetime: text is parsed; without a zone it is in zone, or UTC."""
     if value is None:
         return None
@@ -21,19 +24,21 @@ def moment(value, zone=None):
     return value
 
 
-def parse(text):
+def parse(text: str) -> Any:
     """ISO 8601 in the forms people write; without an offset the result has no zone."""
     found = text.strip()
     if len(found) in (10, 7, 4):
         parts = [int(part) for part in found.split("-")]
         return datetime.datetime(*(parts + [1, 1])[:3])
     try:
-        return runner_times.parse(found) if found[-1:] in "Zz" or found[-6:-5] in "+-" else datetime.datetime.fromisoformat(found)
+        if found[-1:] in "Zz" or found[-6:-5] in "+-":
+            return runner_times.parse(found)
+        return datetime.datetime.fromisoformat(found)
     except ValueError:
         return datetime.datetime.fromisoformat(found.replace("Z", "+00:00"))
 
 
-def zone_name(tz):
+def zone_name(tz: Any) -> Any:
     """The name of a time zone as Go reads it: an IANA name, or an offset; "" is UTC."""
     if tz is None:
         return ""
@@ -45,21 +50,21 @@ def zone_name(tz):
     return offset_name(offset) if offset else "UTC"
 
 
-def offset_name(offset):
+def offset_name(offset: datetime.timedelta) -> str:
     """+05:30, of a timedelta."""
     total = int(offset.total_seconds())
     sign, total = ("-", -total) if total < 0 else ("+", total)
     return "%s%02d:%02d" % (sign, total // 3600, total % 3600 // 60)
 
 
-def zone(tz):
+def zone(tz: Any) -> Any:
     """A tzinfo of a name or of a tzinfo."""
     if tz is None or isinstance(tz, datetime.tzinfo):
         return tz
     return runner_times.zone(str(tz))
 
 
-def rfc3339(value):
+def rfc3339(value: Any) -> Any:
     """A datetime as Go's time.Time reads it."""
     if value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
@@ -67,7 +72,7 @@ def rfc3339(value):
     return text.replace("+00:00", "Z") if text.endswith("+00:00") else text[:-3] if text.count(":") > 3 else text
 
 
-def nanoseconds(delta):
+def nanoseconds(delta: Any) -> Any:
     """A timedelta, or seconds, in nanoseconds."""
     if not isinstance(delta, datetime.timedelta):
         delta = datetime.timedelta(seconds=delta)

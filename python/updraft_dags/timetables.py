@@ -1,5 +1,8 @@
 """Timetables: when a DAG runs."""
+from __future__ import annotations
+
 import datetime
+from typing import Any
 
 from updraft_dags import times
 from updraft_dags.assets import AssetAll, BaseAsset
@@ -27,21 +30,22 @@ class ContinuousTimetable(Timetable):
 
 
 class _Cron(Timetable):
-    def __init__(self, cron, *, timezone="UTC"):
+    def __init__(self, cron: str, *, timezone: str = "UTC") -> None:
         self.expression, self.timezone = cron, timezone
 
 
 class CronDataIntervalTimetable(_Cron):
     """At the end of each interval between two ticks."""
 
-    def __init__(self, cron, timezone="UTC"):
+    def __init__(self, cron: str, timezone: str = "UTC") -> None:
         super().__init__(cron, timezone=timezone)
 
 
 class CronTriggerTimetable(_Cron):
     """At each tick."""
 
-    def __init__(self, cron, *, timezone="UTC", interval=datetime.timedelta(), run_immediately=False, **extra):
+    def __init__(self, cron: str, *, timezone: str = "UTC", interval: Any = datetime.timedelta(),
+                 run_immediately: bool = False, **extra: Any) -> None:
         super().__init__(cron, timezone=timezone)
         self.interval, self.run_immediately, self.extra = interval, run_immediately, extra
 
@@ -49,7 +53,8 @@ class CronTriggerTimetable(_Cron):
 class CronPartitionTimetable(CronTriggerTimetable):
     """At each tick, for the partition run_offset ticks away."""
 
-    def __init__(self, cron, *, timezone="UTC", run_offset=0, run_immediately=False, key_format="%Y-%m-%dT%H:%M:%S", **extra):
+    def __init__(self, cron: str, *, timezone: str = "UTC", run_offset: int = 0, run_immediately: bool = False,
+                 key_format: str = "%Y-%m-%dT%H:%M:%S", **extra: Any) -> None:
         super().__init__(cron, timezone=timezone, run_immediately=run_immediately, **extra)
         self.run_offset, self.key_format = run_offset, key_format
 
@@ -57,7 +62,8 @@ class CronPartitionTimetable(CronTriggerTimetable):
 class MultipleCronTriggerTimetable(Timetable):
     """At each tick of any of several expressions."""
 
-    def __init__(self, *crons, timezone="UTC", interval=datetime.timedelta(), run_immediately=False):
+    def __init__(self, *crons: Any, timezone: str = "UTC", interval: Any = datetime.timedelta(),
+                 run_immediately: bool = False) -> None:
         if not crons:
             raise ValueError("cron expression required")
         self.expressions, self.timezone = list(crons), timezone
@@ -67,21 +73,22 @@ class MultipleCronTriggerTimetable(Timetable):
 class DeltaDataIntervalTimetable(Timetable):
     """At the end of each interval of a length."""
 
-    def __init__(self, delta):
+    def __init__(self, delta: Any) -> None:
         self.delta = delta
 
 
 class DeltaTriggerTimetable(Timetable):
     """Every so often."""
 
-    def __init__(self, delta, *, interval=datetime.timedelta()):
+    def __init__(self, delta: Any, *, interval: Any = datetime.timedelta()) -> None:
         self.delta, self.interval = delta, interval
 
 
 class EventsTimetable(Timetable):
     """At the moments of a list."""
 
-    def __init__(self, event_dates, restrict_to_events=False, presorted=False, description=None):
+    def __init__(self, event_dates: Any, restrict_to_events: bool = False, presorted: bool = False,
+                 description: Any = None) -> None:
         self.event_dates = [times.moment(one) for one in event_dates]
         if not presorted:
             self.event_dates = sorted(set(self.event_dates))
@@ -91,14 +98,14 @@ class EventsTimetable(Timetable):
 class AssetTriggeredTimetable(Timetable):
     """When assets were updated."""
 
-    def __init__(self, assets):
+    def __init__(self, assets: Any) -> None:
         self.asset_condition = condition(assets)
 
 
 class AssetOrTimeSchedule(Timetable):
     """When assets were updated, and by time."""
 
-    def __init__(self, *, timetable, assets=None, datasets=None):
+    def __init__(self, *, timetable: Any, assets: Any = None, datasets: Any = None) -> None:
         self.timetable = timetable
         self.asset_condition = condition(assets if assets is not None else datasets)
 
@@ -107,7 +114,7 @@ class PartitionedAtRuntime(Timetable):
     """Never by itself; runs bring their partition keys."""
 
 
-def condition(assets):
+def condition(assets: Any) -> Any:
     """The condition of an asset, an expression of assets, or a list: all of it."""
     if isinstance(assets, BaseAsset):
         return assets

@@ -1,4 +1,6 @@
 """Values of authors as the JSON of Go's dag.EncodeValue: tagged where JSON has no such type."""
+from __future__ import annotations
+
 import datetime
 import decimal
 import enum
@@ -6,6 +8,7 @@ import functools
 import math
 import os
 import sys
+from typing import Any, Callable, Optional
 
 from updraft_dags import assets, dag, errors, times, xcomarg
 from updraft_dags.params import Param, ParamsDict
@@ -19,11 +22,11 @@ class Encoder:
     """Writes values of one DAG. Functions that only the file can make are named by where
     they are: file, DAG id, task id and attribute."""
 
-    def __init__(self, reading, module, dag_id):
+    def __init__(self, reading: Any, module: str, dag_id: str) -> None:
         self.reading, self.file = reading, reading.relative
         self.module, self.dag_id = module, dag_id
 
-    def value(self, value, place, python=False):
+    def value(self, value: Any, place: tuple[str, str], python: bool = False) -> Any:
         """The JSON form of a value; place is (task id, name). With python, the value goes to
         a Python function: tuples, sets and the like stay what they are."""
         kind = type(value)
@@ -38,13 +41,13 @@ class Encoder:
         found = self._known(value, place, python)
         return self.reference(value, place) if found is NOTSET else found
 
-    def _dict(self, value, place, python):
+    def _dict(self, value: Any, place: tuple[str, str], python: bool) -> Any:
         if python and not all(isinstance(k, str) for k in value):
             return self.reference(value, place)
         out = {_key(k): self.value(v, _at(place, k), python) for k, v in value.items()}
         return {TAG: "dict", "items": out} if TAG in out else out
 
-    def _known(self, value, place, python):
+    def _known(self, value: Any, place: tuple[str, str], python: bool) -> Any:
         if isinstance(value, enum.Enum):
             return self.value(value.value, place, python)
         if isinstance(value, (tuple, set, frozenset)):
@@ -69,7 +72,7 @@ class Encoder:
             return self.value(own(), place, python)
         return self._other(value, place, python)
 
-    def _other(self, value, place, python):
+    def _other(self, value: Any, place: tuple[str, str], python: bool) -> Any:
         if isinstance(value, assets.BaseAsset) and not python:
             return asset_ref(value)
         if callable(value):
@@ -84,7 +87,7 @@ class Encoder:
             return self.value(list(value), place, python)
         return NOTSET
 
-    def _collection(self, value, place, python):
+    def _collection(self, value: Any, place: tuple[str, str], python: bool) -> Any:
         items = list(value)
         if isinstance(value, (set, frozenset)):
             items = ordered(items)
@@ -94,7 +97,7 @@ class Encoder:
         name = "tuple" if isinstance(value, tuple) else "frozenset" if isinstance(value, frozenset) else "set"
         return {"__classname__": "builtins." + name, "__version__": 1, "__data__": out}
 
-    def _argument(self, value, place):
+    def _argument(self, value: Any, place: tuple[str, str]) -> Any:
         if isinstance(value, xcomarg.MappedArgument):
             return {TAG: "group_arg", "name": value.key}
         if isinstance(value, xcomarg.PlainXComArg):
@@ -102,35 +105,36 @@ class Encoder:
             return {TAG: "xcom", "task": value.operator.task_id, "key": key}
         kind = _DERIVED[type(value).__name__]
         out = {TAG: "derived", "kind": kind, "callables": [], "fill": None, "filled": False}
-        out["of"] = [self.value(p, _at(place, "arg" if kind == "map" else "args.%d" % i), True) for i, p in enumerate(value.parts())]
+        names = ["arg" if kind == "map" else "args.%d" % i for i in range(len(value.parts()))]
+        out["of"] = [self.value(part, _at(place, name), True) for part, name in zip(value.parts(), names)]
         if kind == "map":
             out["callables"] = [self.callable(f, _at(place, "callables.%d" % i)) for i, f in enumerate(value.callables)]
         if kind == "zip" and value.fillvalue is not NOTSET:
             out.update(fill=self.value(value.fillvalue, _at(place, "fillvalue"), True), filled=True)
         return out
 
-    def callable(self, function, place):
+    def callable(self, function: Callable[..., Any], place: tuple[str, str]) -> dict[str, Any]:
         """A function, tagged."""
         return {TAG: "callable", **self.named(function, place)}
 
-    def named(self, function, place):
+    def named(self, function: Callable[..., Any], place: tuple[str, str]) -> Any:
         """A function as Go's dag.Callable."""
         path = self.import_path(function)
         return {"path": path} if path else self._found(place)
 
-    def reference(self, value, place):
+    def reference(self, value: Any, place: tuple[str, str]) -> dict[str, Any]:
         """An object that only the file can make, tagged as a callable."""
         del value
         return {TAG: "callable", **self._found(place)}
 
-    def _found(self, place):
+    def _found(self, place: tuple[str, str]) -> Any:
         task, name = place
         found = {"file": self.file, "name": name, "dag": self.dag_id}
         if task:
             found["task"] = task
         return found
 
-    def import_path(self, function):
+    def import_path(self, function: Callable[..., Any]) -> Optional[str]:
         """The dotted path by which any process can import function; None if there is none."""
         if isinstance(function, functools.partial):
             return None
@@ -145,16 +149,16 @@ class Encoder:
         return "%s.%s" % (module, name)
 
 
-def obj(name, args, kwargs=None):
+def obj(name: str, args: Any, kwargs: Optional[dict[str, Any]] = None) -> dict[str, Any]:
     """A tagged object."""
     return {TAG: "object", "class": name, "args": args, "kwargs": kwargs or {}}
 
 
-def _at(place, name):
+def _at(place: tuple[str, str], name: str) -> Any:
     return (place[0], "%s.%s" % (place[1], name) if place[1] else str(name))
 
 
-def _key(key):
+def _key(key: str) -> str:
     if isinstance(key, str):
         return str(getattr(key, "value", key))
     if key is None or isinstance(key, (bool, int, float)):
@@ -162,7 +166,7 @@ def _key(key):
     raise errors.SerializationError("a dict has a key of type %s: use text" % type(key).__name__)
 
 
-def ordered(items):
+def ordered(items: Any) -> list[Any]:
     """The items of a set in an order that does not depend on the hash seed."""
     try:
         return sorted(items)
@@ -170,7 +174,7 @@ def ordered(items):
         return sorted(items, key=repr)
 
 
-def _date(value):
+def _date(value: Any) -> Any:
     if isinstance(value, datetime.timedelta):
         return {TAG: "timedelta", "microseconds": (value.days * 86400 + value.seconds) * 1000000 + value.microseconds}
     if isinstance(value, datetime.datetime):
@@ -185,7 +189,7 @@ _PLURAL = ("years", "months", "days", "leapdays", "hours", "minutes", "seconds",
 _SINGULAR = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 
 
-def relativedelta(value):
+def relativedelta(value: Any) -> Any:
     """The fields of a dateutil relativedelta that say something."""
     out = {n: getattr(value, n) for n in _PLURAL if getattr(value, n, 0)}
     out.update((n, getattr(value, n)) for n in _SINGULAR if getattr(value, n, None) is not None)
@@ -195,7 +199,7 @@ def relativedelta(value):
     return out
 
 
-def asset_ref(asset):
+def asset_ref(asset: Any) -> Any:
     """An asset as Go's dag.AssetRef."""
     if isinstance(asset, assets.AssetAlias):
         return {"alias": asset.name}

@@ -1,17 +1,21 @@
 """`with setup >> teardown:` what is made inside runs between the two."""
+from __future__ import annotations
+
+from typing import Any
+
 from updraft_dags import scope
 
 
 class Work:
     """One open `with`."""
 
-    def __init__(self, setups, teardowns):
+    def __init__(self, setups: Any, teardowns: Any) -> None:
         self.setups = setups
         self.teardowns = teardowns
         self.tasks = []
 
 
-def enter(tasks):
+def enter(tasks: list[Any]) -> None:
     """Opens a context for setups or for teardowns, whose other half is found by arrows."""
     if tasks[0].is_teardown:
         teardowns = tasks
@@ -22,7 +26,7 @@ def enter(tasks):
     scope.current().works.append(Work(setups, teardowns))
 
 
-def leave():
+def leave() -> None:
     """Closes the innermost context and draws its arrows."""
     works = scope.current().works
     work = works.pop()
@@ -40,5 +44,5 @@ def leave():
         last >> teardown
 
 
-def _unique(tasks):
+def _unique(tasks: list[Any]) -> list[Any]:
     return list({id(t): t for t in tasks}.values())
