@@ -57,7 +57,7 @@ func Layers() []Layer {
 		{Name: "use cases", Packages: []string{"scheduler/tick"}, May: []string{"words", "decisions", "contracts", "runtime"}},
 		{Name: "internal", Packages: []string{"internal/*"}, May: []string{"*"}, Deps: []string{"*"}},
 		{Name: "composition", Packages: []string{"embedded", "cli"}, May: []string{"*"}, Deps: []string{"*"}},
-		{Name: "mains", Packages: []string{"cmd/*", "functions/*"}, May: []string{"*"}, Deps: []string{"*"}},
+		{Name: "mains", Packages: []string{"cmd/*"}, May: []string{"*"}, Deps: []string{"*"}},
 	}
 }
 

@@ -1,9 +1,13 @@
 package arch
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestImportTable(t *testing.T) {
@@ -33,9 +37,46 @@ func TestStaleEntries(t *testing.T) {
 				prefix, many := strings.CutSuffix(p, "*")
 				return k.Dir == p || many && strings.HasPrefix(k.Dir, prefix)
 			})
-			if !found && p != "functions/*" {
+			if !found {
 				t.Errorf("layer %s names %s, which does not exist", l.Name, p)
 			}
+		}
+	}
+}
+
+// TestDocument: the table of ARCHITECTURE.md is this one.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted := regexp.MustCompile("`([^`]+)`")
+	word := regexp.MustCompile(`[a-z]+`)
+	layers := Layers()
+	for _, l := range layers {
+		row := regexp.MustCompile(`(?m)^\| ` + l.Name + ` \| (.*) \| (.*) \|$`).FindStringSubmatch(string(text))
+		if row == nil {
+			t.Errorf("no row is about %s", l.Name)
+			continue
+		}
+		var packages []string
+		for _, m := range quoted.FindAllStringSubmatch(row[1], -1) {
+			packages = append(packages, m[1])
+		}
+		if diff := cmp.Diff(slices.Sorted(slices.Values(l.Packages)), slices.Sorted(slices.Values(packages))); diff != "" {
+			t.Errorf("packages of %s (-table +document):\n%s", l.Name, diff)
+		}
+		var may []string
+		for _, w := range word.FindAllString(row[2], -1) {
+			if w == "anything" {
+				may = append(may, "*")
+			} else if slices.ContainsFunc(layers, func(o Layer) bool { return o.Name == w }) {
+				may = append(may, w)
+			}
+		}
+		if diff := cmp.Diff(l.May, may); diff != "" {
+			t.Errorf("what %s may import (-table +document):\n%s", l.Name, diff)
 		}
 	}
 }
