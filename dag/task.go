@@ -121,29 +121,6 @@ type Task struct {
 	Outlets []AssetRef `json:"outlets,omitempty"`
 }
 
-// AssetRef is an asset that a task reads or writes, or an alias resolved when it does.
-type AssetRef struct {
-	Name  string `json:"name,omitempty"`
-	URI   string `json:"uri,omitempty"`
-	Group string `json:"group,omitempty"`
-	Extra Values `json:"extra,omitempty"`
-	// Alias is the name of an asset alias; the other fields are then empty.
-	Alias string `json:"alias,omitempty"`
-}
-
-// Key identifies the asset in conditions and events: its URI, or its name when it has
-// none, or "alias:" and the alias.
-func (a AssetRef) Key() string {
-	switch {
-	case a.Alias != "":
-		return "alias:" + a.Alias
-	case a.URI != "":
-		return a.URI
-	default:
-		return a.Name
-	}
-}
-
 // Resources are what an attempt asks of the place it runs in. Zero values mean the
 // executor's default.
 type Resources struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -189,7 +190,7 @@ func (l *loader) callback(p place, n *node) (dag.Callback, bool) {
 
 func (l *loader) onlyKeys(p place, n *node, names ...string) bool {
 	for _, e := range n.dict.entries {
-		if !contains(names, e.name()) {
+		if !slices.Contains(names, e.name()) {
 			l.problem(e.key.at, p.task, fmt.Sprintf("`%s` has no key `%s`", p.name, e.name()), cmp.Or(didYouMean(e.name(), names), "it takes "+strings.Join(names, ", ")))
 			return false
 		}

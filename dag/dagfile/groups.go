@@ -3,6 +3,7 @@ package dagfile
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/updraft-dev/updraft/dag"
@@ -214,7 +215,7 @@ func (t *taskBuilder) element(p place, n *node) (arg *dag.GroupArg, ok bool) {
 			args = append(args, e.name())
 		}
 	}
-	if g.cfg.get("expand_kwargs") == nil && !contains(args, key) {
+	if g.cfg.get("expand_kwargs") == nil && !slices.Contains(args, key) {
 		hint := didYouMean(key, args)
 		switch {
 		case len(args) == 0:
