@@ -1,8 +1,6 @@
 package jinja
 
-import (
-	"github.com/updraft-dev/updraft/jinja/py"
-)
+import "github.com/updraft-dev/updraft/jinja/py"
 
 // fold finds printed expressions that are constant. Jinja prints those when it compiles a template, which
 // native mode can see: what is printed is text that is read again as a literal.

@@ -1,8 +1,6 @@
 package jinja
 
-import (
-	"github.com/updraft-dev/updraft/jinja/py"
-)
+import "github.com/updraft-dev/updraft/jinja/py"
 
 // loop is the variable of that name inside a for.
 type loop struct {

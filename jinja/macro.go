@@ -1,8 +1,6 @@
 package jinja
 
-import (
-	"github.com/updraft-dev/updraft/jinja/py"
-)
+import "github.com/updraft-dev/updraft/jinja/py"
 
 // macro is a macro as a value; it sees the scope it was defined in.
 type macro struct {

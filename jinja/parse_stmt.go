@@ -1,8 +1,6 @@
 package jinja
 
-import (
-	"strings"
-)
+import "strings"
 
 // target reads what can be assigned to: a name, ns.attr, or several of them.
 func (p *parser) target(r tupleRule) (expr, error) {

@@ -1,8 +1,6 @@
 package jinja
 
-import (
-	"github.com/updraft-dev/updraft/jinja/py"
-)
+import "github.com/updraft-dev/updraft/jinja/py"
 
 // Undefined stands for a name, attribute or item that is not there. A strict one fails at almost any use,
 // with a message that says what is missing; only the tests "defined" and "undefined" and the filter

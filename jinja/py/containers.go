@@ -1,8 +1,6 @@
 package py
 
-import (
-	"sort"
-)
+import "sort"
 
 var tupleMethods = map[string]method{
 	"index": fixed("tuple.index", 1, 3, func(th *Thread, self Value, a []Value) (Value, error) {
