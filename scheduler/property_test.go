@@ -195,6 +195,24 @@ func (w *world) checkEnd() {
 			w.t.Errorf("run %s is %s without a reason", v.Run.ID, v.Run.State)
 		}
 		w.checkTornDown(v)
+		w.checkOwed(v)
+	}
+}
+
+// checkOwed: the callbacks of the DAG are called once for the end of a run, and once for
+// its deadline unless it has succeeded by then.
+func (w *world) checkOwed(v *scheduler.View) {
+	ends, missed := 0, 0
+	for _, c := range v.Run.Owed {
+		if c.Kind == run.CallDeadline {
+			missed++
+		} else if ends++; (c.Kind == run.CallSuccess) != (v.Run.State == run.RunSuccess) || !c.At.Equal(v.Run.End) {
+			w.t.Fatalf("run %s is %s since %s and owes %+v", v.Run.ID, v.Run.State, v.Run.End, c)
+		}
+	}
+	late := v.Run.State != run.RunSuccess || v.Run.End.Sub(v.Run.QueuedAt) >= 10*time.Minute
+	if ends != 1 || missed != map[bool]int{true: 1}[late] || len(v.Run.Deadlines) > 0 {
+		w.t.Fatalf("run %s, %s from %s to %s, owes %+v, deadlines %+v", v.Run.ID, v.Run.State, v.Run.QueuedAt, v.Run.End, v.Run.Owed, v.Run.Deadlines)
 	}
 }
 

@@ -53,6 +53,9 @@ func (s shape) newWorld(t *rapid.T, g *dag.Graph) *world {
 		t: t, shape: s, g: g, store: memoryStore{}, now: day(1),
 		pools: map[string]scheduler.Pool{dag.DefaultPool: {Slots: 128}, "p": {Slots: 2}, "q": {Slots: 3, IncludeDeferred: true}},
 	}
+	call := []dag.Callback{{Kind: dag.CallbackCommand}}
+	g.DAG.OnSuccess, g.DAG.OnFailure = call, call
+	g.DAG.Deadlines = []dag.Deadline{{Reference: dag.DeadlineQueued, Interval: 10 * time.Minute, Callbacks: call}}
 	w.snap = scheduler.NewSnapshot()
 	w.setUp(w.snap)
 	for i := range s.runs {
