@@ -48,6 +48,36 @@ class Errors(unittest.TestCase):
         self.assertEqual((found["dags"], found["error"], found["compat"]), ([], None, 3))
 
 
+class OddValues(unittest.TestCase):
+    VALUES = ("None", "5", "-1", "True", "'x'", "[]", "{}", "float('nan')", "lambda: 1", "object()", "b'x'", "10**30", "'\\ud800'", "type", "(1,)",
+              "timedelta(days=10**8)", "datetime(1, 1, 1)", "...", "{1: 2}", "range(3)")
+    DAGS = ("description", "tags", "schedule", "max_active_runs", "dagrun_timeout", "params", "default_args", "catchup", "start_date",
+              "on_failure_callback", "user_defined_macros", "template_searchpath", "access_control", "deadline")
+    TASKS = ("bash_command", "env", "retries", "retry_delay", "retry_exponential_backoff", "execution_timeout", "email", "pool_slots", "params",
+             "executor_config", "resources", "inlets", "on_success_callback", "trigger_rule", "weight_rule", "start_date", "doc_md", "dag")
+
+    def test_any_value_anywhere(self):
+        """Each gives DAGs, or an error whose place is in the file."""
+        head = "from airflow.sdk import DAG\nfrom airflow.providers.standard.operators.bash import BashOperator\n"
+        for value in self.VALUES:
+            for names, form in (
+                (self.DAGS, "DAG(dag_id, **{name: %s})"),
+                (self.TASKS, "BashOperator(**{'dag': DAG(dag_id), 'task_id': 'a', 'bash_command': 'x', name: %s}).dag"),
+            ):
+                found = read(head + """
+for name in %r:
+    dag_id = "d_" + name
+    try:
+        globals()[dag_id] = %s
+    except Exception:
+        pass
+""" % (names, form % value))
+                with self.subTest(value, of=form):
+                    if found["error"]:
+                        self.assertTrue(found["error"]["file"].endswith("d.py"), found["error"]["traceback"])
+                        self.assertNotIn(found["error"]["type"], ("AttributeError", "KeyError", "IndexError"), found["error"]["traceback"])
+
+
 class Folders(unittest.TestCase):
     def setUp(self):
         held = tempfile.TemporaryDirectory()

@@ -4,16 +4,13 @@ from __future__ import annotations
 from typing import Any
 
 from updraft_dags import encode_schedule, errors
-from updraft_dags.timetables import ContinuousTimetable, Timetable
+from updraft_dags.timetables import ContinuousTimetable
 from updraft_runner.session import NOTSET
 
 
 def check(dag: Any) -> None:
     """Raises for a DAG that cannot be used."""
-    if isinstance(dag.schedule, Timetable):
-        encode_schedule.timetable(dag.schedule)
-    elif isinstance(dag.schedule, str) and dag.schedule not in ("@once", "@continuous"):
-        encode_schedule.check_cron(dag.schedule)
+    encode_schedule.schedule(dag.schedule, "UTC")
     _cycle(dag)
     _params(dag)
     continuous = dag.schedule == "@continuous" or isinstance(dag.schedule, ContinuousTimetable)

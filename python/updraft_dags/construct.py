@@ -55,6 +55,8 @@ def wrap(init: Any) -> Any:
             raise TypeError("Use keyword arguments when initializing operators")
         outermost = "_init_kwargs" not in self.__dict__
         dag = kwargs.get("dag") or scope.current().dag()
+        if dag is not None and not hasattr(dag, "task_dict"):
+            raise TypeError("Expected Dag; received %s" % type(dag).__name__)
         group = kwargs.get("task_group")
         if group is None and dag is not None:
             group = scope.current().group(dag)

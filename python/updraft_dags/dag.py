@@ -59,6 +59,7 @@ class DAG:
         self.auto_register, self.fail_fast = auto_register, modern.get("fail_fast", fail_fast)
         self.dag_display_name = dag_display_name or dag_id
         self.disable_bundle_versioning, self.allowed_run_types = disable_bundle_versioning, allowed_run_types
+        _check_types(self)
         self.edge_info = {}
         self.place = _place()
         self.fileloc = self.place[0]
@@ -219,6 +220,20 @@ def _modern(old: dict[str, Any]) -> dict[str, Any]:
         if _RENAMED[name] is not None and not (name == "timetable" and value is None):
             out[_RENAMED[name]] = value
     return out
+
+
+_TYPES = {
+    "description": (str, type(None)), "doc_md": (str, type(None)), "dag_display_name": (str,), "max_active_tasks": (int,),
+    "max_active_runs": (int,), "max_consecutive_failed_dag_runs": (int,), "user_defined_macros": (dict, type(None)),
+    "user_defined_filters": (dict, type(None)), "access_control": (dict, type(None)),
+}
+
+
+def _check_types(dag: Any) -> None:
+    for name, kinds in _TYPES.items():
+        value = getattr(dag, name)
+        if not isinstance(value, kinds):
+            raise TypeError("%r must be %r (got %r that is a %r)." % (name, kinds[0], value, type(value)))
 
 
 def _tags(tags: Any) -> set[str]:

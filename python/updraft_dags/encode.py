@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any, Iterator
 
-from updraft_dags import encode_callback, encode_mapping, encode_schedule, encode_task, mode, times, values
+from updraft_dags import encode_callback, encode_mapping, encode_schedule, encode_task, errors, mode, times, values
 from updraft_dags.encode_common import doc, params, put
 from updraft_dags.groups import TaskGroup
 
@@ -14,8 +14,8 @@ def dag(found: Any, reading: Any, module: str) -> Any:
     zone = times.zone_name(found.timezone)
     out = {
         "dag_id": found.dag_id, "schedule": encode_schedule.schedule(found.schedule, zone),
-        "max_active_runs": found.max_active_runs, "max_active_tasks": found.max_active_tasks,
-        "tasks": [encode_task.task(one, to) for one in found.tasks],
+        "max_active_runs": int(found.max_active_runs), "max_active_tasks": int(found.max_active_tasks),
+        "tasks": [_task(one, to) for one in found.tasks],
     }
     if found.dag_display_name != found.dag_id:
         out["dag_display_name"] = found.dag_display_name
@@ -26,7 +26,7 @@ def dag(found: Any, reading: Any, module: str) -> Any:
     put(out, "end_date", found.end_date and times.rfc3339(found.end_date))
     put(out, "timezone", "" if zone == "UTC" else zone)
     put(out, "catchup", catchup(found))
-    put(out, "max_consecutive_failed_dag_runs", found.max_consecutive_failed_dag_runs)
+    put(out, "max_consecutive_failed_dag_runs", int(found.max_consecutive_failed_dag_runs))
     put(out, "dagrun_timeout", found.dagrun_timeout and times.nanoseconds(found.dagrun_timeout))
     put(out, "fail_fast", bool(found.fail_fast))
     if found.is_paused_upon_creation is not None:
@@ -42,6 +42,13 @@ def dag(found: Any, reading: Any, module: str) -> Any:
     put(out, "deadline", encode_callback.deadlines(found.deadline, to))
     put(out, "groups", [group(g, to) for g in _groups(found.task_group)])
     return out
+
+
+def _task(found: Any, to: values.Encoder) -> dict[str, Any]:
+    try:
+        return encode_task.task(found, to)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise errors.SerializationError("Failed to serialize DAG %r: task %r: %s" % (to.dag_id, found.task_id, error)) from error
 
 
 def catchup(found: Any) -> bool:

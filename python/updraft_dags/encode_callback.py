@@ -4,7 +4,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, Optional
 
-from updraft_dags import callbacks, times
+from updraft_dags import callbacks, errors, times
 from updraft_dags.encode_common import put
 
 
@@ -40,6 +40,8 @@ def deadlines(found: Any, to: Any) -> Any:
     many = isinstance(found, (list, tuple))
     out = []
     for i, one in enumerate(found if many else [found]):
+        if not isinstance(one, callbacks.DeadlineAlert):
+            raise errors.SerializationError("deadline is a %s: use DeadlineAlert" % type(one).__name__)
         place = ("", "deadline.%d.callback" % i if many else "deadline.callback")
         entry = {"reference": one.reference.kind, "interval": times.nanoseconds(one.interval),
                  "callback": called(one.callback, to, place)}

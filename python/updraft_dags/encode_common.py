@@ -31,8 +31,8 @@ def params(found: Any, to: Any, place: tuple[str, str], own: bool = False) -> An
     for name, param in found.items():
         if param.source == "dag" and not own:
             continue
-        entry = {"name": name, "default": to.value(None if param.value is NOTSET else param.value, place)}
-        put(entry, "description", param.description)
+        entry = {"name": str(name), "default": to.value(None if param.value is NOTSET else param.value, place)}
+        put(entry, "description", param.description and str(param.description))
         schema = dict(param.schema)
         put(entry, "schema", to.value(schema, place))
         out.append(entry)

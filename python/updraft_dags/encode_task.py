@@ -37,7 +37,7 @@ def task(found: Any, to: Any) -> Any:
         "task_id": found.task_id, "trigger_rule": base.trigger_rule(found.trigger_rule, found, found.dag).value,
         "retry_delay": times.nanoseconds(found.retry_delay),
         "ignore_first_depends_on_past": found.ignore_first_depends_on_past,
-        "pool": found.pool, "pool_slots": found.pool_slots, "priority_weight": found.priority_weight,
+        "pool": found.pool, "pool_slots": int(found.pool_slots), "priority_weight": int(found.priority_weight),
         "weight_rule": base.weight_rule(found.weight_rule).value, "do_xcom_push": found.do_xcom_push,
     }
     if found.task_group is not None and not found.task_group.is_root:
@@ -51,22 +51,22 @@ def task(found: Any, to: Any) -> Any:
 # What Go calls by the same name, and what it calls otherwise.
 _AS_THEY_ARE = dict({n: n for n in (
     "owner", "task_display_name", "map_index_template", "retries", "depends_on_past", "wait_for_downstream", "queue",
-    "executor", "wait_for_past_depends_before_skipping", "max_active_tis_per_dag", "max_active_tis_per_dagrun",
-    "multiple_outputs", "email_on_failure", "email_on_retry", "on_failure_fail_dagrun")},
+    "executor", "wait_for_past_depends_before_skipping", "multiple_outputs", "email_on_failure", "email_on_retry", "on_failure_fail_dagrun")},
     is_setup="setup", is_teardown="teardown")
 
 
 def _common(out: dict[str, Any], found: Any, to: Any) -> None:
     for name, go in _AS_THEY_ARE.items():
         put(out, go, getattr(found, name, None))
+    for name in ("max_active_tis_per_dag", "max_active_tis_per_dagrun"):
+        put(out, name, int(getattr(found, name) or 0))
     fileloc = found.dag.fileloc if found.dag is not None else ""
     put(out, "doc_md", doc(found.doc_md or found.doc or found.doc_rst, fileloc))
     for name in ("start_date", "end_date"):
         value = getattr(found, name)
         if value is not None and value != getattr(found.dag, name):
             out[name] = times.rfc3339(value)
-    backoff = found.retry_exponential_backoff
-    put(out, "retry_exponential_backoff", 2.0 if backoff is True else float(backoff or 0))
+    put(out, "retry_exponential_backoff", backoff(found.retry_exponential_backoff))
     for name in ("max_retry_delay", "execution_timeout"):
         value = getattr(found, name)
         put(out, name, value is not None and times.nanoseconds(value))
@@ -78,6 +78,14 @@ def _common(out: dict[str, Any], found: Any, to: Any) -> None:
         put(out, name, called(getattr(found, name), to, (found.task_id, name)))
     for name in ("inlets", "outlets"):
         put(out, name, [values.asset_ref(one) for one in getattr(found, name)])
+
+
+def backoff(found: Any) -> float:
+    """The multiplier of the delay after each try; True is 2, and 0 is none."""
+    value = 2.0 if found is True else float(found or 0)
+    if not 0 <= value < 1e9:
+        raise ValueError("retry_exponential_backoff is %r: use a multiplier of 1 or more" % (found,))
+    return value
 
 
 def emails(found: Any) -> list[Any]:

@@ -18,6 +18,9 @@ class TaskGroup(Dependencies):
                  dag: Any = None, default_args: Any = None, tooltip: str = "", ui_color: str = "CornflowerBlue",
                  ui_fgcolor: str = "#000", add_suffix_on_collision: bool = False, group_display_name: str = "",
                  _root: bool = False) -> None:
+        for text in (tooltip, group_display_name):
+            if not isinstance(text, str):
+                raise TypeError("the tooltip and the display name of a group must be texts, not %s" % type(text).__name__)
         self.prefix_group_id = prefix_group_id
         self.tooltip, self.group_display_name = tooltip, group_display_name
         self.ui_color, self.ui_fgcolor = ui_color, ui_fgcolor

@@ -134,13 +134,14 @@ class MappedOperator(AbstractOperator):
         for name, value in defaults.items():
             if name in base.DEFAULTS or (name in own and name not in _mapped_names(mapping)):
                 kwargs.setdefault(name, value)
-        self._place(task_id, dag, group)
+        self._name(task_id, group)
         self.__dict__.update(base.normal(kwargs, self, dag))
         self.partial_kwargs = {name: value for name, value in kwargs.items() if name not in base.DEFAULTS}
         self.params = params if isinstance(params, ParamsDict) else ParamsDict(params)
         self.is_setup = self.is_teardown = self.on_failure_fail_dagrun = False
         if dag is not None and dag.fail_fast:
             base.check_fail_fast(self.trigger_rule)
+        self._place(dag, group)
         if here.works:
             here.works[-1].tasks.append(self)
         self._find_dependencies()

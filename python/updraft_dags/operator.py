@@ -20,12 +20,15 @@ class AbstractOperator(Dependencies):
     is_mapped = False
     inherits_from_empty_operator = False
 
-    def _place(self, task_id: str, dag: Any, group: Any) -> None:
+    def _name(self, task_id: str, group: Any) -> None:
         ids.check(task_id)
         self.__dict__.update(
             label=task_id, task_group=None, _dag=None, upstream_task_ids={}, downstream_task_ids={},
             task_id=group.child_id(task_id) if group is not None else task_id)
         ids.check(self.task_id)
+
+    def _place(self, dag: Any, group: Any) -> None:
+        """Puts it where it belongs, once its arguments are known to be right."""
         if group is not None:
             group.add(self)
         if dag is not None:
@@ -188,15 +191,15 @@ class BaseOperator(AbstractOperator, metaclass=OperatorMeta):
         if unknown:
             raise TypeError("Invalid arguments were passed to %s (task_id: %s). Invalid arguments were:\n**kwargs: %s"
                             % (type(self).__name__, task_id, unknown))
-        self._place(task_id, dag, task_group)
-        values = base.normal(kwargs, self, dag)
-        self.__dict__.update(values)
+        self._name(task_id, task_group)
+        self.__dict__.update(base.normal(kwargs, self, dag))
         params = kwargs.get("params")
         self.params = params if isinstance(params, ParamsDict) else ParamsDict(params)
         self.is_setup = self.is_teardown = self.on_failure_fail_dagrun = False
         self.start_date, self.end_date = self._dates(dag)
         if dag is not None and dag.fail_fast:
             base.check_fail_fast(self.trigger_rule)
+        self._place(dag, task_group)
         if here.works:
             here.works[-1].tasks.append(self)
 

@@ -11,7 +11,7 @@ import traceback
 import warnings
 from typing import Any, Optional
 
-from updraft_dags import check, encode, imports, mode, modules, names, scope
+from updraft_dags import check, encode, errors, imports, mode, modules, names, scope
 
 
 def parse_file(path: str, dag_folder: str, options: Optional[dict[str, Any]] = None) -> Any:
@@ -74,11 +74,20 @@ def _dags(reading: Any) -> Any:
         module, dag = found[dag_id]
         try:
             check.check(dag)
-            out.append(encode.dag(dag, reading, module))
+            out.append(_encoded(dag, reading, module))
         except Exception as error:
             error.updraft_place = dag.place
             raise
     return out
+
+
+def _encoded(dag: Any, reading: modules.Reading, module: str) -> dict[str, Any]:
+    try:
+        return encode.dag(dag, reading, module)
+    except errors.AirflowException:
+        raise
+    except Exception as error:
+        raise errors.SerializationError("Failed to serialize DAG %r: %s" % (dag.dag_id, _text(error))) from error
 
 
 def describe(error: BaseException, reading: Any) -> dict[str, Any]:
@@ -86,10 +95,11 @@ def describe(error: BaseException, reading: Any) -> dict[str, Any]:
     kind = type(error)
     name = _named(kind)
     file, line = _place(error, reading)
-    message = str(error)
+    message = _text(error)
     if isinstance(error, SyntaxError):
-        message = error.msg or message
-        file, line = error.filename or file, error.lineno or line
+        message = str(error.msg or message)
+        if isinstance(error.filename, str) and isinstance(error.lineno, int):
+            file, line = error.filename, error.lineno
     if isinstance(error, SystemExit):
         message = "the file ended its process with sys.exit(%s): it must not call exit" % message
     missing = []
@@ -97,6 +107,14 @@ def describe(error: BaseException, reading: Any) -> dict[str, Any]:
         missing = _missing(reading)
     return {"type": name, "message": message, "file": file, "line": line, "missing": missing,
             "traceback": _traceback(error)}
+
+
+def _text(error: BaseException) -> str:
+    """What an exception says; its class may be the author's."""
+    try:
+        return str(error)
+    except Exception:
+        return "(its message cannot be shown)"
 
 
 def _named(kind: type) -> str:
@@ -127,7 +145,10 @@ def _traceback(error: BaseException) -> Any:
     tb = error.__traceback__
     while tb is not None and tb.tb_next is not None and _ours(tb.tb_frame.f_code.co_filename):
         tb = tb.tb_next
-    text = "".join(traceback.format_exception(type(error), error, tb))
+    try:
+        text = "".join(traceback.format_exception(type(error), error, tb))
+    except Exception:
+        text = "".join(traceback.format_tb(tb))
     return text if len(text) < 64000 else text[:32000] + "\n...\n" + text[-32000:]
 
 

@@ -76,4 +76,7 @@ def nanoseconds(delta: Any) -> Any:
     """A timedelta, or seconds, in nanoseconds."""
     if not isinstance(delta, datetime.timedelta):
         delta = datetime.timedelta(seconds=delta)
-    return ((delta.days * 86400 + delta.seconds) * 1000000 + delta.microseconds) * 1000
+    found = ((delta.days * 86400 + delta.seconds) * 1000000 + delta.microseconds) * 1000
+    if abs(found) >= 1 << 63:
+        raise ValueError("a duration of %d days is too long: at most 292 years" % delta.days)
+    return found
