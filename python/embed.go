@@ -17,7 +17,7 @@ import (
 // all: take __pycache__ along.
 //
 //go:embed updraft_runner/*.py
-//go:embed airflow_shim/airflow/*.py airflow_shim/airflow/*/*.py airflow_shim/airflow/*/*/*.py airflow_shim/airflow/*/*/*/*.py
+//go:embed updraft_dags/*.py updraft_dags/*.json updraft_dags/*/*.py updraft_dags/*/*/*.py updraft_dags/*/*/*/*.py
 var sources embed.FS
 
 // unpack writes the embedded files to a folder below dir that is named by their

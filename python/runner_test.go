@@ -156,11 +156,11 @@ func TestOutcomes(t *testing.T) {
 		{name: "none", outcome: OutcomeSuccess},
 		{name: "Base.nested", outcome: OutcomeSuccess},
 		{name: "coroutine", outcome: OutcomeSuccess},
-		{name: "skip", outcome: OutcomeSkip, errType: "updraft_runner.exceptions.AirflowSkipException", message: "not today"},
-		{name: "fail_for_good", outcome: OutcomeFailNoRetry, errType: "updraft_runner.exceptions.AirflowFailException", message: "never again"},
-		{name: "reschedule", outcome: OutcomeReschedule, errType: "updraft_runner.exceptions.AirflowRescheduleException"},
-		{name: "sensor_timeout", outcome: OutcomeSensorTimeout, errType: "updraft_runner.exceptions.AirflowSensorTimeout", message: "waited"},
-		{name: "task_timeout", outcome: OutcomeTimeout, errType: "updraft_runner.exceptions.AirflowTaskTimeout", message: "long"},
+		{name: "skip", outcome: OutcomeSkip, errType: "airflow.sdk.exceptions.AirflowSkipException", message: "not today"},
+		{name: "fail_for_good", outcome: OutcomeFailNoRetry, errType: "airflow.sdk.exceptions.AirflowFailException", message: "never again"},
+		{name: "reschedule", outcome: OutcomeReschedule, errType: "airflow.sdk.exceptions.AirflowRescheduleException"},
+		{name: "sensor_timeout", outcome: OutcomeSensorTimeout, errType: "airflow.sdk.exceptions.AirflowSensorTimeout", message: "waited"},
+		{name: "task_timeout", outcome: OutcomeTimeout, errType: "airflow.sdk.exceptions.AirflowTaskTimeout", message: "long"},
 		{name: "value_error", outcome: OutcomeFail, errType: "ValueError", message: "bad value"},
 		{name: "from_cause", outcome: OutcomeFail, errType: "RuntimeError", message: "outer"},
 		{name: "leave", outcome: OutcomeFail, errType: "SystemExit", message: "sys.exit(3)", code: 3},
@@ -170,14 +170,14 @@ func TestOutcomes(t *testing.T) {
 		{name: "segfault", outcome: OutcomeFail, message: "crashed with SIGSEGV", code: -1, signal: "SIGSEGV"},
 		{name: "abort", outcome: OutcomeFail, message: "crashed with SIGABRT", code: -1, signal: "SIGABRT"},
 		{name: "kill_self", outcome: OutcomeKilled, message: "SIGKILL from outside", code: -1, signal: "SIGKILL"},
-		{name: "deferred", outcome: OutcomeFail, errType: "updraft_runner.exceptions.TaskDeferred", message: "deferrable=False"},
+		{name: "deferred", outcome: OutcomeFail, errType: "airflow.sdk.exceptions.TaskDeferred", message: "deferrable=False"},
 		{name: "bad_text", outcome: OutcomeFail, message: "its text raised RuntimeError"},
 		{name: "lone", outcome: OutcomeFail, errType: "ValueError", message: `\udcff and 서울`},
 		{name: "returns_bytes", outcome: OutcomeFail, errType: "updraft_runner.xcom.NotStorable", message: "return_value['a'][0] is of type builtins.bytes, which XCom cannot hold: return text"},
 		{name: "returns_bytes", call: Call{OptionalValue: true}, outcome: OutcomeSuccess},
 		{name: "returns_nan", outcome: OutcomeFail, message: "return_value[0] is nan"},
 		{name: "wrong_args", outcome: OutcomeFail, errType: "TypeError", message: "must"},
-		{name: "slow", call: Call{Timeout: 100 * time.Millisecond}, outcome: OutcomeTimeout, errType: "updraft_runner.exceptions.AirflowTaskTimeout", message: "Timeout, PID"},
+		{name: "slow", call: Call{Timeout: 100 * time.Millisecond}, outcome: OutcomeTimeout, errType: "airflow.sdk.exceptions.AirflowTaskTimeout", message: "Timeout, PID"},
 		{name: "swallow", call: Call{Timeout: 100 * time.Millisecond}, outcome: OutcomeTimeout, errType: "AirflowTaskTimeout", message: "was killed", code: -1, signal: "SIGKILL", ignores: true},
 		{name: "stuck_in_c", call: Call{Timeout: 100 * time.Millisecond}, outcome: OutcomeTimeout, errType: "AirflowTaskTimeout", message: "was killed", code: -1, signal: "SIGKILL", ignores: true},
 		{name: "closes", outcome: OutcomeSuccess},
@@ -250,7 +250,7 @@ func TestCancel(t *testing.T) {
 		name, errType, log string
 		grace              time.Duration
 	}{
-		{"slow", "updraft_runner.exceptions.AirflowTaskTerminated", "cleaned up", patience},
+		{"slow", "airflow.sdk.exceptions.AirflowTaskTerminated", "cleaned up", patience},
 		{"stuck_in_c", "", "", impatience},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -24,9 +24,11 @@ class _Fresh(importlib.machinery.SourceFileLoader):
 
 
 def load(what, own_modules):
-    """The callable of {"path"} or {"file", "name"} or {"lambda"}."""
+    """The callable of {"path"}, {"file", "name"}, {"lambda"} or {"file", "dag", "task", "name"}."""
     if what.get("lambda"):
         return _lambda(what["lambda"])
+    if what.get("dag"):
+        return _from_dag(what, own_modules)
     if what.get("file"):
         return _from_file(what["file"], what.get("name", ""), own_modules)
     return _from_path(what.get("path", ""), own_modules)
@@ -60,6 +62,14 @@ def _from_file(path, name, own_modules):
     own_modules.add(unique)
     loader.exec_module(module)
     return _attribute(module, name, path)
+
+
+def _from_dag(what, own_modules):
+    from updraft_runner import objects
+    found = objects.find(what, own_modules)
+    if not callable(found):
+        raise CannotLoad("%s of %s is no callable but a %s" % (what.get("name"), what.get("task") or what["dag"], type(found).__name__))
+    return found
 
 
 def _from_path(path, own_modules):

@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 
-from updraft_runner import calls, context, exceptions, frames, report, session, xcom
+from updraft_runner import calls, context, exceptions, frames, objects, report, session, xcom
 
 CHANNEL = 3
 _LOG = logging.getLogger("airflow.task")
@@ -172,13 +172,18 @@ def _run(call, here):
         given["templates_dict"] = xcom.decode(call["templates_dict"])
     here.contexts.append(given)
     mode = call.get("mode") or "task"
-    function = calls.load(call["callable"], here.own_modules)
+    # First: values that are read below may be of classes that it defines.
+    method = call.get("attributes") is not None
+    function = (objects.Method if method else calls.load)(call["callable"], here.own_modules)
     args = [xcom.decode(a, here.own_modules) for a in call.get("args") or []]
     kwargs = {k: xcom.decode(v, here.own_modules) for k, v in (call.get("kwargs") or {}).items()}
     if call.get("responses") is not None:
         found = [calls.Response(r) for r in call["responses"]]
         args.insert(0, found if call.get("paged") else found[0])
-    if mode == "callback":
+    if method:
+        attributes = {k: xcom.decode(v, here.own_modules) for k, v in call["attributes"].items()}
+        value = function(given, attributes, kwargs)
+    elif mode == "callback":
         value = _callback(function, given, kwargs)
     else:
         given.setdefault("templates_dict", None)

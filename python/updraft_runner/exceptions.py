@@ -75,8 +75,44 @@ class DagNotFound(AirflowNotFoundException):
     """No such DAG."""
 
 
+class DagRunNotFound(AirflowNotFoundException):
+    """No such run."""
+
+
+class DagRunAlreadyExists(AirflowBadRequest):
+    """There is a run with this id or logical date."""
+
+
 class ParamValidationError(AirflowException):
     """A parameter does not fit its schema."""
+
+
+class AirflowClusterPolicyViolation(AirflowException):
+    """A DAG is against the rules of the installation."""
+
+
+class AirflowInternalRuntimeError(BaseException):
+    """Airflow itself went wrong."""
+
+
+class TaskDeferralError(AirflowException):
+    """What a task was deferred for went wrong."""
+
+
+class TaskDeferralTimeout(AirflowException):
+    """A task was deferred for too long."""
+
+
+class DownstreamTasksSkipped(AirflowException):
+    """Tasks that are to be skipped; only a branch may name them here."""
+
+    def __init__(self, *, tasks):
+        super().__init__()
+        self.tasks = tasks
+
+
+class RemovedInAirflow4Warning(DeprecationWarning):
+    """Marks what Airflow 4 will drop."""
 
 
 # These two are no Exception: `except Exception` in a callable must not keep
@@ -96,3 +132,16 @@ class TaskDeferred(BaseException):
         super().__init__()
         self.trigger, self.method_name = trigger, method_name
         self.kwargs, self.timeout = kwargs, timeout
+
+
+def _named_as_airflow():
+    """In results and tracebacks they have the names that people know."""
+    older = ("TaskNotFound", "DagNotFound", "DagRunNotFound", "DagRunAlreadyExists", "AirflowClusterPolicyViolation",
+             "AirflowInternalRuntimeError", "AirflowProviderDeprecationWarning", "RemovedInAirflow3Warning",
+             "RemovedInAirflow4Warning")
+    for name, kind in list(globals().items()):
+        if isinstance(kind, type):
+            kind.__module__ = "airflow.exceptions" if name in older else "airflow.sdk.exceptions"
+
+
+_named_as_airflow()

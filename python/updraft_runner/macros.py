@@ -20,6 +20,18 @@ def ds_format(ds, input_format, output_format):
     return _datetime.datetime.strptime(str(ds), input_format).strftime(output_format)
 
 
+def ds_format_locale(ds, input_format, output_format, locale=None):
+    """As ds_format; names of days and months are English, whatever the locale."""
+    del locale
+    return ds_format(ds, input_format, output_format)
+
+
+def datetime_diff_for_humans(dt, since=None):
+    """How long ago, in words."""
+    from updraft_dags.standins import words
+    return words.difference(dt, since)
+
+
 def __getattr__(name):
     if name in _MODULES:
         import importlib

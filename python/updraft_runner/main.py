@@ -13,18 +13,16 @@ TOO_OLD = 78
 def paths(shim):
     """Takes our folder off the front of sys.path and puts it at the end.
 
-    User code must win over ours for any name; with shim "always" our airflow
-    wins over an installed one, with "never" it cannot be imported.
+    User code must win over ours for any name; but for `airflow`, which is ours
+    with shim "always", and with "auto" where Airflow is not installed.
     """
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     own = os.path.join(here, "updraft_runner")
     sys.path[:] = [p for p in sys.path if p and os.path.abspath(p) != own]
     sys.path.append(here)
-    stand_in = os.path.join(here, "airflow_shim")
-    if shim == "always":
-        sys.path.insert(0, stand_in)
-    elif shim != "never":
-        sys.path.append(stand_in)
+    if shim != "never":
+        from updraft_runner import shim as stand_in
+        stand_in.install(always=shim == "always")
 
 
 def main():

@@ -16,6 +16,8 @@ class Variable:
     def get(cls, key, default_var=NOTSET, deserialize_json=False, *, default=NOTSET):
         """The variable's text, or what its JSON says."""
         default = default if default_var is NOTSET else default_var
+        if not session.running():
+            return _while_parsing(key, default)
         try:
             text = session.current().ask("variable_get", key=key)
         except session.NotFound:
@@ -43,6 +45,15 @@ class Variable:
     def delete(cls, key):
         """Removes a variable."""
         session.current().ask("variable_delete", key=key)
+
+
+def _while_parsing(key, default):
+    """A DAG file is read without secrets: only defaults are known there."""
+    if default is NOTSET:
+        raise KeyError(
+            "Variable %s is not known while a DAG file is read: give Variable.get a default, read it inside of a task, "
+            "or write {{ var.value.%s }}" % (key, key))
+    return default
 
 
 class Connection:
@@ -90,6 +101,24 @@ class Connection:
         """The password."""
         return self.password
 
+    def get_hook(self, *, hook_params=None):
+        """The hook of its type."""
+        from updraft_dags import hooks
+        return hooks.of(self, hook_params)
+
+    def as_json(self):
+        """All fields as JSON."""
+        names = ("conn_type", "host", "login", "password", "schema", "port")
+        return json.dumps({**{n: getattr(self, n) for n in names}, "extra": self.extra_dejson})
+
+    @classmethod
+    def from_json(cls, value, conn_id=None):
+        """The connection of such JSON."""
+        fields = json.loads(value)
+        if fields.get("port") not in (None, ""):
+            fields["port"] = int(fields["port"])
+        return cls(conn_id=conn_id, **fields)
+
     def get_extra(self):
         """The extra as text."""
         return self.extra
@@ -124,6 +153,9 @@ class Connection:
     @classmethod
     def get(cls, conn_id):
         """The connection; AirflowNotFoundException when there is none."""
+        if not session.running():
+            raise exceptions.AirflowNotFoundException(
+                "The conn_id `%s` is not known while a DAG file is read: ask for it inside of a task" % conn_id)
         try:
             found = session.current().ask("connection_get", conn_id=conn_id)
         except session.NotFound:
@@ -142,13 +174,41 @@ class Connection:
 class BaseHook:
     """Base of hooks: finds connections."""
 
+    def __init__(self, logger_name=None, **kwargs):
+        del kwargs
+        self._logger_name = logger_name
+
     @classmethod
     def get_connection(cls, conn_id):
         """The connection; AirflowNotFoundException when there is none."""
         return Connection.get(conn_id)
 
+    @classmethod
+    def get_connections(cls, conn_id):
+        """As get_connection, in a list."""
+        return [cls.get_connection(conn_id)]
+
+    @classmethod
+    def get_hook(cls, conn_id, hook_params=None):
+        """The hook of a connection, by its type."""
+        return cls.get_connection(conn_id).get_hook(hook_params=hook_params)
+
+    def get_conn(self):
+        """What the hook works with; each kind has its own."""
+        raise NotImplementedError()
+
+    @classmethod
+    def get_connection_form_widgets(cls):
+        """Nothing: Updraft has no form for connections."""
+        return {}
+
+    @classmethod
+    def get_ui_field_behaviour(cls):
+        """As get_connection_form_widgets."""
+        return {}
+
     @property
     def log(self):
         """The hook's logger."""
         import logging
-        return logging.getLogger("airflow.task.hooks." + type(self).__qualname__)
+        return logging.getLogger(getattr(self, "_logger_name", None) or "airflow.task.hooks." + type(self).__qualname__)

@@ -72,6 +72,11 @@ def current():
     return _current
 
 
+def running():
+    """Whether there is somebody to ask."""
+    return _current is not None
+
+
 def use(session):
     """Makes session the one that current returns."""
     global _current

@@ -6,14 +6,18 @@ whole task); what is not here is asked of it when it is installed.
 import datetime as _dt
 import re
 
+from updraft_runner import moments
+
 UTC = _dt.timezone.utc
 
 _TEXT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\s*(Z|z|[+-]\d\d:?\d\d)?$")
+# Years; a century begins with its year 1.
+_LONG = {"decade": 10, "century": 100}
 _UNITS = ("year", "month", "day", "hour", "minute", "second")
 
 
-class DateTime(_dt.datetime):
+class DateTime(moments.Methods, _dt.datetime):
     """An aware datetime that prints as a datetime does."""
 
     def add(self, years=0, months=0, weeks=0, days=0, hours=0, minutes=0, seconds=0, microseconds=0):
@@ -32,15 +36,20 @@ class DateTime(_dt.datetime):
         """The first instant of the year, month, week, day, hour, minute or second."""
         if unit == "week":
             return self.start_of("day") - _dt.timedelta(days=self.weekday())
+        if unit in _LONG:
+            return self.start_of("year").replace(year=max(self.year - self.year % _LONG[unit] + _LONG[unit] // 100, 1))
+        if unit == "quarter":
+            return self.start_of("month").replace(month=self.month - (self.month - 1) % 3)
         if unit not in _UNITS:
-            raise ValueError("unknown unit %r: use week or one of %s" % (unit, ", ".join(_UNITS)))
+            raise ValueError("unknown unit %r: use week, quarter or one of %s" % (unit, ", ".join(_UNITS)))
         lower = _UNITS[_UNITS.index(unit) + 1:]
         return self.replace(microsecond=0, **{u: 1 if u in ("month", "day") else 0 for u in lower})
 
     def end_of(self, unit):
         """The last microsecond of what start_of names."""
         start = self.start_of(unit)
-        return start.add(**{unit + "s": 1}) - _dt.timedelta(microseconds=1)
+        step = {"years": _LONG[unit]} if unit in _LONG else {"months": 3} if unit == "quarter" else {unit + "s": 1}
+        return start.add(**step) - _dt.timedelta(microseconds=1)
 
     def in_timezone(self, tz):
         """The same instant elsewhere; tz is a tzinfo or a zone's name."""
@@ -61,10 +70,6 @@ class DateTime(_dt.datetime):
     def to_datetime_string(self):
         """2024-02-29 06:00:00"""
         return self.strftime("%Y-%m-%d %H:%M:%S")
-
-    def to_iso8601_string(self):
-        """2024-02-29T06:00:00Z"""
-        return self.isoformat().replace("+00:00", "Z")
 
     @property
     def int_timestamp(self):
@@ -96,8 +101,8 @@ class DateTime(_dt.datetime):
             try:
                 import pendulum
             except ImportError:
-                pass
-            else:
+                pendulum = None
+            if pendulum is not None and not getattr(pendulum, "__updraft__", False):
                 return getattr(pendulum.instance(self), name)
         raise AttributeError(
             "this date has no %r: it is a datetime with some of pendulum's methods; "

@@ -18,6 +18,8 @@ CLASS, VERSION, DATA = "__classname__", "__version__", "__data__"
 _FIXED = "pendulum.tz.timezone.FixedTimezone"
 _NAMED = "pendulum.tz.timezone.Timezone"
 _PENDULUM = "pendulum.datetime.DateTime"
+# A value that only executing its DAG file makes: see dag.Callable.
+_CALLABLE = "updraft.Callable"
 
 
 class NotStorable(TypeError):
@@ -187,6 +189,9 @@ _BUILT = {
 def _untag(name, data, own):
     if name in ("datetime.datetime", _PENDULUM):
         return _read_datetime(name, data)
+    if name == _CALLABLE:
+        from updraft_runner import objects
+        return objects.value(data)
     if name in _BUILT:
         return _BUILT[name](decode(data, own))
     if name == "uuid.UUID":

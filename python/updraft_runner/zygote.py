@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 
-from updraft_runner import child, frames
+from updraft_runner import child, frames, shim
 
 # prctl(2): the signal a process gets when its parent dies.
 _PR_SET_PDEATHSIG = 1
@@ -121,7 +121,7 @@ class Zygote:
             os._exit(1)
 
     def reap(self):
-        while self.by_pid:
+        while self.by_pid or self.strict:
             pid = _exited()
             if pid is None:
                 return
@@ -191,6 +191,7 @@ def main(fd):
     if hello is None:
         return
     problems = []
+    shim.warm()
     for name in hello.get("pre_import") or []:
         try:
             importlib.import_module(name)

@@ -21,9 +21,9 @@ func (e *exception) Error() string {
 	return e.class + ": " + e.text
 }
 
-// raised is the exception of a result. The stand-in's module says nothing to people.
+// raised is the exception of a result. The module of Airflow's own says nothing to people.
 func raised(res *python.Result) *exception {
-	return &exception{class: strings.TrimPrefix(res.ErrType, "updraft_runner.exceptions."), text: res.ErrMessage}
+	return &exception{class: strings.TrimPrefix(res.ErrType, "airflow.sdk.exceptions."), text: res.ErrMessage}
 }
 
 // ended is what package task makes of the end of a call; nil for a success.

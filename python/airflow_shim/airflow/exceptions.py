@@ -1,2 +1,0 @@
-"""Airflow's exceptions."""
-from updraft_runner.exceptions import *  # noqa: F401,F403

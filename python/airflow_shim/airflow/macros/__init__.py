@@ -1,2 +1,0 @@
-"""Macros."""
-from updraft_runner.macros import *  # noqa: F401,F403

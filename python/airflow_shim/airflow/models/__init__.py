@@ -1,3 +1,0 @@
-"""Variables and connections."""
-from airflow.models.connection import Connection  # noqa: F401
-from airflow.models.variable import Variable  # noqa: F401

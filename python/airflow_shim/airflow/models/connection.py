@@ -1,2 +1,0 @@
-"""Connections."""
-from updraft_runner.secrets import Connection  # noqa: F401

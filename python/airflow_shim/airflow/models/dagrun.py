@@ -1,2 +1,0 @@
-"""The run, for annotations."""
-from updraft_runner.context import DagRun  # noqa: F401

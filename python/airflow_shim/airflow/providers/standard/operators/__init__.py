@@ -1,4 +1,0 @@
-"""Operators."""
-from pkgutil import extend_path
-
-__path__ = extend_path(__path__, __name__)

@@ -1,2 +1,0 @@
-"""The base of hooks."""
-from updraft_runner.secrets import BaseHook  # noqa: F401

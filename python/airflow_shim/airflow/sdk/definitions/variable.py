@@ -1,2 +1,0 @@
-"""Variables."""
-from updraft_runner.secrets import Variable  # noqa: F401

@@ -1,1 +1,0 @@
-"""Helpers that tasks import."""

@@ -1,2 +1,0 @@
-"""The context, for annotations."""
-from airflow.sdk.definitions.context import Context  # noqa: F401

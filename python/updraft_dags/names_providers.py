@@ -1,0 +1,51 @@
+"""Modules of providers that are not operators: those are in operators.json.
+
+The tables are as in names_core.py.
+"""
+
+HOMES = """
+airflow.providers.standard.operators.branch     updraft_dags.providers.base     BaseBranchOperator=StandardBranchOperator
+airflow.providers.standard.operators.smooth     updraft_dags.providers.smooth   SmoothOperator
+airflow.providers.standard.utils.weekday        updraft_dags.providers.clock    WeekDay
+airflow.providers.standard.utils.skipmixin      updraft_dags.providers.base     SkipMixin
+airflow.providers.standard.hooks.filesystem     updraft_dags.hooks.files        FSHook
+airflow.providers.standard.hooks.subprocess     updraft_dags.hooks.subprocess   SubprocessHook SubprocessResult
+airflow.providers.standard.triggers.temporal    updraft_dags.triggers           TimeDeltaTrigger DateTimeTrigger
+airflow.providers.standard.triggers.file        updraft_dags.triggers           FileTrigger
+airflow.providers.http.hooks.http               updraft_dags.hooks.http         HttpHook HTTPBasicAuth
+airflow.providers.common.sql.operators.sql      updraft_dags.providers.sql      BaseSQLOperator
+airflow.providers.common.sql.operators.generic_transfer     updraft_dags.providers.sql      GenericTransfer
+airflow.providers.common.sql.hooks.sql          updraft_dags.hooks.sql          DbApiHook fetch_all_handler fetch_one_handler
+airflow.providers.common.sql.hooks.handlers     updraft_dags.hooks.sql          fetch_all_handler fetch_one_handler
+airflow.providers.sqlite.hooks.sqlite           updraft_dags.hooks.sql          SqliteHook
+airflow.providers.postgres.hooks.postgres       updraft_dags.hooks.sql          PostgresHook
+airflow.providers.mysql.hooks.mysql             updraft_dags.hooks.sql          MySqlHook
+airflow.providers.smtp.hooks.smtp               updraft_dags.hooks.smtp         SmtpHook
+airflow.providers.smtp.notifications.smtp       updraft_dags.providers.email    SmtpNotifier send_smtp_notification
+"""
+
+ALSO = """
+airflow.providers.standard.operators.python     airflow.sdk.definitions.context     get_current_context
+airflow.providers.standard.operators.branch     airflow.sdk.bases.skipmixin         SkipMixin
+airflow.providers.common.sql.hooks.sql          airflow.sdk.bases.hook              BaseHook
+airflow.providers.common.compat.sdk             airflow.sdk.bases.operator          BaseOperator
+airflow.providers.common.compat.sdk             airflow.sdk.bases.sensor            BaseSensorOperator PokeReturnValue
+airflow.providers.common.compat.sdk             airflow.sdk.bases.hook              BaseHook
+airflow.providers.common.compat.sdk             airflow.sdk.exceptions              AirflowException AirflowSkipException
+"""
+
+# Providers whose pip package has two parts to its name.
+GROUPS = frozenset(("apache", "cncf", "common", "dbt", "microsoft", "openfaas"))
+
+# The class names of operators that Updraft has another way for.
+INSTEAD = {
+    "DockerOperator": "BashOperator with `docker run`, or the kubernetes executor",
+    "SSHOperator": "BashOperator with `ssh`",
+    "KubernetesPodOperator": "the kubernetes executor with executor_config",
+    "SubDagOperator": "a TaskGroup",
+    "SnowflakeOperator": "SQLExecuteQueryOperator",
+    "BigQueryInsertJobOperator": "BashOperator with `bq query`",
+    "S3KeySensor": "BashSensor with `aws s3 ls`",
+    "SlackWebhookOperator": "HttpOperator with the webhook's address",
+    "SimpleHttpOperator": "HttpOperator",
+}

@@ -1,0 +1,69 @@
+"""Classes of operators that Updraft runs itself, made from their specs."""
+from __future__ import annotations
+
+import copy
+import inspect
+from typing import Any, Callable, TypeVar
+
+from updraft_dags import construct, specs
+from updraft_dags.operator import BaseOperator
+
+Class = TypeVar("Class", bound=type)
+
+
+def native(path: str) -> Callable[[Class], Class]:
+    """Makes a class the one of an operator's import path: its arguments, their
+    defaults and templates are those of the spec. A method `_ready` is called
+    when the attributes are set."""
+    spec = specs.find(path)
+    if spec is None:
+        raise LookupError("operators.json has no %s" % path)
+
+    def dress(cls: Class) -> Class:
+        cls.__module__, _, cls.__qualname__ = path.rpartition(".")
+        cls.__name__ = cls.__qualname__
+        # In the class's own namespace: a subclass of an author is not this operator.
+        cls._updraft_operator = path  # type: ignore[attr-defined]
+        cls._updraft_spec = spec  # type: ignore[attr-defined]
+        cls.template_fields = tuple(a.name for a in spec.arguments if a.templated)  # type: ignore[attr-defined]
+        cls.template_ext = spec.template_ext  # type: ignore[attr-defined]
+        cls.__init__ = construct.wrap(_init(cls, spec))  # type: ignore[misc]
+        return cls
+
+    return dress
+
+
+def _init(cls: type, spec: specs.Spec) -> Callable[..., None]:
+    """An __init__ with the signature of the spec."""
+    base = next(c for c in cls.__mro__[1:] if "__init__" in c.__dict__ and issubclass(c, BaseOperator))
+    above = construct.parameters(base.__init__)[0]
+    own = [a for a in spec.arguments if a.name not in above]
+    shared = [a for a in spec.arguments if a.name in above and not a.required]
+
+    def __init__(self: Any, **given: Any) -> None:
+        values = {a.name: given.pop(a.name) if a.name in given else copy.copy(a.default) for a in own}
+        for argument in shared:
+            given.setdefault(argument.name, copy.copy(argument.default))
+        super(cls, self).__init__(**given)
+        for name, value in values.items():
+            setattr(self, name, value)
+        ready = cls.__dict__.get("_ready")
+        if ready is not None:
+            ready(self)
+
+    kind = inspect.Parameter
+    parameters = [kind("self", kind.POSITIONAL_OR_KEYWORD)]
+    for argument in spec.arguments:
+        default = kind.empty if argument.required else argument.default
+        parameters.append(kind(argument.name, kind.KEYWORD_ONLY, default=default))
+    parameters.append(kind("kwargs", kind.VAR_KEYWORD))
+    __init__.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return __init__
+
+
+def refuse(self: Any, context: Any) -> Any:
+    """The execute of an operator that has no body in Python."""
+    del context
+    raise RuntimeError(
+        "%s runs in Updraft itself and has no execute to call from Python: use it as a task of its own, "
+        "or override execute without calling super().execute()" % type(self).__mro__[0].__name__)

@@ -1,0 +1,10 @@
+"""What DAG files use of dateutil, where dateutil itself is not installed."""
+__updraft__ = True
+__version__ = "2.9.0"
+
+
+def __getattr__(name):
+    import importlib
+    if name in ("relativedelta", "parser", "tz", "utils", "rrule", "easter"):
+        return importlib.import_module("dateutil." + name)
+    raise AttributeError("Updraft's stand-in for dateutil has no %r: install python-dateutil" % name)

@@ -1,0 +1,2 @@
+"""pendulum.duration."""
+from updraft_runner.spans import Duration  # noqa: F401

@@ -1,0 +1,2 @@
+"""pendulum.tz.timezone."""
+from pendulum import UTC, FixedTimezone, Timezone  # noqa: F401

@@ -1,0 +1,113 @@
+"""What only a DAG file makes: the functions, methods and objects of its DAGs and tasks.
+
+The file is executed again in each attempt, as the module of any callable is.
+"""
+import asyncio
+import os
+import sys
+
+from updraft_runner import session
+from updraft_runner.exceptions import (
+    AirflowSkipException, AirflowTaskTerminated, AirflowTaskTimeout, TaskDeferralError, TaskDeferralTimeout, TaskDeferred)
+
+_loaded = {}
+
+
+def dags(path):
+    """The DAGs that executing the file makes, by id; once per process."""
+    if path not in _loaded:
+        from updraft_dags import parse
+        _loaded[path] = parse.load(path, os.path.dirname(path))
+    return _loaded[path]
+
+
+def find(what, own_modules):
+    """The object of {"file", "dag", "task", "name"}. Classes of the file's modules, and of
+    those beside it, may then be read from XComs: own_modules gets their names."""
+    from updraft_dags import locate
+    found = locate.locate(dags(what["file"]), what["dag"], what.get("task", ""), what.get("name", ""))
+    folder = os.path.dirname(what["file"]) + os.sep
+    own_modules.update(
+        name for name, module in list(sys.modules.items())
+        if str(getattr(module, "__file__", None) or "").startswith(folder))
+    return found
+
+
+def value(what):
+    """An argument that was no JSON when the DAG was read, or a function."""
+    from updraft_runner import calls
+    own = session.current().own_modules
+    return find(what, own) if what.get("dag") else calls.load(what, own)
+
+
+class Method:
+    """A method of a task's object: execute, poke, choose_branch."""
+
+    def __init__(self, what, own_modules):
+        self.name = what.get("name") or "execute"
+        self.task = find(dict(what, name=""), own_modules)
+
+    def __call__(self, context, attributes, kwargs):
+        """Calls it with the context. A mapped task is made first, with kwargs as the mapped
+        arguments; attributes are its template fields, rendered."""
+        task = self.task.unmap(kwargs) if self.task.is_mapped else self.task
+        for name, field in attributes.items():
+            task.__dict__[name] = field  # past __setattr__, which looks for XComArgs
+        _join(context, task)
+        function = getattr(task, self.name)
+        try:
+            return _execute(task, function, context) if self.name == "execute" else function(context)
+        except (AirflowTaskTerminated, AirflowTaskTimeout):
+            task.on_kill()
+            raise
+
+
+def _join(context, task):
+    """The context's task is the object; what Go says of the task stays there, too."""
+    known = context["task"]
+    for name, field in vars(known).items():
+        if not hasattr(task, name):
+            task.__dict__[name] = field
+    context["task"] = context["ti"].task = task
+
+
+def _execute(task, function, context):
+    """execute with what goes before and after it."""
+    for before in (getattr(task, "_pre_execute_hook", None), task.pre_execute):
+        if before is not None:
+            before(context)
+    result = _resumed(task, function, context)
+    for after in (getattr(task, "_post_execute_hook", None), task.post_execute):
+        if after is not None:
+            after(context, result)
+    return result
+
+
+def _resumed(task, function, context):
+    """Calls execute. What it defers to is waited for here: there is no triggerer."""
+    from updraft_dags import triggers
+    kwargs = {}
+    while True:
+        try:
+            return function(context, **kwargs)
+        except TaskDeferred as deferred:
+            wish = deferred
+        event = _wait(task, wish)
+        if isinstance(event, triggers.TaskSuccessEvent):
+            return event.payload
+        if isinstance(event, triggers.TaskSkippedEvent):
+            raise AirflowSkipException("the trigger skipped the task")
+        if isinstance(event, triggers.TaskFailedEvent):
+            raise TaskDeferralError("the trigger failed the task")
+        function, kwargs = getattr(task, wish.method_name), {**(wish.kwargs or {}), "event": event.payload}
+
+
+def _wait(task, deferred):
+    from updraft_dags import triggers
+    task.log.info("Waiting for %r in this process: Updraft has no triggerer", deferred.trigger)
+    try:
+        return triggers.first(deferred.trigger, deferred.timeout)
+    except asyncio.TimeoutError:
+        raise TaskDeferralTimeout("the trigger did not fire within %s" % deferred.timeout) from None
+    except Exception as error:
+        raise TaskDeferralError("the trigger failed: %s" % error) from error
