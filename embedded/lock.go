@@ -18,29 +18,51 @@ var ErrBusy = errors.New("another process works on this installation")
 // lock takes the right to work on the installation. The system releases it when the
 // process ends, however it ends.
 func (i *Installation) lock() (unlock func(), err error) {
-	path := filepath.Join(i.Config.Home, "scheduler.lock")
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, taken, err := lockFile(filepath.Join(i.Config.Home, "scheduler.lock"))
 	if err != nil {
 		return nil, fmt.Errorf("lock the installation: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		holder, rerr := io.ReadAll(io.LimitReader(f, 64))
+	if !taken {
+		holder, err := io.ReadAll(io.LimitReader(f, 64))
 		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) && rerr == nil {
-			return nil, fmt.Errorf("%w: process %s works on %s; use it (`updraft dags trigger`), stop it, or set another UPDRAFT_HOME",
-				ErrBusy, strings.TrimSpace(string(holder)), i.Config.Home)
+		if err != nil {
+			return nil, fmt.Errorf("read who works on the installation: %w", err)
 		}
-		return nil, fmt.Errorf("lock the installation: %w", errors.Join(err, rerr))
+		return nil, fmt.Errorf("%w: process %s works on %s; use it (`updraft dags trigger`), stop it, or set another UPDRAFT_HOME",
+			ErrBusy, strings.TrimSpace(string(holder)), i.Config.Home)
 	}
-	err = errors.Join(f.Truncate(0), writeAt(f, fmt.Sprintln(os.Getpid())))
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock the installation: %w", err)
+	if err := errors.Join(f.Truncate(0), writeAt(f, fmt.Sprintln(os.Getpid()))); err != nil {
+		return nil, fmt.Errorf("lock the installation: %w", errors.Join(err, unlockFile(f)))
 	}
-	return func() { f.Close() }, nil
+	return func() {
+		if err := unlockFile(f); err != nil {
+			i.Log.Warn("unlock the installation", "error", err)
+		}
+	}, nil
 }
 
 func writeAt(f *os.File, s string) error {
 	_, err := f.WriteAt([]byte(s), 0)
 	return err
+}
+
+// lockFile opens a file, makes it if it is not there, and locks it; taken is false if
+// somebody else has locked it.
+func lockFile(path string) (f *os.File, taken bool, err error) {
+	f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, false, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil || errors.Is(err, syscall.EWOULDBLOCK) {
+		return f, err == nil, nil
+	}
+	f.Close()
+	return nil, false, err
+}
+
+// unlockFile gives a lock up and closes its file. Closing is not enough: a child that was
+// forked just now, and does not execute its program yet, has the file open, too.
+func unlockFile(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }

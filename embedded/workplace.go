@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/updraft-dev/updraft/executors/localexec/process"
@@ -46,21 +45,17 @@ func (i *Installation) occupy(dir string) (*workplace, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of a worker: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "worker.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, taken, err := lockFile(filepath.Join(dir, "worker.lock"))
 	if err != nil {
 		return nil, fmt.Errorf("lock the folder of a worker: %w", err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if !taken {
 		lock.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, nil
-		}
-		return nil, fmt.Errorf("lock the folder of a worker: %w", err)
+		return nil, nil
 	}
 	host, err := process.Open(process.Config{Dir: dir, Shepherd: []string{i.Self, ShepherdCommand, process.Socket(dir)}})
 	if err != nil {
-		lock.Close()
-		return nil, err
+		return nil, errors.Join(err, unlockFile(lock))
 	}
 	p := &workplace{lock: lock, host: host}
 	none := func(context.Context) ([]run.Attempt, error) { return nil, nil }
@@ -70,7 +65,7 @@ func (i *Installation) occupy(dir string) (*workplace, error) {
 	return p, nil
 }
 
-func (p *workplace) close() error { return errors.Join(p.host.Close(), p.lock.Close()) }
+func (p *workplace) close() error { return errors.Join(p.host.Close(), unlockFile(p.lock)) }
 
 // sweep ends what workers that were killed have left running: their attempts are going to
 // be executed anew.

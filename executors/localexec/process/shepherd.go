@@ -55,8 +55,10 @@ func Shepherd(ctx context.Context, socket string) error {
 		return fmt.Errorf("open the shepherd's lock: %w", err)
 	}
 	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil //nolint:nilerr // another shepherd serves already
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return nil // another shepherd serves already
+	} else if err != nil {
+		return fmt.Errorf("take the shepherd's lock: %w", err)
 	}
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove a stale socket: %w", err)
