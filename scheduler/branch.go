@@ -38,10 +38,6 @@ func (v *View) branch(r ref, b *run.Branch, now time.Time) {
 	case run.BranchFollow:
 		follow := v.followed(b.Follow)
 		reached := v.Graph.Relatives(follow, true)
-		c.Choice = &run.Choice{Followed: b.Follow}
-		if len(b.Follow) > 0 {
-			c.Choice.Followed = v.names(follow)
-		}
 		for _, d := range v.Graph.Down[r.task] {
 			if !slices.Contains(follow, d) && !slices.Contains(reached, d) {
 				skip = append(skip, d)
