@@ -158,7 +158,6 @@ and keys.`,
 		&cobra.Group{ID: groupHouse, Title: "The installation:"},
 	)
 	root.SetHelpCommandGroupID(groupHouse)
-	root.SetCompletionCommandGroupID(groupHouse)
 	root.AddCommand(a.commands()...)
 	addHabits(root)
 	strict(root)

@@ -22,7 +22,7 @@ func TestExamples(t *testing.T) {
 				t.Errorf("%s has no example", sub.CommandPath())
 			}
 			for line := range strings.Lines(sub.Example) {
-				if !strings.HasPrefix(line, "  "+sub.CommandPath()) {
+				if !strings.Contains(line, sub.CommandPath()) {
 					t.Errorf("an example of %s is %q", sub.CommandPath(), line)
 				}
 			}

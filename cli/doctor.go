@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -99,7 +101,7 @@ func (a *app) examine(ctx context.Context) []finding {
 		return append(out, finding{"database", stateError, err.Error(), "correct what it says, or set UPDRAFT_HOME to another folder"})
 	}
 	defer i.Close() //nolint:errcheck // it was only looked at
-	out = append(out, checkDatabase(ctx, i), checkFolder(ctx, i), a.checkPython(ctx, c), checkListen(ctx, i))
+	out = append(out, checkDatabase(ctx, i), checkKeys(ctx, i), checkFolder(ctx, i), a.checkPython(ctx, c), checkListen(ctx, i))
 	if i.Busy() {
 		return append(out, finding{"scheduler", stateOK, "a process works on this installation", ""})
 	}
@@ -134,11 +136,11 @@ func (a *app) checkHome(c *config.Config) []finding {
 		return []finding{{"home", stateError, c.Home + " is no folder", "set UPDRAFT_HOME to a folder"}}
 	}
 	out := []finding{{"home", stateOK, c.Home, ""}}
-	if f, err := os.CreateTemp(c.Home, ".doctor"); err != nil {
+	switch err := tryWriting(c.Home); {
+	case errors.Is(err, syscall.ENOSPC):
+		out[0] = finding{"home", stateError, c.Home + ": " + err.Error(), "make room on its disk, or set UPDRAFT_HOME to a folder on another one"}
+	case err != nil:
 		out[0] = finding{"home", stateError, c.Home + " cannot be written to: " + err.Error(), "give yourself the right to, or set UPDRAFT_HOME to another folder"}
-	} else {
-		f.Close()
-		os.Remove(f.Name())
 	}
 	for _, name := range []string{"", "key", "updraft.db"} {
 		path := filepath.Join(c.Home, name)
@@ -148,6 +150,29 @@ func (a *app) checkHome(c *config.Config) []finding {
 		}
 	}
 	return out
+}
+
+// room is what has to fit on the disk: less, and the next run would fill it.
+const room = 1 << 20
+
+// tryWriting writes a file and removes it.
+func tryWriting(dir string) error {
+	f, err := os.CreateTemp(dir, ".doctor")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, room))
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
+}
+
+// checkKeys tries to open all that is sealed.
+func checkKeys(ctx context.Context, i *embedded.Installation) finding {
+	_, cerr := i.Settings.Connections(ctx)
+	_, verr := i.Settings.Variables(ctx)
+	if err := cmp.Or(cerr, verr); err != nil {
+		return finding{"key", stateError, err.Error(), "put the key back from its copy; without one, set the connections and variables again"}
+	}
+	return finding{"key", stateOK, "opens all connections and variables that are stored", ""}
 }
 
 func checkDatabase(ctx context.Context, i *embedded.Installation) finding {

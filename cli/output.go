@@ -38,13 +38,13 @@ func (r record) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		value, err := json.Marshal(plainValue(f.value))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.name, err)
-		}
 		b.Write(name)
 		b.WriteByte(':')
-		b.Write(value)
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(plainValue(f.value)); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.name, err)
+		}
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil

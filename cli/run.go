@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -212,13 +213,19 @@ const quotedLines = 10
 
 // quote shows the end of a log, set off.
 func (a *app) quote(tail string) {
-	lines := splitLines(tail)
+	lines := slices.DeleteFunc(splitLines(tail), ofRunner)
 	if len(lines) > quotedLines {
 		lines = lines[len(lines)-quotedLines:]
 	}
 	for _, l := range lines {
 		a.printf("    %s\n", printable(l))
 	}
+}
+
+// ofRunner says whether a line is a frame of our own, below those of a callable that has
+// crashed its interpreter.
+func ofRunner(line string) bool {
+	return strings.HasPrefix(line, `  File "`) && strings.Contains(line, "/updraft_runner/")
 }
 
 // runRecord is a run with the number of its instances by state.

@@ -34,7 +34,7 @@ Flags of every command:
 func visible(c *cobra.Command) []*cobra.Command {
 	var out []*cobra.Command
 	for _, s := range c.Commands() {
-		if !s.Hidden && s.Name() != "help" && s.Name() != "completion" {
+		if !s.Hidden && s.Name() != "help" {
 			out = append(out, s)
 		}
 	}

@@ -67,7 +67,7 @@ func remedy(path string, err error) error {
 		return fmt.Errorf("database %s cannot be opened for writing: check that its folder exists and that "+
 			"folder and file belong to this user: %w", path, err)
 	case sqlite3.SQLITE_IOERR:
-		return fmt.Errorf("the disk of database %s failed: see the system's log: %w", path, err)
+		return fmt.Errorf("the disk of database %s failed or is full: make room, and see the system's log: %w", path, err)
 	case sqlite3.SQLITE_TOOBIG:
 		return fmt.Errorf("%w: %w", store.ErrTooLarge, err)
 	}
