@@ -197,10 +197,17 @@ func (p *Parser) parse(ctx context.Context, f Parse) (Parsed, error) {
 	default:
 		out.Error = ended(&res, timeout)
 	}
-	if out.Error != nil {
+	if e := out.Error; e != nil {
 		out.DAGs = nil
+		if strings.HasPrefix(e.Message, "Timeout, PID: ") { // told to the file itself, which says where it was
+			e.Message = overdue(timeout)
+		}
 	}
 	return out, nil
+}
+
+func overdue(timeout time.Duration) string {
+	return fmt.Sprintf("the file was not parsed within %v (dagbag_import_timeout): do at run time what takes long", timeout)
 }
 
 // ended is the error of a process that gave no answer.
@@ -209,7 +216,7 @@ func ended(res *Result, timeout time.Duration) *ParseError {
 	switch {
 	case res.Outcome == OutcomeTimeout:
 		e.Type = "AirflowTaskTimeout"
-		e.Message = fmt.Sprintf("the file was not parsed within %v (dagbag_import_timeout): do at run time what takes long", timeout)
+		e.Message = overdue(timeout)
 	case res.OutOfMemory():
 		e.Message = "the file needs more memory than it may have (dagbag_import_memory)"
 	case e.Type == "" && res.Outcome == OutcomeFail && res.Signal == "":
