@@ -13,6 +13,7 @@ import (
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/operators/branch"
+	"github.com/updraft-dev/updraft/operators/python"
 	"github.com/updraft-dev/updraft/operators/sensor"
 	"github.com/updraft-dev/updraft/task"
 )
@@ -46,6 +47,7 @@ func Operators() []task.Operator {
 				},
 				{Name: "fields", Type: dag.ArgDict, Templated: true, Doc: "The template fields of the object with their values."},
 				{Name: "template_fields", Type: dag.ArgStrings, Doc: "The names of all template fields, for arguments that are mapped over."},
+				{Name: "template_ext", Type: dag.ArgStrings, Doc: "Endings, such as .sql, of texts in fields that name template files."},
 			}, sensor.Args(), []dag.ArgSpec{sensor.Deferrable()}),
 		},
 		Run: execute,
@@ -113,8 +115,15 @@ func call(ctx context.Context, a *task.Attempt) (task.PythonCall, error) {
 	if err != nil {
 		return c, err
 	}
+	exts, err := task.Get(a, "template_ext", []string(nil))
+	if err != nil {
+		return c, err
+	}
+	authoredFields, _ := a.Task.Args["fields"].(map[string]any)
 	for name, v := range fields {
-		c.Attributes[name] = v
+		if c.Attributes[name], err = python.Include(ctx, a, exts, v, authoredFields[name]); err != nil {
+			return c, fmt.Errorf("argument %s: %w", name, err)
+		}
 	}
 	templated, err := task.Get(a, "template_fields", []string(nil))
 	if err != nil {

@@ -90,6 +90,24 @@ func TestExecute(t *testing.T) {
 	}
 }
 
+// A field that ends in an ending of the class names a template file, if the author wrote it.
+func TestTemplateFiles(t *testing.T) {
+	t.Parallel()
+	py := new(operatortest.Python)
+	h := operatortest.New(t)
+	h.Python = py
+	h.Task.Args = dag.Values{"fields": args{"sql": "q.sql", "text": "{{ name }}"}}
+	a := h.Attempt(args{"class": "m.C", "object": method, "template_ext": []any{".sql"}, "fields": args{"sql": "q.sql", "text": "x.sql"}})
+	a.Templates = prefixed{}
+	if _, err := pyobject.Operators()[0].Run(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	want := args{"sql": `rendered: {% include "q.sql" %}`, "text": "x.sql"}
+	if diff := cmp.Diff(want, py.Calls[0].Attributes); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // What other tasks return is no template.
 func TestMappedTemplates(t *testing.T) {
 	t.Parallel()

@@ -72,6 +72,14 @@ func includeFiles(ctx context.Context, a *task.Attempt, c *task.PythonCall) erro
 	return in.err
 }
 
+// Include is v with the rendered contents of the files that its texts name: those that end
+// in one of exts, and are what the author wrote. Authored is v before it was rendered.
+func Include(ctx context.Context, a *task.Attempt, exts []string, v, authored any) (any, error) {
+	in := includer{ctx: ctx, a: a, exts: exts}
+	out := in.value(v, authored)
+	return out, in.err
+}
+
 type includer struct {
 	ctx  context.Context
 	a    *task.Attempt
