@@ -34,16 +34,17 @@ type Rehearsal struct {
 }
 
 // RenderTask returns the templated arguments of a task as its operator would get them,
-// with secrets masked. It executes nothing.
+// with secrets masked. It executes nothing but functions that make arguments.
 func (i *Installation) RenderTask(ctx context.Context, r Rehearsal) ([]task.Rendered, error) {
 	w, st, err := i.rehearse(ctx, r)
 	if err != nil {
 		return nil, err
 	}
+	py := i.python() // started only if a function of the author's is part of the arguments
 	c := i.taskConfig()
-	c.Store = st
+	c.Store, c.Python = st, py
 	out, err := task.New(c).Render(ctx, w)
-	if err != nil {
+	if err = errors.Join(err, py.Close()); err != nil {
 		return nil, fmt.Errorf("render task %s of DAG %s: %w", r.Task, r.DAG, err)
 	}
 	return out, nil

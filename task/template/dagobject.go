@@ -185,7 +185,17 @@ func (r *Renderer) taskOf(t *dag.Task) py.Value {
 			m[k] = func() (py.Value, error) { return r.fromGo(t.Args[k]) }
 		}
 	}
-	return &object{class: class(module, name), repr: "<Task(" + name + "): " + t.ID + ">", attr: m.attr}
+	return &object{class: class(module, name), repr: "<Task(" + name + "): " + t.ID + ">", attr: func(th *py.Thread, name string) (py.Value, bool, error) {
+		// Once the arguments are rendered they are the task's; those that are mapped over are
+		// known only then.
+		v, rendered := r.a.Args[name]
+		_, written := t.Args[name]
+		if _, known := m[name]; t == r.a.Task && rendered && (written || !known) {
+			found, err := r.fromGo(v)
+			return found, true, err
+		}
+		return m.attr(th, name)
+	}}
 }
 
 func (r *Renderer) downstream(id string) []string {
