@@ -48,6 +48,8 @@ func Families() []Family {
 		Family{Name: "run_ids", Own: "scheduler/timetable/testdata/vectors/run_ids.jsonl.gz", Foreign: "timetables/vectors/run_ids.jsonl", Replay: replayRunIDs},
 		Family{Name: "retries", Own: "scheduler/testdata/retries.jsonl.gz", Foreign: "retries/vectors/retries.jsonl", Replay: replayRetries},
 		Family{Name: "dagfactory", Own: "dag/dagfile/testdata/recorded.json.gz", Foreign: "dagfactory", Replay: replayDagfactory},
+		Family{Name: "pydags", Own: "internal/conformance/testdata/pydags.json.gz", Foreign: "pydags", Replay: replayPydags},
+		Family{Name: "outcomes", Own: "internal/conformance/testdata/outcomes.json.gz", Foreign: "outcomes", Replay: replayOutcomes},
 		Family{Name: "templates", Own: "internal/conformance/testdata/templates", Foreign: "templates/vectors", Replay: replayTemplates},
 	)
 }
@@ -88,6 +90,8 @@ type Runner struct {
 	Module string
 	// Dir is a folder of recordings; empty means the project's own copy.
 	Dir string
+	// Family is the name of the one family to replay; empty means all.
+	Family string
 	// Only is the id of the one case to replay; empty means all.
 	Only string
 	// Out gets what differs, at most Show cases a family (0: 5).
@@ -178,6 +182,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	var tallies []Tally
 	var faults []error
 	for _, f := range Families() {
+		if r.Family != "" && f.Name != r.Family {
+			continue
+		}
 		t, ok, err := r.Replay(ctx, f, rules)
 		if err != nil {
 			return err

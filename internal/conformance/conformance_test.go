@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,13 +12,23 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/executors/localexec/process"
 	"github.com/updraft-dev/updraft/internal/conformance"
 )
 
 const module = "../.."
 
 // TestMain makes the time zones those that the recordings ask for.
+// It is also the shepherd of the processes of runs.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == embedded.ShepherdCommand {
+		if err := process.Shepherd(context.Background(), os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if err := os.Setenv("ZONEINFO", filepath.Join(module, "scheduler", "timetable", "testdata", "zoneinfo.zip")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -83,6 +94,11 @@ func TestForeignFolder(t *testing.T) {
 	write("dagfactory/cases/v1/options.json", "{}")
 	write("dagfactory/expected/v1.json", `{"error": {"stage": "load", "type": "x", "message": "y"}}`)
 	write("dagfactory/shared/helpers.py", "")
+	write("pydags/dags/good.py", "from airflow.sdk import DAG\nraise ValueError('no')\n")
+	write("pydags/expected/good.json", `{"dags": {}, "import_error": {"type": "ValueError", "message": "no"}}`)
+	write("pydags/dags/none.py", "from airflow.sdk import DAG\n")
+	write("pydags/expected/none.json", `{"dags": {"d": {}}}`)
+	write("outcomes/expected/none.json", `{"run": {"dag_id": "d", "run_id": "r", "logical_date": "2024-05-01T00:00:00Z"}}`)
 
 	var out bytes.Buffer
 	r := conformance.Runner{Module: module, Dir: dir, Out: &out}
@@ -94,7 +110,9 @@ func TestForeignFolder(t *testing.T) {
 		"retries: bad differs\n    map[retry_delay:5], try 1\n  delay\n  ours    5s\n  theirs  6s\n",
 		"  again   go run ./internal/conformance/cmd/conformance -only 'bad' " + dir,
 		"runs: runs/1 differs\n    a note\n    dag\n      a\n      b <- a retries=2\n    run r1 manual \n  step 1, queued\n  ours    r1/a=null\n  theirs  r1/b=null\n",
-		"\nruns 0/1\nretries 1/2\ndagfactory 1/1\n",
+		"pydags: none differs\n    from airflow.sdk import DAG\n  DAGs\n  ours    \n  theirs  d\n",
+		"outcomes: none differs\n    from airflow.sdk import DAG\n  load\n  ours    ",
+		"\nruns 0/1\nretries 1/2\ndagfactory 1/1\npydags 1/2\noutcomes 0/1\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, &out)
@@ -102,7 +120,7 @@ func TestForeignFolder(t *testing.T) {
 	}
 	out.Reset()
 	r.Only = "good"
-	if err := r.Run(t.Context()); err != nil || out.String() != "retries 1/1\n" {
+	if err := r.Run(t.Context()); err != nil || out.String() != "retries 1/1\npydags 1/1\n" {
 		t.Errorf("only one case: %v\n%s", err, &out)
 	}
 	r.Dir = t.TempDir()

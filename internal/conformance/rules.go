@@ -23,6 +23,13 @@ const (
 	ruleDefaultsFile     = "defaults-file"
 	ruleCallbackList     = "callback-list"
 	ruleOldPaths         = "old-import-paths"
+	// ruleSerialization: Airflow cannot write down, or read back, what it let the author write.
+	ruleSerialization = "lost-in-serialization"
+	// ruleRounds: dag.test(), which made the recordings, executes all that was ready at once
+	// before it looks at what came of it.
+	ruleRounds     = "rounds-of-dag-test"
+	ruleApproval   = "no-approval-tasks"
+	ruleClassHomes = "class-homes"
 )
 
 // Rules are the names of the differences that are meant. A case that differs by one of

@@ -22,6 +22,11 @@ import (
 // needs is not looked at.
 func Compare(recorded map[string]any, d *dag.DAG) []string {
 	c := &comparison{want: object(recorded["dag"]), d: d}
+	return c.compare()
+}
+
+func (c *comparison) compare() []string {
+	d := c.d
 	c.dag()
 	c.timetable("timetable", object(c.want["timetable"]), d.Schedule)
 	c.groups(object(c.want["task_group"]), "", "")
@@ -35,6 +40,8 @@ type comparison struct {
 	d          *dag.DAG
 	diffs      []string
 	groupsSeen map[string]bool
+	// python says that the DAG was written in Python.
+	python bool
 }
 
 // field compares two values after a trip through JSON.
@@ -81,8 +88,7 @@ func plain(v any) any {
 	case map[string]any:
 		if inner, ok := v["__var"]; ok && v["__type"] != nil {
 			if v["__type"] == "xcomref" {
-				ref := object(inner)
-				return fmt.Sprintf("<output %v %v>", ref["task_id"], ref["key"])
+				return reference(object(inner))
 			}
 			return plain(inner)
 		}
@@ -130,7 +136,7 @@ func (c *comparison) dag() {
 	c.field("description", or(w, "description", ""), d.Description)
 	c.field("start_date", w["start_date"], epoch(d.StartDate))
 	c.field("end_date", w["end_date"], epoch(d.EndDate))
-	c.field("timezone", or(w, "timezone", "UTC"), zone(d.Timezone))
+	c.field("timezone", offset(or(w, "timezone", "UTC")), zone(d.Timezone))
 	c.field("catchup", or(w, "catchup", false), d.Catchup)
 	c.field("max_active_runs", w["max_active_runs"], d.MaxActiveRuns)
 	c.field("max_active_tasks", w["max_active_tasks"], d.MaxActiveTasks)
@@ -229,6 +235,10 @@ func value(v any) any {
 			key = dag.ReturnValue
 		}
 		return fmt.Sprintf("<output %s %s>", v.Task, key)
+	case dag.Derived:
+		return derived(v)
+	case dag.GroupArg:
+		return "<element " + v.Name + ">"
 	case dag.Callable:
 		return v.String()
 	default:

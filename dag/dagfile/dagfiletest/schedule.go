@@ -45,7 +45,7 @@ func (c *comparison) timetable(name string, w map[string]any, s dag.Schedule) {
 		c.field(name+".expressions", e, crons)
 	}
 	if z, ok := v["timezone"]; ok {
-		c.field(name+".timezone", z, zone(s.Timezone))
+		c.field(name+".timezone", offset(z), zone(s.Timezone))
 	}
 	if d, ok := v["delta"]; ok {
 		c.field(name+".delta", plain(d), length(s.Delta))
@@ -57,7 +57,7 @@ func (c *comparison) timetable(name string, w map[string]any, s dag.Schedule) {
 		c.field(name+".run_immediately", r, s.RunImmediately == dag.ScheduleImmediateAlways)
 	}
 	if a, ok := v["asset_condition"]; ok {
-		c.field(name+".asset_condition", a, condition(s.Assets))
+		c.field(name+".asset_condition", a, referred(a, condition(s.Assets)))
 	}
 	if inner, ok := v["timetable"]; ok && s.Time != nil {
 		c.timetable(name+".timetable", object(inner), *s.Time)
@@ -82,6 +82,28 @@ func length(d *dag.Delta) any {
 		}
 	}
 	return out
+}
+
+// referred is an asset, or a condition of assets, with references where they are recorded:
+// Updraft finds the asset when the file is read, Airflow when it is asked for.
+func referred(recorded, own any) any {
+	r, o := object(recorded), object(own)
+	if r["__type"] == "asset_ref" && o["__type"] == "asset" {
+		out := map[string]any{"__type": "asset_ref"}
+		for _, by := range []string{"name", "uri"} {
+			if r[by] != nil {
+				out[by] = o[by]
+			}
+		}
+		return out
+	}
+	theirs, _ := r["objects"].([]any)
+	if ours, ok := o["objects"].([]any); ok && len(ours) == len(theirs) {
+		for i := range ours {
+			ours[i] = referred(theirs[i], ours[i])
+		}
+	}
+	return own
 }
 
 func condition(a *dag.AssetCondition) any {
@@ -125,8 +147,12 @@ func (c *comparison) assets(name string, want any, got []dag.AssetRef) {
 		}
 		recorded = append(recorded, flat)
 	}
-	for _, a := range got {
-		own = append(own, asset(a))
+	for i, a := range got {
+		if i < len(recorded) {
+			own = append(own, referred(recorded[i], asset(a)))
+		} else {
+			own = append(own, asset(a))
+		}
 	}
 	c.field(name, recorded, own)
 }

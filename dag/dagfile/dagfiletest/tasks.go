@@ -45,13 +45,20 @@ func (c *comparison) tasks() {
 // task is the operator its decorator builds on.
 func operatorOf(w map[string]any) string {
 	module, class := fmt.Sprint(w["_task_module"]), fmt.Sprint(w["task_type"])
+	if class == "_AssetMainOperator" {
+		return "airflow.providers.standard.operators.python.PythonOperator"
+	}
 	if !strings.Contains(module, ".decorators.") {
-		return module + "." + class
+		return madeModule.ReplaceAllString(module, "") + "." + class
 	}
 	const standard = "airflow.providers.standard."
 	switch class {
 	case "DecoratedSensorOperator":
 		return standard + "sensors.python.PythonSensor"
+	case "_PythonExternalDecoratedOperator":
+		return standard + "operators.python.ExternalPythonOperator"
+	case "_BranchExternalPythonDecoratedOperator":
+		return standard + "operators.python.BranchExternalPythonOperator"
 	case "_BashDecoratedOperator":
 		return module + "." + class
 	}
@@ -60,7 +67,7 @@ func operatorOf(w map[string]any) string {
 
 func (c *comparison) task(t *dag.Task, w map[string]any) {
 	at := t.ID + "."
-	c.field(at+"operator", operatorOf(w), t.Operator)
+	c.field(at+"operator", operatorOf(w), class(t))
 	mapped := w["_is_mapped"] == true
 	partial := object(plain(w["partial_kwargs"]))
 	// get is a field's value, which a mapped task has in partial_kwargs.
@@ -100,7 +107,11 @@ func (c *comparison) task(t *dag.Task, w map[string]any) {
 	c.field(at+"executor", get("executor", ""), t.Executor)
 	c.field(at+"do_xcom_push", get("do_xcom_push", true), t.DoXComPush)
 	c.field(at+"multiple_outputs", get("multiple_outputs", false), t.MultipleOutputs)
-	c.field(at+"email", get("email", []any{}), append([]string{}, t.Email...))
+	email := get("email", []any{})
+	if one, ok := email.(string); ok {
+		email = []any{one}
+	}
+	c.field(at+"email", email, append([]string{}, t.Email...))
 	c.field(at+"email_on_failure", get("email_on_failure", true), t.EmailOnFailure)
 	c.field(at+"email_on_retry", get("email_on_retry", true), t.EmailOnRetry)
 	c.field(at+"map_index_template", get("map_index_template", ""), t.MapIndexTemplate)
@@ -157,7 +168,10 @@ func (c *comparison) resources(t *dag.Task, w map[string]any) {
 		return q
 	}
 	c.field(t.ID+".resources.cpus", quantity("cpus"), float64(t.Resources.CPUMilli)/1000)
-	c.field(t.ID+".resources.ram", quantity("ram"), float64(t.Resources.Memory)/(1<<20))
+	const unsaid = 512 // what Airflow stores for an author who says nothing
+	if ram := quantity("ram"); ram != unsaid || t.Resources.Memory != 0 {
+		c.field(t.ID+".resources.ram", ram, float64(t.Resources.Memory)/(1<<20))
+	}
 }
 
 // arguments compares the templated arguments, which alone are recorded. One that was
@@ -167,9 +181,12 @@ func (c *comparison) arguments(t *dag.Task, w map[string]any) {
 	for _, f := range fields {
 		name := fmt.Sprint(f)
 		want, recorded := w[name]
-		got, given := t.Args[name]
+		got, given := argument(t, name)
+		if s, ok := want.(string); ok && name == "pass_value" && given {
+			got, want = fmt.Sprint(got), s // the operator compares texts
+		}
 		switch {
-		case !given && (!recorded || isDefault(name, want)):
+		case !given && (!recorded || isDefault(name, want) || c.computed(t, name)):
 		case given && !recorded && got == nil:
 		default:
 			c.field(t.ID+"."+name, outputs(want), value(got))
@@ -182,6 +199,9 @@ func (c *comparison) arguments(t *dag.Task, w map[string]any) {
 
 func (c *comparison) callable(t *dag.Task, name any) {
 	callable, _ := t.Args["python_callable"].(dag.Callable)
+	if callable.DAG != "" {
+		return // it has a place, and its name is Python's matter
+	}
 	own := callable.Name
 	if callable.Path != "" {
 		own = callable.Path[strings.LastIndexByte(callable.Path, '.')+1:]
@@ -212,6 +232,9 @@ func outputs(v any) any {
 		s := strings.NewReplacer("'", " ", ",", " ", "=", " ").Replace(v)
 		if n, _ := fmt.Sscanf(s, "{{ task_instance.xcom_pull(task_ids %s  dag_id %s  key %s ) }}", &task, &dagID, &key); n == 3 {
 			return fmt.Sprintf("<output %s %s>", task, key)
+		}
+		if m := groupArgument.FindStringSubmatch(v); m != nil {
+			return "<element " + m[1] + ">"
 		}
 		return v
 	case []any:

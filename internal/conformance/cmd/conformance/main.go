@@ -12,10 +12,20 @@ import (
 	"path/filepath"
 	_ "time/tzdata" // recorded time zones need no host
 
+	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/executors/localexec/process"
 	"github.com/updraft-dev/updraft/internal/conformance"
 )
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == embedded.ShepherdCommand {
+		// The runs that are replayed start their processes through this program.
+		if err := process.Shepherd(context.Background(), os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, "conformance:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:])
 	stop()
@@ -28,6 +38,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	only := flags.String("only", "", "replay just the case with this `id`")
+	family := flags.String("family", "", "replay just the family with this `name`")
 	show := flags.Int("show", 0, "show at most so many differing cases a family (default 5)")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -46,7 +57,7 @@ func run(ctx context.Context, args []string) error {
 	if err := os.Setenv("ZONEINFO", filepath.Join(module, "scheduler", "timetable", "testdata", "zoneinfo.zip")); err != nil {
 		return err
 	}
-	r := conformance.Runner{Module: module, Dir: flags.Arg(0), Only: *only, Show: *show, Out: os.Stdout}
+	r := conformance.Runner{Module: module, Dir: flags.Arg(0), Family: *family, Only: *only, Show: *show, Out: os.Stdout}
 	return r.Run(ctx)
 }
 
