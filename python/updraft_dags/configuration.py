@@ -39,8 +39,13 @@ _MISSING = object()
 class AirflowConfigParser:
     """Settings: from AIRFLOW__SECTION__KEY, or Airflow's defaults of the common ones."""
 
+    def __init__(self) -> None:
+        self._set: dict[tuple[str, str], str] = {}
+
     def get(self, section: str, key: str, fallback: Any = _MISSING, **_: Any) -> Any:
         """A setting's text; AirflowConfigException if it is unknown and has no fallback."""
+        if (section.lower(), key.lower()) in self._set:
+            return self._set[section.lower(), key.lower()]
         name = "AIRFLOW__%s__%s" % (section.upper().replace(".", "_"), key.upper())
         if name in os.environ:
             return os.environ[name]
@@ -86,6 +91,10 @@ class AirflowConfigParser:
         found = self.get(section, key, **kwargs)
         return json.loads(found) if isinstance(found, str) and found else found
 
+    def set(self, section: str, option: str, value: Any = None) -> None:
+        """A setting for the code of this process; Updraft's own are set in its configuration."""
+        self._set[section.lower(), option.lower()] = str(value)
+
     def has_option(self, section: str, option: str, **_: Any) -> bool:
         """Whether there is such a setting."""
         return self.get(section, option, fallback=None) is not None
@@ -96,6 +105,9 @@ class AirflowConfigParser:
 
 
 conf = AirflowConfigParser()
+# Functions of the module, as 2.x had them.
+get, getboolean, getfloat, getint = conf.get, conf.getboolean, conf.getfloat, conf.getint
+getsection, has_option = conf.getsection, conf.has_option
 
 
 def get_airflow_home() -> str:

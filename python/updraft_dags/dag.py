@@ -97,6 +97,16 @@ class DAG:
         return list(self.task_dict.values())
 
     @property
+    def task_count(self) -> int:
+        """How many tasks it has."""
+        return len(self.task_dict)
+
+    @property
+    def concurrency(self) -> Any:
+        """2.x: max_active_tasks."""
+        return self.max_active_tasks
+
+    @property
     def roots(self) -> list[Any]:
         """The tasks without an upstream."""
         return [t for t in self.tasks if not t.upstream_task_ids]

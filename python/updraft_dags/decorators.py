@@ -233,6 +233,23 @@ class TaskDecorator:
         return "<%s %s>" % (self.kind.name, self.function.__name__)
 
 
+# Decorators of providers that Updraft does not have, and what to write.
+_ELSEWHERE = {
+    "docker": ("docker", "@task.bash and `docker run`"),
+    "kubernetes": ("cncf-kubernetes", "@task with a pod_override in executor_config, and the kubernetes executor"),
+    "kubernetes_cmd": ("cncf-kubernetes", "@task.bash with a pod_override in executor_config, and the kubernetes executor"),
+    "pyspark": ("apache-spark", "@task.bash and `spark-submit`"),
+    "snowpark": ("snowflake", "@task and the session of the snowpark package"),
+}
+
+
+def _elsewhere(name: str) -> str:
+    if name not in _ELSEWHERE:
+        return ""
+    provider, instead = _ELSEWHERE[name]
+    return ": it is of apache-airflow-providers-%s, which Updraft has no part of; use %s" % (provider, instead)
+
+
 class TaskDecorators:
     """`task`: called it is @task; its attributes are the other kinds."""
 
@@ -248,7 +265,7 @@ class TaskDecorators:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name not in self.__dict__.get("kinds", {}):
-            raise AttributeError("task decorator %r not found" % name)
+            raise AttributeError("task decorator %r not found%s" % (name, _elsewhere(name)))
 
         def decorate(python_callable: Any = None, multiple_outputs: Any = None, **kwargs: Any) -> Any:
             return self._decorate(name, python_callable, multiple_outputs, kwargs)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import importlib
+import importlib.util
 import os
 import random
 import socket
@@ -209,6 +209,11 @@ def get_random_string(length: int = 8, choices: str = string.ascii_letters + str
 def execute_in_subprocess(cmd: list[str], cwd: Optional[str] = None, env: Optional[dict] = None) -> None:
     """Runs a command; an error if it fails."""
     subprocess.run(cmd, cwd=cwd, env=env, check=True)
+
+
+def is_venv_installed() -> bool:
+    """Whether virtual environments can be made here."""
+    return importlib.util.find_spec("venv") is not None
 
 
 def import_string(dotted_path: str) -> Any:

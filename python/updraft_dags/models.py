@@ -56,6 +56,16 @@ def _no_database(what: str) -> AirflowException:
         "or `updraft` and its JSON output from a BashOperator" % what)
 
 
+def get_last_dagrun(*_: Any, **__: Any) -> Any:
+    """Not from within a task."""
+    raise _no_database("get_last_dagrun")
+
+
+def trigger_dag(*_: Any, **__: Any) -> Any:
+    """Not from within a task."""
+    raise AirflowException("trigger_dag writes to Airflow's database, which Updraft has no part of: use a TriggerDagRunOperator")
+
+
 class _NoDatabase:
     """A model whose rows cannot be asked for."""
 
@@ -132,6 +142,16 @@ class LoggingMixin:
     def logger(self) -> logging.Logger:
         """As log."""
         return self.log
+
+
+log = logging.getLogger("airflow.logging_config")
+
+
+class BaseSecretsBackend(LoggingMixin):
+    """A source of connections; Updraft asks its own (docs/configuration.md), not authors'."""
+
+    def __init__(self, **_: Any) -> None:
+        super().__init__()
 
 
 class AirflowPlugin:

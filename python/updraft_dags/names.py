@@ -105,11 +105,12 @@ def _split(path: str) -> tuple[str, str]:
 @functools.lru_cache(maxsize=None)
 def _packages(compat: int) -> frozenset[str]:
     found = set()
-    for module in list(_tables()[compat]) + list(names_core.EMPTY.split()):
+    empty = names_core.EMPTY.split() + (names_old.EMPTY_IN_2.split() if compat == 2 else [])
+    for module in list(_tables()[compat]) + empty:
         while "." in module:
             module = module.rpartition(".")[0]
             found.add(module)
-    return frozenset(found | set(names_core.EMPTY.split()))
+    return frozenset(found.union(empty))
 
 
 def is_module(name: str, compat: int) -> bool:

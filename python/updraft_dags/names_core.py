@@ -34,6 +34,7 @@ airflow.sdk.definitions.variable                updraft_runner.secrets      Vari
 airflow.sdk.definitions.connection              updraft_runner.secrets      Connection
 airflow.sdk.definitions.context                 updraft_runner.session      get_current_context
 airflow.sdk.definitions.context                 updraft_dags.models         Context
+airflow.sdk.definitions.context                 updraft_dags.scope          AirflowParsingContext get_parsing_context
 airflow.sdk.execution_time.macros               updraft_runner.macros       ds_add ds_format ds_format_locale datetime_diff_for_humans
 airflow.sdk.exceptions                          updraft_runner.exceptions   AirflowException AirflowBadRequest AirflowNotFoundException AirflowConfigException
 airflow.sdk.exceptions                          updraft_runner.exceptions   AirflowRuntimeError AirflowSkipException AirflowFailException AirflowSensorTimeout
@@ -83,7 +84,7 @@ airflow.plugins_manager                         updraft_dags.models         Airf
 airflow.stats                                   updraft_dags.models         Stats
 airflow.sdk.observability.stats                 updraft_dags.models         Stats
 airflow.triggers.base                           updraft_dags.triggers       BaseTrigger TriggerEvent TaskSuccessEvent TaskFailedEvent TaskSkippedEvent StartTriggerArgs
-airflow.timetables.base                         updraft_dags.timetables     Timetable
+airflow.timetables.base                         updraft_dags.timetables     Timetable DataInterval TimeRestriction DagRunInfo
 airflow.timetables.interval                     updraft_dags.timetables     CronDataIntervalTimetable DeltaDataIntervalTimetable
 airflow.timetables.trigger                      updraft_dags.timetables     CronTriggerTimetable DeltaTriggerTimetable MultipleCronTriggerTimetable CronPartitionTimetable
 airflow.timetables.simple                       updraft_dags.timetables     NullTimetable OnceTimetable ContinuousTimetable AssetTriggeredTimetable PartitionedAtRuntime
@@ -117,7 +118,7 @@ airflow.sdk         airflow.sdk.definitions.deadline        DeadlineAlert Deadli
 airflow.sdk         airflow.sdk.definitions.callback        AsyncCallback SyncCallback
 airflow.sdk         airflow.sdk.definitions.variable        Variable
 airflow.sdk         airflow.sdk.definitions.connection      Connection
-airflow.sdk         airflow.sdk.definitions.context         Context get_current_context
+airflow.sdk         airflow.sdk.definitions.context         Context get_current_context get_parsing_context
 airflow.sdk         airflow.sdk.io.path                     ObjectStoragePath
 airflow.sdk         airflow.sdk._shared.timezones.timezone  timezone=-
 airflow.sdk         airflow.sdk.execution_time.macros       macros=-

@@ -75,6 +75,7 @@ airflow                         airflow.sdk.definitions.asset           DatasetA
 airflow.timetables.datasets     airflow.timetables.assets               DatasetOrTimeSchedule=AssetOrTimeSchedule
 airflow.timetables.delta        airflow.timetables.interval             DeltaDataIntervalTimetable
 airflow.utils.dates             updraft_dags.helpers                    days_ago date_range round_time
+airflow.utils.dag_parsing_context   updraft_dags.scope                  get_parsing_context
 airflow.utils.decorators        updraft_dags.helpers                    apply_defaults
 airflow.utils.helpers           airflow.sdk.bases.operator              chain cross_downstream
 airflow.utils.weekday           airflow.providers.standard.utils.weekday    WeekDay
@@ -89,18 +90,43 @@ airflow.hooks.sqlite_hook       airflow.providers.sqlite.hooks.sqlite   SqliteHo
 airflow.hooks.postgres_hook     airflow.providers.postgres.hooks.postgres   PostgresHook
 airflow.hooks.mysql_hook        airflow.providers.mysql.hooks.mysql     MySqlHook
 airflow.contrib.hooks.fs_hook   airflow.providers.standard.hooks.filesystem FSHook
+airflow.contrib.utils.weekday   airflow.providers.standard.utils.weekday    WeekDay
+airflow.hooks                   airflow.sdk.bases.hook                  BaseHook
 airflow.sensors.base_sensor_operator    airflow.sdk.bases.sensor        BaseSensorOperator
 airflow.operators.branch_operator       airflow.sdk.bases.branch        BaseBranchOperator
 airflow.operators.sql           airflow.providers.common.sql.operators.sql      BaseSQLOperator
 airflow.models.dataset          airflow.sdk.definitions.asset           Dataset=Asset
 airflow.models.crypto           updraft_dags.helpers                    get_fernet
+airflow.models.dag              updraft_dags.models                     get_last_dagrun
+airflow.models.taskinstance     airflow.sdk.definitions.context         Context get_current_context
+airflow.models.taskmixin        updraft_dags.node                       TaskMixin=Dependencies DependencyMixin=Dependencies
+airflow.models.taskmixin        updraft_dags.operator                   DAGNode=AbstractOperator
+airflow.secrets                 updraft_dags.models                     BaseSecretsBackend
+airflow.logging_config          updraft_dags.models                     log
+airflow.api.common.trigger_dag  updraft_dags.models                     trigger_dag
+airflow.api.common.experimental.trigger_dag updraft_dags.models         trigger_dag
+airflow.configuration           updraft_dags.configuration              get getboolean getfloat getint getsection has_option
 airflow.lineage.entities        updraft_dags.models                     File Table
 airflow.utils.log.secrets_masker    updraft_dags.helpers                mask_secret redact
+airflow.operators               airflow.sdk.bases.operator              BaseOperator
 airflow.operators               airflow.providers.standard.operators.bash       BashOperator
 airflow.operators               airflow.providers.standard.operators.python     PythonOperator BranchPythonOperator ShortCircuitOperator
 airflow.operators               airflow.providers.standard.operators.empty      DummyOperator=EmptyOperator
 airflow.operators.python        airflow.sdk.definitions.decorators      task
+airflow.operators.python        updraft_dags.helpers                    is_venv_installed
+airflow.operators.sensors       airflow.sdk.bases.sensor                BaseSensorOperator
+airflow.operators.sensors       airflow.providers.standard.sensors.external_task    ExternalTaskSensor
+airflow.operators.sensors       airflow.providers.standard.sensors.time     TimeSensor
+airflow.operators.sensors       airflow.providers.standard.sensors.time_delta   TimeDeltaSensor
+airflow.operators.sensors       airflow.providers.common.sql.sensors.sql    SqlSensor
+airflow.operators.sensors       airflow.providers.http.sensors.http     HttpSensor
 airflow.macros.hive             updraft_dags.helpers                    max_partition
+"""
+
+# Packages of 2.x and 1.10 that have modules and no names: what is missing below them is told by its own name.
+EMPTY_IN_2 = """
+airflow.contrib airflow.contrib.hooks airflow.contrib.operators airflow.contrib.sensors airflow.contrib.utils airflow.api
+airflow.api.common airflow.api.common.experimental
 """
 
 # Beginnings of paths that 2.x tells its authors to write, and 3.x not to.

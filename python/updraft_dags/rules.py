@@ -4,6 +4,8 @@ from __future__ import annotations
 import enum
 from typing import Any
 
+from updraft_dags import mode
+
 
 class _Text(str, enum.Enum):
     def __str__(self) -> str:
@@ -15,7 +17,17 @@ class _Text(str, enum.Enum):
         return [member.value for member in cls]
 
 
-class TriggerRule(_Text):
+class _Rules(enum.EnumMeta):
+    def __getattr__(cls, name: str) -> Any:
+        here = mode.current()
+        new = None if here.strict else OLD_RULES.get(name.lower())
+        if new is None:
+            raise AttributeError(name)
+        here.old("TriggerRule." + name)
+        return cls(new)
+
+
+class TriggerRule(_Text, metaclass=_Rules):
     """Which states of the tasks before let a task run."""
 
     ALL_SUCCESS = "all_success"

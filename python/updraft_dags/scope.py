@@ -1,7 +1,29 @@
 """What a new task or group belongs to: the DAG, group and setup context being open."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, Optional
+
+
+class AirflowParsingContext(NamedTuple):
+    """The DAG and the task that a file is read for; None when it is read for all of them."""
+
+    dag_id: Optional[str]
+    task_id: Optional[str]
+
+
+def get_parsing_context() -> AirflowParsingContext:
+    """What the file is read for: files that make many DAGs make only that one then."""
+    return _wanted
+
+
+_wanted = AirflowParsingContext(None, None)
+
+
+def read_for(dag_id: Optional[str], task_id: Optional[str]) -> None:
+    """Notes what the file is about to be read for."""
+    global _wanted
+    _wanted = AirflowParsingContext(dag_id or None, task_id or None)
+
 
 class Scope:
     """The stacks of one reading."""

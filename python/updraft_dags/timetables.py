@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from updraft_dags import times
 from updraft_dags.assets import AssetAll, BaseAsset
@@ -13,6 +13,43 @@ class Timetable:
 
     description = ""
     periodic = True
+
+
+class DataInterval(NamedTuple):
+    """The time whose data a run is for."""
+
+    start: Any
+    end: Any
+
+    @classmethod
+    def exact(cls, at: Any) -> "DataInterval":
+        """No time at all: a moment."""
+        return cls(at, at)
+
+
+class TimeRestriction(NamedTuple):
+    """The dates of a DAG, as its timetable is told them."""
+
+    earliest: Any
+    latest: Any
+    catchup: bool
+
+
+class DagRunInfo(NamedTuple):
+    """The next run, as a timetable tells it."""
+
+    run_after: Any
+    data_interval: Any
+
+    @classmethod
+    def exact(cls, at: Any) -> "DagRunInfo":
+        """At a moment, for that moment."""
+        return cls(at, DataInterval.exact(at))
+
+    @classmethod
+    def interval(cls, start: Any, end: Any) -> "DagRunInfo":
+        """At the end of an interval, for that interval."""
+        return cls(end, DataInterval(start, end))
 
 
 class NullTimetable(Timetable):

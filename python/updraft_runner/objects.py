@@ -13,19 +13,21 @@ from updraft_runner.exceptions import (
 _loaded = {}
 
 
-def dags(path):
-    """The DAGs that executing the file makes, by id; once per process."""
-    if path not in _loaded:
-        from updraft_dags import parse
-        _loaded[path] = parse.load(path, os.path.dirname(path))
-    return _loaded[path]
+def dags(path, dag="", task=""):
+    """The DAGs that executing the file makes, by id; once per process for each DAG that is
+    wanted, as a file may ask for what it is read (get_parsing_context) and make no other."""
+    if (path, dag) not in _loaded:
+        from updraft_dags import parse, scope
+        scope.read_for(dag, task)
+        _loaded[path, dag] = parse.load(path, os.path.dirname(path))
+    return _loaded[path, dag]
 
 
 def find(what, own_modules):
     """The object of {"file", "dag", "task", "name"}. Classes of the file's modules, and of
     those beside it, may then be read from XComs: own_modules gets their names."""
     from updraft_dags import locate
-    found = locate.locate(dags(what["file"]), what["dag"], what.get("task", ""), what.get("name", ""))
+    found = locate.locate(dags(what["file"], what["dag"], what.get("task", "")), what["dag"], what.get("task", ""), what.get("name", ""))
     folder = os.path.dirname(what["file"]) + os.sep
     own_modules.update(
         name for name, module in list(sys.modules.items())

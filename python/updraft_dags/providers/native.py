@@ -5,7 +5,7 @@ import copy
 import inspect
 from typing import Any, Callable, TypeVar
 
-from updraft_dags import construct, specs
+from updraft_dags import construct, mode, specs
 from updraft_dags.operator import BaseOperator
 
 Class = TypeVar("Class", bound=type)
@@ -41,6 +41,7 @@ def _init(cls: type, spec: specs.Spec) -> Callable[..., None]:
     shared = [a for a in spec.arguments if a.name in above and not a.required]
 
     def __init__(self: Any, **given: Any) -> None:
+        given = _modern(spec, given)
         values = {a.name: given.pop(a.name) if a.name in given else copy.copy(a.default) for a in own}
         for argument in shared:
             given.setdefault(argument.name, copy.copy(argument.default))
@@ -59,6 +60,25 @@ def _init(cls: type, spec: specs.Spec) -> Callable[..., None]:
     parameters.append(kind("kwargs", kind.VAR_KEYWORD))
     __init__.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return __init__
+
+
+# Arguments of 2.x by the class they are of, and what they are called now.
+_RENAMED = {
+    "BashOperator": {"skip_exit_code": "skip_on_exit_code"},
+    "BranchDateTimeOperator": {"use_task_execution_date": "use_task_logical_date"},
+    "ExternalTaskMarker": {"execution_date": "logical_date"},
+    "TriggerDagRunOperator": {"execution_date": "logical_date"},
+}
+
+
+def _modern(spec: specs.Spec, given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments in today's spelling; strict readings leave them to be refused."""
+    here = mode.current()
+    for old, new in _RENAMED.get(spec.path.rpartition(".")[2], {}).items():
+        if old in given and not here.strict:
+            here.old(old)
+            given[new] = given.pop(old)
+    return given
 
 
 def refuse(self: Any, context: Any) -> Any:
