@@ -52,11 +52,16 @@ func generate() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	names, err := pythonNames()
+	if err != nil {
+		return nil, err
+	}
 	return map[string][]byte{
 		"operators.md":     operators(builtin.Operators()),
 		"cli.md":           commands(),
 		"configuration.md": settings,
 		"dag.schema.json":  schema,
+		"python.md":        names,
 		// Beside the Python package that reads it.
 		"../python/updraft_dags/operators.json": specs,
 	}, nil

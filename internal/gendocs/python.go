@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/task"
@@ -32,9 +32,12 @@ type argSpec struct {
 
 // operatorsJSON writes python/updraft_dags/operators.json, an operator a line.
 func operatorsJSON(ops []task.Operator) ([]byte, error) {
-	var b bytes.Buffer
+	var lines []string
 	for i := range ops {
 		s := &ops[i].Spec
+		if !strings.HasPrefix(s.Class, "airflow.") {
+			continue // Updraft's own are named in YAML alone
+		}
 		out := specs{Class: s.Class, Aliases: s.Aliases, Kind: string(s.Kind), TemplateExt: s.TemplateExt}
 		for _, a := range s.Args {
 			out.Args = append(out.Args, argSpec{Name: a.Name, Type: a.Type, Required: a.Required, Templated: a.Templated, Default: a.Default})
@@ -43,11 +46,9 @@ func operatorsJSON(ops []task.Operator) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("write the arguments of %s: %w", s.Class, err)
 		}
-		b.WriteString(map[bool]string{true: "[\n", false: ",\n"}[i == 0])
-		b.Write(line)
+		lines = append(lines, string(line))
 	}
-	b.WriteString("\n]\n")
-	return b.Bytes(), nil
+	return []byte("[\n" + strings.Join(lines, ",\n") + "\n]\n"), nil
 }
 
 // pythonNames writes docs/python.md: the Python package is asked for its own table of names.

@@ -123,7 +123,7 @@ def _behaviour(out: dict[str, Any], found: Any, to: Any) -> None:
     put(out, "args", args)
     if cls.inherits_from_empty_operator and kind is not None:
         put(out, "inert", not (found.on_execute_callback or found.on_success_callback or found.outlets))
-    put(out, "reschedule", cls._is_sensor and args.get("mode") == "reschedule")
+    put(out, "reschedule", cls._is_sensor and (found.partial_kwargs.get("mode") if mapped else found.mode) == "reschedule")
 
 
 def _native_args(found: Any, kind: Any, to: Any) -> Any:
@@ -158,8 +158,13 @@ def _sensor_args(found: Any, to: Any) -> Any:
     return args
 
 
+def _looks_again(cls: Any) -> bool:
+    """Whether Go waits for a sensor: not if its author says what execute does."""
+    return cls._is_sensor and cls.execute is sensor.BaseSensorOperator.execute
+
+
 def _object_args(found: Any, cls: Any, to: Any) -> Any:
-    is_sensor = cls._is_sensor
+    is_sensor = _looks_again(cls)
     name = "poke" if is_sensor else "execute"
     args = {
         "class": "%s.%s" % (cls.__module__, cls.__qualname__),

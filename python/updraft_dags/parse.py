@@ -26,6 +26,7 @@ def parse_file(path: str, dag_folder: str, options: Optional[dict[str, Any]] = N
     create_delta_data_intervals, plugins_folder.
     """
     path, dag_folder = os.path.abspath(path), os.path.abspath(dag_folder)
+    imports.forget()
     here = mode.use(mode.Mode(options))
     scope.use(scope.Scope())
     out = {"dags": [], "error": None, "warnings": [], "files": []}

@@ -54,6 +54,11 @@ class BaseSensorOperator(BaseOperator):
         """Whether what it waits for is there."""
         raise NotImplementedError("Override me.")
 
+    def execute(self, context: Any) -> Any:
+        """Pokes until it is done, for authors who call it; sensors used as they are wait in Go."""
+        from updraft_dags import waiting
+        return waiting.wait(self, context)
+
     @property
     def reschedule(self) -> bool:
         """Whether it gives its slot back between pokes."""

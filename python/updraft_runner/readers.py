@@ -122,11 +122,12 @@ def _date(numbers, month, base, dayfirst, yearfirst):
         return {**out, "year": _full(values[year])} if year is not None else out
     if not values:
         return {}
-    if len(values) != 3:
-        if len(values) == 2 and year is None:
-            return {"month": values[0], "day": values[1]}
-        return {"year": values[0]} if len(values) == 1 and year == 0 else {"day": values[0]} if len(values) == 1 else (
-            {"year": values[year], "month": values[1 - year]})
+    if len(values) > 3:
+        return None
+    if len(values) == 2:
+        return {"month": values[0], "day": values[1]} if year is None else {"year": values[year], "month": values[1 - year]}
+    if len(values) == 1:
+        return {"day": values[0]} if year is None else {"year": values[0]}
     if year is None:
         year = 0 if yearfirst else 2
     first, second = [v for i, v in enumerate(values) if i != year]
