@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -207,7 +208,7 @@ func killHome(t *testing.T, rng *rand.Rand) {
 		all = append(all, r.ID)
 	}
 	cmd := w.start(t)
-	var slowest time.Duration
+	var resumed []time.Duration
 	for n := range runs {
 		trigger()
 		for range kills {
@@ -215,12 +216,14 @@ func killHome(t *testing.T, rng *rand.Rand) {
 			kill(t, cmd)
 			cmd = w.start(t)
 		}
-		slowest = max(slowest, w.wait(ctx, t, all[n]))
+		resumed = append(resumed, w.wait(ctx, t, all[n]))
 	}
 	trigger() // and one in peace
 	w.wait(ctx, t, all[runs])
-	if slowest > restartTime {
-		t.Errorf("work went on %v after a restart, want %v", slowest, restartTime)
+	slices.Sort(resumed)
+	half, slowest := resumed[len(resumed)/2], resumed[len(resumed)-1]
+	if half > restartTime || slowest > stuckTime {
+		t.Errorf("work went on %v after half of the restarts, and %v after the slowest; want %v and %v", half, slowest, restartTime, stuckTime)
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -232,8 +235,15 @@ func killHome(t *testing.T, rng *rand.Rand) {
 	t.Logf("%d kills; work went on %v after a restart at the latest", runs*kills, slowest.Round(time.Millisecond))
 }
 
-// restartTime is how long the program may take from its start until work goes on.
-const restartTime = 2 * time.Second
+const (
+	// restartTime is how long the program takes from its start until work goes on. The
+	// machine may be busy with something else now and then: half of the starts have to
+	// keep it.
+	restartTime = 2 * time.Second
+	// stuckTime is what no start may take: less than any time that what a dead process
+	// has held is waited for.
+	stuckTime = 10 * time.Second
+)
 
 // wait waits until the run has ended that was under way when the program was started
 // last, and says how long it took until something of it went on.
