@@ -138,6 +138,9 @@ func (x *execution) fill(ctx context.Context, v any, templated bool) (any, error
 	case map[string]any:
 		return x.fillMap(ctx, v, templated)
 	case dag.Object:
+		if name, ok := dagParam(v); ok {
+			return x.param(name)
+		}
 		args, err := x.fillList(ctx, v.Args, false)
 		if err != nil {
 			return nil, err
@@ -225,6 +228,9 @@ func hasReference(v any) bool {
 			}
 		}
 	case dag.Object:
+		if _, ok := dagParam(v); ok {
+			return true
+		}
 		return hasReference(v.Args) || hasReference(v.Kwargs)
 	}
 	return false

@@ -79,6 +79,8 @@ func TestMappedArguments(t *testing.T) {
 			[]map[string]any{{"a": 1.0}, {"a": "{{ x }}"}, {"a": 2.0}}},
 		{"in an argument", dag.Values{"c": dag.Derived{Kind: dag.DerivedConcat, Of: []any{*ref("xs"), *ref("xs")}}}, "show", expand(lit("a", []any{"p"})), map[string]string{"xs": `[1]`},
 			[]map[string]any{{"a": "p", "c": []any{1.0, 1.0}}}},
+		{"a param of the DAG", dag.Values{"c": []any{dag.Object{Class: "airflow.sdk.definitions.param.DagParam", Args: []any{"size"}}}}, "show", expand(lit("a", []any{"p"})), nil,
+			[]map[string]any{{"a": "p", "c": []any{3.0}}}},
 		{"expand_kwargs", dag.Values{"c": 1.0}, "show", &dag.Mapping{Kwargs: &dag.MappedArg{Literal: []any{map[string]any{"a": "{{ p }}"}, map[string]any{"a": "q", "d": 2.0}}}}, nil, []map[string]any{{"a": "P", "c": 1.0}, {"a": "q", "d": 2.0, "c": 1.0}}},
 		{"expand_kwargs, pushed", nil, "show", &dag.Mapping{Kwargs: &dag.MappedArg{XCom: ref("xs")}}, map[string]string{"xs": `[{"a": "{{ p }}"}, {}]`}, []map[string]any{{"a": "{{ p }}"}, {}}},
 		{"arguments of a decorated function", dag.Values{"op_kwargs": map[string]any{"z": "{{ z }}"}}, "python", expand(lit("x", []any{"{{ p }}"}), out("y", "xs")), map[string]string{"xs": `["{{ q }}"]`},
@@ -89,6 +91,7 @@ func TestMappedArguments(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			w := mappingWorld()
+			w.dag.Params = []dag.Param{{Name: "size", Default: int64(3)}}
 			w.task("t", tc.op, tc.args).Expand = tc.m
 			for where, v := range tc.xcoms {
 				name, at := where, run.Unmapped

@@ -12,6 +12,7 @@ from typing import Any, Callable, Optional
 
 from updraft_dags import assets, dag, errors, times, xcomarg
 from updraft_dags.params import Param, ParamsDict
+from updraft_runner import xcom
 from updraft_runner.session import NOTSET
 
 TAG = "__type"
@@ -53,7 +54,9 @@ class Encoder:
         if isinstance(value, (tuple, set, frozenset)):
             return self._collection(value, place, python)
         if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
-            return _date(value)
+            if python and isinstance(value, datetime.date):
+                return xcom.encode(value)
+            return NOTSET if python and isinstance(value, datetime.time) else _date(value)
         if isinstance(value, (xcomarg.XComArg, xcomarg.MappedArgument)):
             return self._argument(value, place)
         if isinstance(value, dag.DagParam):
@@ -81,7 +84,7 @@ class Encoder:
             return {"__classname__": "decimal.Decimal", "__version__": 1, "__data__": str(value)} if python else str(value)
         if isinstance(value, os.PathLike) and not python:
             return os.fspath(value)
-        if type(value).__name__ == "relativedelta":
+        if type(value).__name__ == "relativedelta" and not python:
             return obj("dateutil.relativedelta.relativedelta", [], relativedelta(value))
         if isinstance(value, list):
             return self.value(list(value), place, python)

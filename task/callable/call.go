@@ -24,6 +24,7 @@ func (r *Runner) describe(a *task.Attempt, c task.PythonCall, end *task.End) (py
 		OptionalValue: !a.Task.DoXComPush && !a.Task.MultipleOutputs,
 	}
 	var err error
+	c = r.referring(c, a.Dir)
 	if call.Args, err = encodeList(c.Args); err != nil {
 		return call, fmt.Errorf("op_args%w", err)
 	}
