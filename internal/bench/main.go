@@ -67,6 +67,7 @@ func measurements() []measurement {
 		{"start", starts},
 		{"memory", memory},
 		{"files", files},
+		{"pyfiles", pyfiles},
 		{"due", due},
 	}
 }

@@ -179,48 +179,6 @@ func memory(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// files measures 10,000 DAG files: the first look, and the next when nothing changed.
-func files(ctx context.Context, b *bench) error {
-	n := 10000
-	if b.quick {
-		n = 500
-	}
-	i, err := b.install(ctx, "files", nil)
-	if err != nil {
-		return err
-	}
-	defer i.Close()
-	for k := range n {
-		text := strings.Replace(dagOf(3, func(j int) string { return bash("true") + after(j) }), "bench:", fmt.Sprintf("dag_%05d:", k), 1)
-		if err := os.WriteFile(filepath.Join(i.Config.Home, "dags", fmt.Sprintf("dag_%05d.yaml", k)), []byte(text), 0o600); err != nil {
-			return err
-		}
-	}
-	bag, err := i.Folder(ctx)
-	if err != nil {
-		return err
-	}
-	from := time.Now()
-	synced, err := i.SyncDAGs(ctx, bag)
-	if err != nil {
-		return err
-	}
-	if len(synced.Stored) != n {
-		return fmt.Errorf("%d of %d DAGs stored; first error: %v", len(synced.Stored), n, synced.Errors)
-	}
-	b.add(Figure{Name: fmt.Sprintf("%d DAG files: first load and store", n), Value: time.Since(from).Seconds(), Unit: "s", Aim: 5})
-	if bag, err = i.Folder(ctx); err != nil { // as after a restart
-		return err
-	}
-	from = time.Now()
-	if synced, err = i.SyncDAGs(ctx, bag); err != nil {
-		return err
-	}
-	b.add(Figure{Name: fmt.Sprintf("%d DAG files: look again after a restart", n), Value: ms(time.Since(from)), Unit: "ms"})
-	b.add(Figure{Name: "DAG files stored again without a change", Value: float64(len(synced.Stored)), Unit: "files", Aim: 0.5, Gate: true})
-	return nil
-}
-
 // due measures 1,000 DAGs that are due at the same moment.
 func due(ctx context.Context, b *bench) error {
 	n := 1000
