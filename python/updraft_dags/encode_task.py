@@ -158,13 +158,17 @@ def _sensor_args(found: Any, to: Any) -> Any:
     return args
 
 
-def _looks_again(cls: Any) -> bool:
-    """Whether Go waits for a sensor: not if its author says what execute does."""
-    return cls._is_sensor and cls.execute is sensor.BaseSensorOperator.execute
+def _looks_again(found: Any, cls: Any) -> bool:
+    """Whether Go waits, and has poke called on a new object each time: for sensors that are
+    rescheduled. In mode poke an object may keep what it has seen from one look to the next,
+    so its process does the waiting, as in Airflow; and so it does if execute is an author's."""
+    if not cls._is_sensor or cls.execute is not sensor.BaseSensorOperator.execute:
+        return False
+    return (found.partial_kwargs.get("mode") if found.is_mapped else found.mode) == "reschedule"
 
 
 def _object_args(found: Any, cls: Any, to: Any) -> Any:
-    is_sensor = _looks_again(cls)
+    is_sensor = _looks_again(found, cls)
     name = "poke" if is_sensor else "execute"
     args = {
         "class": "%s.%s" % (cls.__module__, cls.__qualname__),
