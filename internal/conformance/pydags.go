@@ -255,7 +255,7 @@ func (c *pyCase) rule(m *Mismatch) string {
 		return ruleSerialization
 	case m.Part == "load" && strings.Contains(m.Ours, "No module named 'airflow.providers.standard.operators.hitl'"):
 		return ruleApproval
-	case all(".params: recorded [{\"Name\":\"found\""):
+	case all("params: recorded [{\"Name\":\"found\""):
 		return ruleClassHomes
 	}
 	return ""
