@@ -202,6 +202,9 @@ func unknownFlag(c *cobra.Command, err error) error {
 		return err
 	}
 	name := missing.GetSpecifiedName()
+	if strings.Trim(name, "0123456789") == "" {
+		return fmt.Errorf("%w: write -- before a negative number: -- -%s", err, name)
+	}
 	if answer, ok := flagHabits[name]; ok {
 		return fmt.Errorf("%w: %s", err, answer)
 	}

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 )
 
@@ -25,7 +27,13 @@ variable, or (some) by a flag, the later over the earlier.`,
 	}
 	a.outputFlag(list)
 	value := &cobra.Command{
-		Use: "get-value SETTING", Short: "Show the value of one setting", Args: exactly("SETTING"),
+		Use: "get-value SETTING", Short: "Show the value of one setting",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				return errors.New("settings have no sections: `updraft config list` shows them all")
+			}
+			return exactly("SETTING")(c, args)
+		},
 		Example: examples("updraft config get-value store", "where the database is"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, err := a.config()

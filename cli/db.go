@@ -41,7 +41,7 @@ database open meanwhile.`,
 	}
 	c.Flags().IntVar(&version, "to-version", -1, "the schema's version to go to, up or down (default: the latest)")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask before going down")
-	c.RunE = func(cmd *cobra.Command, _ []string) error {
+	c.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		conf, err := a.config()
 		if err != nil {
 			return err
@@ -59,6 +59,11 @@ database open meanwhile.`,
 				return err
 			}
 		}
+		unlock, err := embedded.Lock(conf.Home)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, unlock()) }()
 		from, to, err := sqlitestore.Migrate(cmd.Context(), sc, version)
 		if err != nil {
 			return err

@@ -15,10 +15,24 @@ import (
 // ErrBusy says that another process works on the installation.
 var ErrBusy = errors.New("another process works on this installation")
 
-// lock takes the right to work on the installation. The system releases it when the
-// process ends, however it ends.
+// lock takes the right to work on the installation.
 func (i *Installation) lock() (unlock func(), err error) {
-	f, taken, err := lockFile(filepath.Join(i.Config.Home, "scheduler.lock"))
+	release, err := Lock(i.Config.Home)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		if err := release(); err != nil {
+			i.Log.Warn("unlock the installation", "error", err)
+		}
+	}, nil
+}
+
+// Lock takes the right to work on the installation in a folder, which one process has at
+// a time: the error is ErrBusy if another has it. The system releases it when the process
+// ends, however it ends.
+func Lock(home string) (unlock func() error, err error) {
+	f, taken, err := lockFile(filepath.Join(home, "scheduler.lock"))
 	if err != nil {
 		return nil, fmt.Errorf("lock the installation: %w", err)
 	}
@@ -29,16 +43,12 @@ func (i *Installation) lock() (unlock func(), err error) {
 			return nil, fmt.Errorf("read who works on the installation: %w", err)
 		}
 		return nil, fmt.Errorf("%w: process %s works on %s; use it (`updraft dags trigger`), stop it, or set another UPDRAFT_HOME",
-			ErrBusy, strings.TrimSpace(string(holder)), i.Config.Home)
+			ErrBusy, strings.TrimSpace(string(holder)), home)
 	}
 	if err := errors.Join(f.Truncate(0), writeAt(f, fmt.Sprintln(os.Getpid()))); err != nil {
 		return nil, fmt.Errorf("lock the installation: %w", errors.Join(err, unlockFile(f)))
 	}
-	return func() {
-		if err := unlockFile(f); err != nil {
-			i.Log.Warn("unlock the installation", "error", err)
-		}
-	}, nil
+	return func() error { return unlockFile(f) }, nil
 }
 
 func writeAt(f *os.File, s string) error {

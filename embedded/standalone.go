@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/updraft-dev/updraft/dag/bag"
 	"github.com/updraft-dev/updraft/logs"
@@ -52,32 +56,36 @@ func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func
 		return err
 	}
 	i.tell(first)
+	database, err := os.Stat(i.Config.Path("store"))
+	if err != nil {
+		return fmt.Errorf("look at the database: %w", err)
+	}
 	m := newMetrics()
 	server := &http.Server{Handler: i.handler(m), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	defer server.Close()
 	return work(ctx, WorkOptions{Schedule: true, OnChange: m.see, Grace: o.Grace}, func(ctx context.Context, e *tick.Engine) error {
 		m.ready.Store(true)
-		served := make(chan error, 1)
-		go func() { served <- server.Serve(ln) }()
-		watched := make(chan error, 1)
-		go func() { watched <- i.watch(ctx, files, e) }()
-		kept := make(chan error, 1)
-		go func() { kept <- i.keepHouse(ctx) }()
+		defer m.ready.Store(false)
 		if o.OnReady != nil {
 			o.OnReady(ln.Addr().String(), first)
 		}
 		debug.FreeOSMemory() // loading took much that is not needed again
-		var err error
-		select {
-		case <-ctx.Done():
-		case err = <-served:
-			err = fmt.Errorf("serve %s: %w", ln.Addr(), err)
-		}
-		m.ready.Store(false)
+		g, all := errgroup.WithContext(ctx)
+		g.Go(func() error {
+			defer context.AfterFunc(all, func() { server.Close() })()
+			if err := server.Serve(ln); all.Err() == nil {
+				return fmt.Errorf("serve %s: %w", ln.Addr(), err)
+			}
+			return nil
+		})
+		g.Go(func() error { return i.watch(all, files, e) })
+		g.Go(func() error { return i.keepHouse(all) })
+		g.Go(func() error { return i.guard(all, database) })
+		err := g.Wait()
 		if ctx.Err() != nil {
 			i.Log.Info("stopping: running tasks may go on for the grace; a second signal ends everything at once", "grace", o.Grace)
 		}
-		return errors.Join(err, <-watched, <-kept)
+		return err
 	})
 }
 
@@ -100,6 +108,29 @@ func (i *Installation) watch(ctx context.Context, files *bag.Bag, e *tick.Engine
 		return nil
 	}
 	return err
+}
+
+// guardInterval is how often guard looks.
+const guardInterval = 2 * time.Second
+
+// guard returns an error when the file of the database is no longer the one that was
+// opened: the system lets a process go on with a file that was removed, and all that it
+// writes would be gone with the process.
+func (i *Installation) guard(ctx context.Context, opened fs.FileInfo) error {
+	path := i.Config.Path("store")
+	t := time.NewTicker(guardInterval)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		now, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(opened, now) {
+			return fmt.Errorf("the database %s was removed or replaced while it was in use: restore it, and start again", path)
+		}
+	}
 }
 
 // tell logs what a look at the DAG files brought.

@@ -239,7 +239,11 @@ func (r *Registry) remove(ctx context.Context, k store.Kind, id string) error {
 	if r.Store == nil {
 		return errNoStore
 	}
-	if err := r.Store.DeleteSetting(ctx, k, id); err != nil {
+	err := r.Store.DeleteSetting(ctx, k, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("%s `%s` %w: `updraft %ss list` shows those there are", k, id, store.ErrNotFound, k)
+	}
+	if err != nil {
 		return fmt.Errorf("deleting %s: %w", place(k, id), err)
 	}
 	return nil

@@ -156,7 +156,7 @@ func TestRegistryErrors(t *testing.T) {
 		{r.PutPool(ctx, Pool{Name: "p", Slots: -7}), "pool p: slots is -7: use a number from 0, or -1 for no limit", nil},
 		{r.PutConnection(ctx, Connection{ID: "c"}), "connection c has no type: give one such as http, postgres or generic", nil},
 		{r.DeletePool(ctx, "default_pool"), "pool default_pool cannot be deleted: tasks without a pool are in it", nil},
-		{r.DeletePool(ctx, "none"), "deleting pool none: not found", store.ErrNotFound},
+		{r.DeletePool(ctx, "none"), "pool `none` not found: `updraft pools list` shows those there are", store.ErrNotFound},
 		{NewRegistry(Config{}).PutVariable(ctx, Variable{Key: "k"}), "there is no store for settings", nil},
 		{NewRegistry(Config{}).DeleteVariable(ctx, "k"), "there is no store for settings", nil},
 		{get(NewRegistry(Config{}), "k"), "variable `k` not found: set it with `updraft variables set k …` or AIRFLOW_VAR_K", store.ErrNotFound},
