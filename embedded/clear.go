@@ -55,15 +55,15 @@ func (i *Installation) Clear(ctx context.Context, c Clear) ([]Touched, error) {
 		found := len(ids) == 0
 		seen := map[run.Key]bool{}
 		for _, id := range ids {
-			tasks, keys, states, err := i.clearRun(ctx, e, id, c)
+			touched, some, err := i.clearRun(ctx, e, id, c)
 			if err != nil {
 				return err
 			}
-			found = found || tasks > 0
-			for _, k := range keys {
-				if !seen[k] {
-					seen[k] = true
-					out = append(out, Touched{Key: k, State: states[k]})
+			found = found || some
+			for _, t := range touched {
+				if !seen[t.Key] {
+					seen[t.Key] = true
+					out = append(out, t)
 				}
 			}
 		}
@@ -75,12 +75,12 @@ func (i *Installation) Clear(ctx context.Context, c Clear) ([]Touched, error) {
 	return out, err
 }
 
-// clearRun clears one run and, if asked, those around it. It says how many tasks the
-// expression has found, what was cleared, and what all of them were before.
-func (i *Installation) clearRun(ctx context.Context, e *tick.Edit, id run.ID, c Clear) (int, []run.Key, map[run.Key]run.State, error) {
+// clearRun clears one run and, if asked, those around it. It says what was cleared, and
+// whether the run has any of the tasks that are asked for.
+func (i *Installation) clearRun(ctx context.Context, e *tick.Edit, id run.ID, c Clear) (touched []Touched, found bool, err error) {
 	v, err := i.load(ctx, e, id, c.Past || c.Future)
 	if err != nil {
-		return 0, nil, nil, err
+		return nil, false, err
 	}
 	g := v.Graph
 	if info, ok := e.Snapshot.DAG(c.DAG); ok && c.Latest {
@@ -93,14 +93,17 @@ func (i *Installation) clearRun(ctx context.Context, e *tick.Edit, id run.ID, c 
 		}
 	}
 	if c.Tasks != nil && len(tasks) == 0 {
-		return 0, nil, nil, nil
+		return nil, false, nil
 	}
 	states := statesOf(e.Snapshot, c.DAG)
 	keys := e.Snapshot.Clear(scheduler.Clear{
 		Run: id, Tasks: tasks, Maps: c.Maps, OnlyFailed: c.OnlyFailed, OnlyRunning: c.OnlyRunning,
 		Upstream: c.Upstream, Downstream: c.Downstream, Past: c.Past, Future: c.Future, Latest: c.Latest,
 	}, e.Now)
-	return len(g.Tasks), keys, states, nil
+	for _, k := range keys {
+		touched = append(touched, Touched{Key: k, State: states[k]})
+	}
+	return touched, true, nil
 }
 
 // load loads a run, and on demand those around it.

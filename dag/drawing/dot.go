@@ -12,10 +12,12 @@ import (
 func DOT(g *dag.Graph, o Options) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "digraph %s {\n  rankdir=LR\n  node [shape=box style=rounded fontname=\"sans-serif\"]\n", strconv.Quote(g.DAG.ID))
-	nested(g, "", 1, &b, func(b *strings.Builder, in string, grp *dag.Group) string {
-		fmt.Fprintf(b, "%ssubgraph %s {\n%s  label=%s style=\"rounded,dashed\"\n", in, strconv.Quote("cluster_"+grp.ID), in, strconv.Quote(groupName(g.DAG, grp)))
+	n := nesting{g: g, b: &b}
+	n.open = func(in string, grp *dag.Group) string {
+		fmt.Fprintf(&b, "%ssubgraph %s {\n%s  label=%s style=\"rounded,dashed\"\n", in, strconv.Quote("cluster_"+grp.ID), in, strconv.Quote(groupName(g.DAG, grp)))
 		return in + "}\n"
-	}, func(b *strings.Builder, in string, i int) {
+	}
+	n.task = func(in string, i int) {
 		l := o.label(g, i)
 		text := l.name
 		if l.note != "" {
@@ -25,8 +27,9 @@ func DOT(g *dag.Graph, o Options) []byte {
 		if s, ok := o.States[g.Tasks[i].ID]; ok && svgColours[s.State] != "" {
 			colour = " color=" + strconv.Quote(svgColours[s.State]) + " penwidth=2"
 		}
-		fmt.Fprintf(b, "%s%s [label=%s%s]\n", in, strconv.Quote(g.Tasks[i].ID), strconv.Quote(text), colour)
-	})
+		fmt.Fprintf(&b, "%s%s [label=%s%s]\n", in, strconv.Quote(g.Tasks[i].ID), strconv.Quote(text), colour)
+	}
+	n.write("", 1)
 	for up := range g.Tasks {
 		for _, down := range g.Down[up] {
 			fmt.Fprintf(&b, "  %s -> %s\n", strconv.Quote(g.Tasks[up].ID), strconv.Quote(g.Tasks[down].ID))
@@ -41,18 +44,21 @@ func Mermaid(g *dag.Graph, o Options) []byte {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
 	groups := 0
-	nested(g, "", 1, &b, func(b *strings.Builder, in string, grp *dag.Group) string {
+	n := nesting{g: g, b: &b}
+	n.open = func(in string, grp *dag.Group) string {
 		groups++
-		fmt.Fprintf(b, "%ssubgraph g%d [%s]\n", in, groups, mermaidText(groupName(g.DAG, grp)))
+		fmt.Fprintf(&b, "%ssubgraph g%d [%s]\n", in, groups, mermaidText(groupName(g.DAG, grp)))
 		return in + "end\n"
-	}, func(b *strings.Builder, in string, i int) {
+	}
+	n.task = func(in string, i int) {
 		l := o.label(g, i)
 		text := l.name
 		if l.note != "" {
 			text += "\n" + l.note
 		}
-		fmt.Fprintf(b, "%st%d(%s)\n", in, i, mermaidText(text))
-	})
+		fmt.Fprintf(&b, "%st%d(%s)\n", in, i, mermaidText(text))
+	}
+	n.write("", 1)
 	for up := range g.Tasks {
 		for _, down := range g.Down[up] {
 			fmt.Fprintf(&b, "  t%d --> t%d\n", up, down)
@@ -72,20 +78,28 @@ func mermaidText(s string) string {
 	return `"` + r.Replace(s) + `"`
 }
 
-// nested writes the tasks of a group, and the groups in it around theirs: open returns
-// what ends the group.
-func nested(g *dag.Graph, group string, depth int, b *strings.Builder, open func(*strings.Builder, string, *dag.Group) string, task func(*strings.Builder, string, int)) {
+// nesting writes the groups of a graph in one another.
+type nesting struct {
+	g *dag.Graph
+	b *strings.Builder
+	// open begins a group, indented by in, and returns what ends it.
+	open func(in string, grp *dag.Group) (end string)
+	task func(in string, i int)
+}
+
+// write writes the tasks of a group, and the groups in it.
+func (n *nesting) write(group string, depth int) {
 	in := strings.Repeat("  ", depth)
-	for i, t := range g.Tasks {
+	for i, t := range n.g.Tasks {
 		if t.Group == group {
-			task(b, in, i)
+			n.task(in, i)
 		}
 	}
-	for _, grp := range g.DAG.Groups {
+	for _, grp := range n.g.DAG.Groups {
 		if grp.Parent == group {
-			end := open(b, in, grp)
-			nested(g, grp.ID, depth+1, b, open, task)
-			b.WriteString(end)
+			end := n.open(in, grp)
+			n.write(grp.ID, depth+1)
+			n.b.WriteString(end)
 		}
 	}
 }
