@@ -48,35 +48,6 @@ const (
 // retention is how long messages and dead letters are kept at most, as SQS can.
 const retention = 14 * 24 * time.Hour
 
-// ParseURL reads a configuration from a URL: local: for the given default file,
-// local:///PATH for another, with queue=NAME as the only parameter.
-func ParseURL(raw, file string) (Config, error) {
-	rest, ok := strings.CutPrefix(raw, "local:")
-	if !ok {
-		return Config{}, fmt.Errorf("queue %q: want local: or local:///PATH", raw)
-	}
-	rest, query, _ := strings.Cut(rest, "?")
-	c := Config{Path: file}
-	if rest != "" {
-		path, err := url.PathUnescape(strings.TrimPrefix(rest, "//"))
-		if err != nil || !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0) {
-			return Config{}, fmt.Errorf("queue %q has no valid path: want local:///PATH", raw)
-		}
-		c.Path = path
-	}
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return Config{}, fmt.Errorf("queue %q: %w", raw, err)
-	}
-	for k, v := range values {
-		if k != "queue" {
-			return Config{}, fmt.Errorf("queue %q has an unknown parameter %q: use queue=NAME", raw, k)
-		}
-		c.Name = v[len(v)-1]
-	}
-	return c, nil
-}
-
 // Open opens a queue in a file, making what is not there.
 func Open(ctx context.Context, c Config) (*queue.Queue, error) {
 	if c.Path == "" || c.Now == nil {

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/updraft-dev/updraft/queue"
@@ -193,33 +192,6 @@ func TestOldMessagesGo(t *testing.T) {
 	c.pass(15 * 24 * time.Hour)
 	if s, err := open(t, cfg).Stats(t.Context()); err != nil || s != (queue.Stats{}) {
 		t.Errorf("after fifteen days there are %+v, %v", s, err)
-	}
-}
-
-func TestParseURL(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		url  string
-		want localqueue.Config
-		err  string
-	}{
-		{url: "local:", want: localqueue.Config{Path: "default.db"}},
-		{url: "local:?queue=gpu", want: localqueue.Config{Path: "default.db", Name: "gpu"}},
-		{url: "local:///var/q%20.db", want: localqueue.Config{Path: "/var/q .db"}},
-		{url: "sqs://x", err: `queue "sqs://x": want local: or local:///PATH`},
-		{url: "local://x", err: `queue "local://x" has no valid path: want local:///PATH`},
-		{url: "local:///%zz", err: `queue "local:///%zz" has no valid path: want local:///PATH`},
-		{url: "local:?name=x", err: `queue "local:?name=x" has an unknown parameter "name": use queue=NAME`},
-		{url: "local:?%zz", err: `queue "local:?%zz": invalid URL escape "%zz"`},
-	} {
-		got, err := localqueue.ParseURL(tt.url, "default.db")
-		msg := ""
-		if err != nil {
-			msg = err.Error()
-		}
-		if msg != tt.err || tt.err == "" && !cmp.Equal(tt.want.Path+tt.want.Name, got.Path+got.Name) {
-			t.Errorf("%q: got %+v, error %q, want %+v, error %q", tt.url, got, msg, tt.want, tt.err)
-		}
 	}
 }
 
