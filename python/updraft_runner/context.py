@@ -7,7 +7,7 @@ from updraft_runner import macros, secrets, session, times
 from updraft_runner.session import NOTSET
 
 _DATES = frozenset((
-    "logical_date", "execution_date", "data_interval_start", "data_interval_end", "run_after",
+    "logical_date", "execution_date", "next_execution_date", "prev_execution_date", "data_interval_start", "data_interval_end", "run_after",
     "start_date", "end_date", "queued_at", "queued_dttm", "partition_date", "timestamp",
     "prev_data_interval_start_success", "prev_data_interval_end_success",
     "prev_start_date_success", "prev_end_date_success",

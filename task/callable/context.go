@@ -42,6 +42,12 @@ func (r *Runner) context(a *task.Attempt, end *task.End) (map[string]any, error)
 		"triggering_asset_events": triggers(a.Run),
 		"task_reschedule_count":   a.Instance.Reschedules, "map_index_template": orNil(a.Task.MapIndexTemplate),
 	}
+	for name, v := range task.ContextOf2(a.DAG, a.Run) {
+		if t, ok := v.(time.Time); ok {
+			v = date(&t)
+		}
+		c[name] = v
+	}
 	if end != nil {
 		c["reason"] = end.Report.Reason
 		if end.Err != nil {

@@ -45,6 +45,19 @@ func TestVariables(t *testing.T) {
 	})
 }
 
+// TestOf2: what only Airflow 2 has is there for the DAGs that mean it.
+func TestOf2(t *testing.T) {
+	t.Parallel()
+	c, a := full(&world{})
+	a.DAG.Compat = 2
+	compare(t, c, a, [][2]string{
+		{"{{ execution_date }} {{ execution_date.add(days=1) | ds }}", "2024-02-29 00:00:00+00:00 2024-03-01"},
+		{"{{ prev_ds }} {{ yesterday_ds_nodash }} {{ tomorrow_ds }} {{ next_ds }}", "2024-02-28 20240228 2024-03-01 2024-03-01"},
+		{"{{ next_execution_date.isoformat() }} {{ test_mode }}", "2024-03-01T00:00:00+00:00 False"},
+		{"{{ prev_start_date_success }} {{ ds }}", "None 2024-02-29"},
+	})
+}
+
 // TestNoLogicalDate: what hangs on a date is not defined without one.
 func TestNoLogicalDate(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,7 @@ import (
 	"github.com/updraft-dev/updraft/jinja/py"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/task"
 )
 
 // scope is Airflow's context: variables by name, made when a template first asks for them and kept.
@@ -94,6 +95,12 @@ func (s *scope) variable(ctx context.Context, name string) (py.Value, bool, erro
 // date answers the variables that are dates or made of one.
 func (s *scope) date(ctx context.Context, name string) (py.Value, bool, error) {
 	r := s.r
+	switch v := task.ContextOf2(r.a.DAG, r.a.Run)[name].(type) {
+	case time.Time:
+		return r.clock.Pendulum(v), true, nil
+	case string, bool:
+		return v, true, nil
+	}
 	if strings.HasPrefix(name, "prev_") {
 		return s.previous(ctx, name)
 	}
