@@ -48,7 +48,7 @@ func (b *bench) once(ctx context.Context, name, yaml string, flags map[string]st
 	if err != nil {
 		return outcome{}, err
 	}
-	defer i.Close() //nolint:errcheck // the installation is thrown away
+	defer i.Close()
 	path := filepath.Join(i.Config.Home, "dags", "bench.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		return outcome{}, err

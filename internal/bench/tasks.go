@@ -24,7 +24,7 @@ func floor(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // the database is thrown away
+	defer db.Close()
 	if _, err := db.ExecContext(ctx, "CREATE TABLE t (id INTEGER PRIMARY KEY, state TEXT)"); err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ func (k *kept) drop(ctx context.Context) {
 
 func (k *kept) close() {
 	if k.store != nil {
-		k.store.Close() //nolint:errcheck // it is thrown away
+		k.store.Close()
 		os.RemoveAll(k.dir)
 	}
 	k.store = nil
