@@ -114,6 +114,22 @@ class Missing(unittest.TestCase):
             "S3ListOperator": "apache-airflow-providers-amazon",
             "KubernetesPodOperator": "apache-airflow-providers-cncf-kubernetes"})
 
+    def test_what_may_fail_is_not_missed(self):
+        found = read("""
+            from typing import TYPE_CHECKING
+            if TYPE_CHECKING:
+                from airflow.providers.docker.operators.docker import DockerOperator
+            try:
+                from airflow.providers.ssh.operators.ssh import SSHOperator
+            except ImportError:
+                SSHOperator = None
+            from airflow.hooks.S3_hook import S3Hook
+            from airflow.contrib.operators.bigquery_operator import BigQueryOperator
+            from airflow.utils.nothing import nobody
+            """)["error"]
+        self.assertEqual({m["name"].rpartition(".")[2]: m["package"] for m in found["missing"]}, {
+            "S3Hook": "apache-airflow-providers-amazon", "BigQueryOperator": "apache-airflow-providers-google", "nobody": ""})
+
     def test_instead(self):
         for path, want in [
             ("airflow.providers.docker.operators.docker.DockerOperator", "docker run"),

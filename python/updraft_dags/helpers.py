@@ -11,6 +11,7 @@ import string
 import subprocess
 import warnings
 import zipfile
+from datetime import datetime, timedelta  # noqa: F401  as 2.x's airflow.utils.dates had them
 from typing import Any, Callable, Iterable, Iterator, Optional
 
 from updraft_runner import times

@@ -5,6 +5,7 @@ so that an import costs what the file uses and nothing else.
 """
 from __future__ import annotations
 
+import ast
 import functools
 import importlib
 import importlib.abc
@@ -14,7 +15,7 @@ import os
 import sys
 import types
 import warnings
-from typing import Any, Optional
+from typing import Any, Iterable, Iterator, Optional
 
 from updraft_dags import mode, names
 
@@ -184,19 +185,33 @@ def _load(source: str) -> Any:
 def missing(source: str, filename: str = "<dag>") -> list[dict[str, Optional[str]]]:
     """All names of a file that cannot be imported, so that its author hears of
     them at once: {"name", "package", "instead"}."""
-    import ast
     found: dict[str, dict[str, Optional[str]]] = {}
-    for node in ast.walk(ast.parse(source, filename)):
-        wanted: list[tuple[str, str]] = []
-        if isinstance(node, ast.Import):
-            wanted = [(alias.name, "") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            wanted = [(node.module, alias.name) for alias in node.names]
-        for module, name in wanted:
-            full = module + "." + name if name else module
-            if module.partition(".")[0] == "airflow" and not _exists(module, name):
-                found[full] = {"name": full, "package": names.package(full), "instead": names.instead(full)}
+    for module, name in _imports(ast.parse(source, filename)):
+        full = module + "." + name if name else module
+        if module.partition(".")[0] == "airflow" and not _exists(module, name):
+            found[full] = {"name": full, "package": names.package(full), "instead": names.instead(full)}
     return list(found.values())
+
+
+def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """Module and name of each import, but for those that may fail: what only type
+    checkers see, and what an `except ImportError` is there for."""
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, "") for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        yield from ((node.module, alias.name) for alias in node.names)
+    children: Iterable[ast.AST] = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+        children = node.orelse
+    elif isinstance(node, ast.Try) and any(_catches_imports(h) for h in node.handlers):
+        children = [*node.handlers, *node.orelse, *node.finalbody]
+    for child in children:
+        yield from _imports(child)
+
+
+def _catches_imports(handler: ast.ExceptHandler) -> bool:
+    said = ast.dump(handler.type) if handler.type is not None else "Exception"
+    return any(name in said for name in ("ImportError", "ModuleNotFoundError", "Exception"))
 
 
 def _exists(module: str, name: str) -> bool:

@@ -165,7 +165,9 @@ def package(path: str) -> Optional[str]:
         return None  # Airflow 2 had it: there is nothing to install
     parts = path.split(".")
     if parts[:2] != ["airflow", "providers"] or len(parts) < 3:
-        return names_old.PACKAGES.get(path.rpartition(".")[0])
+        words = ".".join(parts[1:-1]).lower().replace(".", "_").split("_")
+        known = [names_old.PACKAGES[word] for word in words if word in names_old.PACKAGES]
+        return "apache-airflow-providers-" + known[0] if known else None
     two = ".".join(parts[2:4])
     name = two if two.split(".")[0] in names_providers.GROUPS else parts[2]
     return "apache-airflow-providers-" + name.replace(".", "-").replace("_", "-")

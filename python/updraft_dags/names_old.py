@@ -74,7 +74,10 @@ airflow.datasets.metadata       airflow.sdk.definitions.asset.metadata  Metadata
 airflow                         airflow.sdk.definitions.asset           DatasetAlias=AssetAlias
 airflow.timetables.datasets     airflow.timetables.assets               DatasetOrTimeSchedule=AssetOrTimeSchedule
 airflow.timetables.delta        airflow.timetables.interval             DeltaDataIntervalTimetable
-airflow.utils.dates             updraft_dags.helpers                    days_ago date_range round_time
+airflow.utils.dates             updraft_dags.helpers                    days_ago date_range round_time datetime timedelta
+airflow.operators.bash_operator airflow.sdk.bases.operator              BaseOperator
+airflow.operators.python_operator   airflow.sdk.bases.operator          BaseOperator
+airflow.sensors.base_sensor_operator    airflow.sdk.exceptions          AirflowException AirflowSensorTimeout AirflowSkipException
 airflow.utils.dag_parsing_context   updraft_dags.scope                  get_parsing_context
 airflow.utils.decorators        updraft_dags.helpers                    apply_defaults
 airflow.utils.helpers           airflow.sdk.bases.operator              chain cross_downstream
@@ -135,5 +138,14 @@ MARKS_OF_2 = (
     "airflow.models.baseoperator", "airflow.utils.dates", "airflow.utils.task_group",
 )
 
-# Packages of names that are not in providers.
-PACKAGES = {"airflow.operators.papermill": "apache-airflow-providers-papermill"}
+# Words in paths of 1.10 and 2.0 -> the pip package, without its prefix, that has what they were about.
+PACKAGES = {
+    "s3": "amazon", "aws": "amazon", "emr": "amazon", "redshift": "amazon", "athena": "amazon", "sqs": "amazon", "sns": "amazon",
+    "ecs": "amazon", "sagemaker": "amazon", "glue": "amazon", "gcs": "google", "gcp": "google", "bigquery": "google", "dataproc": "google",
+    "dataflow": "google", "google": "google", "kubernetes": "cncf-kubernetes", "docker": "docker", "ssh": "ssh", "sftp": "sftp",
+    "slack": "slack", "snowflake": "snowflake", "databricks": "databricks", "spark": "apache-spark", "hive": "apache-hive",
+    "hdfs": "apache-hdfs", "druid": "apache-druid", "pig": "apache-pig", "mssql": "microsoft-mssql", "azure": "microsoft-azure",
+    "wasb": "microsoft-azure", "oracle": "oracle", "jdbc": "jdbc", "odbc": "odbc", "presto": "presto", "mongo": "mongo", "redis": "redis",
+    "ftp": "ftp", "papermill": "papermill", "winrm": "microsoft-winrm", "cassandra": "apache-cassandra", "vertica": "vertica",
+    "segment": "segment", "jira": "atlassian-jira", "jenkins": "jenkins", "elasticsearch": "elasticsearch", "telegram": "telegram",
+}
