@@ -193,7 +193,7 @@ func (a *app) save(path string, b []byte) error {
 		_, err := a.Stdout.Write(b)
 		return err
 	}
-	return os.WriteFile(path, b, 0o644) //nolint:gosec // made to be read by others
+	return os.WriteFile(path, b, 0o644) // made to be read by others
 }
 
 func (a *app) dagsReportCommand() *cobra.Command {

@@ -76,7 +76,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 		out.Reset()
 		ctx, cancel := context.WithDeadline(context.Background(), end)
-		c := exec.CommandContext(ctx, program, args[2:]...) //nolint:gosec // the script's own command
+		c := exec.CommandContext(ctx, program, args[2:]...)
 		c.Dir, c.Stdout, c.Stderr = ts.MkAbs("."), &out, &out
 		for _, name := range []string{"PATH", "HOME", "UPDRAFT_HOME", "UPDRAFT_DAGS", "UPDRAFT_LISTEN"} {
 			c.Env = append(c.Env, name+"="+ts.Getenv(name))

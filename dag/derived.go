@@ -156,7 +156,7 @@ func decodeDerived(v map[string]any) (any, error) {
 	for _, e := range list {
 		c, ok := e.(Callable)
 		if !ok {
-			raw, _ := json.Marshal(e) //nolint:errchkjson // for a message only
+			raw, _ := json.Marshal(e) // for a message only
 			return nil, fmt.Errorf("derived: %s is no callable", raw)
 		}
 		d.Callables = append(d.Callables, c)

@@ -59,7 +59,7 @@ func (i *Installation) occupy(dir string) (*workplace, error) {
 	}
 	p := &workplace{lock: lock, host: host}
 	none := func(context.Context) ([]run.Attempt, error) { return nil, nil }
-	if err := host.Retain(context.Background(), none); err != nil { //nolint:contextcheck // not to be left halfway
+	if err := host.Retain(context.Background(), none); err != nil { // not to be left halfway
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil

@@ -1,7 +1,7 @@
 package scheduler
 
 import (
-	"crypto/sha1" //nolint:gosec // Airflow's jitter is defined by it; nothing is kept secret
+	"crypto/sha1" // Airflow's jitter is defined by it; nothing is kept secret
 	"encoding/json"
 	"fmt"
 	"math"
@@ -87,7 +87,7 @@ func power(m float64, n int) float64 {
 
 // hashModulo is the remainder of SHA-1, read as a big-endian number.
 func (a FailedAttempt) hashModulo(n uint64) uint64 {
-	sum := sha1.Sum([]byte(a.hashInput())) //nolint:gosec // see above
+	sum := sha1.Sum([]byte(a.hashInput()))
 	var rest uint64
 	for _, b := range sum {
 		rest = (rest<<8 | uint64(b)) % n

@@ -33,7 +33,7 @@ func run() int {
 	if err != nil {
 		home = "."
 	}
-	out := int(os.Stdout.Fd()) //nolint:gosec // a file descriptor fits
+	out := int(os.Stdout.Fd())
 	return cli.Run(ctx, cli.World{
 		Program: os.Args[0], Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Terminal: term.IsTerminal(out), Size: func() (columns, rows int) {

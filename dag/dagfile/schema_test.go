@@ -62,7 +62,7 @@ func plain(v any) any {
 		}
 		return out
 	case uint64:
-		return int64(v) //nolint:gosec // test data
+		return int64(v)
 	default:
 		return v
 	}

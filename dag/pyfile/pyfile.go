@@ -60,7 +60,7 @@ func Loader(ctx context.Context, c Config) bag.Loader { return loader{ctx, c} }
 
 // loader is a bag.Loader, whose contract has no context.
 type loader struct {
-	ctx context.Context //nolint:containedctx // see there
+	ctx context.Context
 	c   Config
 }
 

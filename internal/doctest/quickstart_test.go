@@ -151,7 +151,7 @@ func (r *reader) run(args []string) string {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
-	c := exec.CommandContext(ctx, "updraft", args...) //nolint:gosec // the document's own command
+	c := exec.CommandContext(ctx, "updraft", args...)
 	c.Dir, c.Env = r.home, r.env
 	out, err := c.CombinedOutput()
 	if failed := err != nil; failed != (args[0] == "run") {

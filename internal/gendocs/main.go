@@ -31,7 +31,7 @@ func write(dir string) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := os.WriteFile(filepath.Join(dir, name), files[name], 0o644); err != nil { //nolint:gosec // to be read by all
+		if err := os.WriteFile(filepath.Join(dir, name), files[name], 0o644); err != nil { // to be read by all
 			return err
 		}
 	}

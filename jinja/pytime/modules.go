@@ -124,7 +124,7 @@ func (c *Clock) DateutilZones() map[string]py.Value {
 			}
 			z, err := c.LoadZone(name)
 			if err != nil {
-				return nil, nil //nolint:nilerr,nilnil // as dateutil: an unknown zone is None
+				return nil, nil // as dateutil: an unknown zone is None
 			}
 			return &Zone{loc: z.loc, name: z.name, kind: dateutilFile}, nil
 		}, "name"),

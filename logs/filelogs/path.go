@@ -106,7 +106,7 @@ func parseFolder(parent, level, name string) (id string, ok bool, err error) {
 		}
 		c, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
 		if err != nil {
-			return "", false, nil //nolint:nilerr // not ours
+			return "", false, nil // not ours
 		}
 		b.WriteByte(byte(c))
 		i += 2

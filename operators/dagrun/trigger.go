@@ -181,7 +181,7 @@ func logicalDate(a *task.Attempt) (*time.Time, error) {
 	switch v := v.(type) {
 	case nil:
 		if given {
-			return nil, nil //nolint:nilnil // a run without a date
+			return nil, nil // a run without a date
 		}
 		t := a.Instance.FirstStart
 		if t.IsZero() {

@@ -85,7 +85,7 @@ func (c *caller) connect(o options) error {
 		return nil
 	}
 	c.close()
-	conf := &tls.Config{InsecureSkipVerify: o.insecure} //nolint:gosec // verify: false says so
+	conf := &tls.Config{InsecureSkipVerify: o.insecure} // verify: false says so
 	if o.ca != "" {
 		pem, err := os.ReadFile(c.file(o.ca))
 		if err != nil {
@@ -131,7 +131,7 @@ func (o *options) proxy(r *http.Request) (*url.URL, error) {
 	if o.trustEnv {
 		return http.ProxyFromEnvironment(r)
 	}
-	return nil, nil //nolint:nilnil // no proxy, as http.Transport has it
+	return nil, nil // no proxy, as http.Transport has it
 }
 
 func (c *caller) client(o options) *http.Client {

@@ -56,9 +56,9 @@ func TestMySQLConfig(t *testing.T) {
 			dsn: "me:p@ss/word@tcp([::1]:3307)/sales?charset=utf8mb4&multiStatements=true&timeout=2s", unknown: []string{"odd"}},
 		{name: "socket", extra: `{"unix_socket": "/run/mysqld.sock"}`, dsn: "unix(/run/mysqld.sock)/sales?charset=utf8mb4&multiStatements=true"},
 		{name: "required", conn: settings.Connection{Host: "h"}, extra: `{"ssl_mode": "required"}`, dsn: "tcp(h:3306)/sales?charset=utf8mb4&multiStatements=true",
-			tls: &tls.Config{ServerName: "h", InsecureSkipVerify: true}}, //nolint:gosec // what the mode means
+			tls: &tls.Config{ServerName: "h", InsecureSkipVerify: true}}, // what the mode means
 		{name: "verified", conn: settings.Connection{Host: "h"}, extra: `{"ssl_mode": "VERIFY_IDENTITY", "ssl": {}}`, dsn: "tcp(h:3306)/sales?charset=utf8mb4&multiStatements=true",
-			tls: &tls.Config{ServerName: "h"}}, //nolint:gosec // the driver's least version
+			tls: &tls.Config{ServerName: "h"}}, // the driver's least version
 		{name: "disabled", extra: `{"ssl_mode": "DISABLED", "ssl": {"ca": "/none"}}`, dsn: "tcp(localhost:3306)/sales?charset=utf8mb4&multiStatements=true"},
 		{name: "charset", extra: `{"charset": "latin1"}`, fault: "charset latin1 is not possible: texts are UTF-8, write utf8mb4"},
 		{name: "timeout", extra: `{"connect_timeout": "x"}`, fault: `connect_timeout "x" is no number of seconds`},

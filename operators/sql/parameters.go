@@ -16,10 +16,10 @@ import (
 func parameters(a *task.Attempt) (any, error) {
 	switch v := a.Args["parameters"].(type) {
 	case nil:
-		return nil, nil //nolint:nilnil // there are none
+		return nil, nil // there are none
 	case map[string]any:
 		if len(v) == 0 {
-			return nil, nil //nolint:nilnil // there are none
+			return nil, nil // there are none
 		}
 		return v, nil
 	case []any:

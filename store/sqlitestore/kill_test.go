@@ -83,7 +83,7 @@ func child(path string) int {
 func TestKill(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "kill.db")
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a fixed seed
+	random := rand.New(rand.NewPCG(1, 2))
 	var acked [killers]int
 	for round := range 20 {
 		runAndKill(t, path, 1+random.IntN(400), &acked)
@@ -106,7 +106,7 @@ func TestKill(t *testing.T) {
 // runAndKill lets a child acknowledge some steps, kills it, and notes all it said.
 func runAndKill(t *testing.T, path string, steps int, acked *[killers]int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // ourselves
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), childPath+"="+path)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -98,7 +98,7 @@ func Run(t *testing.T, open func(t testing.TB) Harness) {
 }
 
 // day is when most of the tests happen.
-var day = time.Date(2026, 3, 29, 1, 30, 0, 123456000, time.UTC) //nolint:gochecknoglobals // a constant
+var day = time.Date(2026, 3, 29, 1, 30, 0, 123456000, time.UTC)
 
 func equal(t testing.TB, what string, want, got any) {
 	t.Helper()

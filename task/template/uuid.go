@@ -1,8 +1,8 @@
 package template
 
 import (
-	"crypto/md5"  //nolint:gosec // what version 3 of UUIDs is made of
-	"crypto/sha1" //nolint:gosec // what version 5 of UUIDs is made of
+	"crypto/md5"  // what version 3 of UUIDs is made of
+	"crypto/sha1" // what version 5 of UUIDs is made of
 	"encoding/hex"
 	"errors"
 	"math/big"
@@ -113,8 +113,8 @@ func (r *Renderer) uuidModule() map[string]py.Value {
 	}
 	out := map[string]py.Value{
 		"UUID":  uuidClass,
-		"uuid3": named("uuid3", 3, func(b []byte) []byte { h := md5.Sum(b); return h[:] }),  //nolint:gosec // see the import
-		"uuid5": named("uuid5", 5, func(b []byte) []byte { h := sha1.Sum(b); return h[:] }), //nolint:gosec // see the import
+		"uuid3": named("uuid3", 3, func(b []byte) []byte { h := md5.Sum(b); return h[:] }),
+		"uuid5": named("uuid5", 5, func(b []byte) []byte { h := sha1.Sum(b); return h[:] }),
 		"uuid4": function("uuid4", func(*py.Thread, []py.Value) (py.Value, error) {
 			if r.cfg.Random == nil {
 				return nil, errors.New("macros.uuid.uuid4 is not available here")

@@ -78,7 +78,7 @@ func Shepherd(ctx context.Context, socket string) error {
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
-			return nil //nolint:nilerr // closed: idle, or told to end
+			return nil // closed: idle, or told to end
 		}
 		go s.serve(conn)
 	}
