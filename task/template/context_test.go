@@ -55,6 +55,7 @@ func TestOf2(t *testing.T) {
 		{"{{ prev_ds }} {{ yesterday_ds_nodash }} {{ tomorrow_ds }} {{ next_ds }}", "2024-02-28 20240228 2024-03-01 2024-03-01"},
 		{"{{ next_execution_date.isoformat() }} {{ test_mode }}", "2024-03-01T00:00:00+00:00 False"},
 		{"{{ prev_start_date_success }} {{ ds }}", "None 2024-02-29"},
+		{"{{ ti.execution_date | ds }} {{ dag_run.execution_date }} {{ dag_run.external_trigger }}", "2024-02-29 2024-02-29 00:00:00+00:00 False"},
 	})
 }
 

@@ -32,6 +32,9 @@ func (r *Renderer) instanceObject() py.Value {
 		"rendered_map_index":       nil,
 		"_cached_template_context": nil,
 	}
+	if a.DAG.Compat == 2 {
+		m["execution_date"] = r.when(a.Run.LogicalDate)
+	}
 	m["xcom_pull"] = &py.Func{Name: "xcom_pull", Owner: o, Fn: r.xcomPull}
 	m["xcom_push"] = method(o, "xcom_push", func(th *py.Thread, args []py.Value) (py.Value, error) {
 		if a.XComs == nil {
@@ -95,6 +98,9 @@ func (r *Renderer) runObject() (py.Value, error) {
 		"run_after": r.stamp(timeOrNil(d.RunAfter)), "start_date": r.stamp(timeOrNil(d.Start)), "end_date": r.stamp(timeOrNil(d.End)),
 		"triggering_user_name": nil, "partition_key": nil, "partition_date": nil,
 		"consumed_asset_events": func() (py.Value, error) { return r.eventList(d.Events) },
+	}
+	if r.a.DAG.Compat == 2 {
+		m["execution_date"], m["external_trigger"] = r.when(d.LogicalDate), d.Type == run.TypeManual
 	}
 	return &object{class: class(generated, "DagRun"), repr: "DagRun(dag_id='" + d.DAG + "', run_id='" + d.Run + "')", attr: m.attr}, nil
 }
