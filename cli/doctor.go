@@ -110,7 +110,7 @@ func (a *app) examine(ctx context.Context) []finding {
 
 // misspelt finds variables of the environment that look like settings and are none.
 func (a *app) misspelt(c *config.Config) (out []finding) {
-	known := map[string]bool{"UPDRAFT_KEY": true}
+	known := map[string]bool{}
 	for _, s := range c.Settings() {
 		known[s.Env] = true
 	}

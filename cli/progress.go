@@ -14,6 +14,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/dag/drawing"
 	"github.com/updraft-dev/updraft/run"
 )
 
@@ -344,7 +345,7 @@ func (p *progress) taskRow(v *runProgress, name string) string {
 	if !ok {
 		return text.FgHiBlack.Sprint("· " + name)
 	}
-	row := symbol(in.State) + " " + name
+	row := drawing.Symbol(in.State) + " " + name
 	if in.State == run.Running && !in.Start.IsZero() {
 		row += "  " + shortDuration(p.a.Now().Sub(in.Start))
 	}
@@ -355,22 +356,6 @@ func (p *progress) taskRow(v *runProgress, name string) string {
 		row += "  " + in.State.String()
 	}
 	return row + detail(&in)
-}
-
-func symbol(s run.State) string {
-	switch s {
-	case run.Success:
-		return "✔"
-	case run.Failed, run.UpstreamFailed:
-		return "✘"
-	case run.Skipped:
-		return "↷"
-	case run.Running:
-		return "▶"
-	case run.UpForRetry, run.UpForReschedule, run.Deferred:
-		return "↻"
-	}
-	return "·"
 }
 
 // countText is a number of instances by state: "3 success, 1 failed".

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/updraft-dev/updraft/dag/drawing"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/run"
 )
@@ -89,7 +90,7 @@ func (a *app) explain(about string, list []embedded.Explanation) {
 			text = fmt.Sprintf("%s: %d instances are success", e.Key.Task, n)
 			succeeded[e.Key.Task] = -1
 		}
-		mark := symbol(e.Instance.State)
+		mark := drawing.Symbol(e.Instance.State)
 		if a.colourful() {
 			mark = colourOf(e.Instance.State.String()).Sprint(mark)
 		}

@@ -3,6 +3,7 @@
 package branch
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,6 +44,19 @@ func Choice(value any) ([]string, error) {
 		out[i] = s
 	}
 	return out, nil
+}
+
+// Chosen is Follow for what a Python function returned: raw is the XCom of a Choice.
+func Chosen(a *task.Attempt, raw json.RawMessage) (task.Result, error) {
+	value, err := task.DecodeXCom(raw)
+	if err != nil {
+		return task.Result{}, err
+	}
+	names, err := Choice(value)
+	if err != nil {
+		return task.Result{}, err
+	}
+	return Follow(a, names, value)
 }
 
 // Follow is the result of an operator that chose to follow some tasks and groups and to

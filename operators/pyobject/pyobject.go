@@ -79,25 +79,13 @@ func execute(ctx context.Context, a *task.Attempt) (task.Result, error) {
 			return done, raw, nil
 		})
 	case kindBranch:
-		return follow(ctx, a, c)
+		raw, err := a.Python.Call(ctx, a, c)
+		if err != nil {
+			return task.Result{}, err
+		}
+		return branch.Chosen(a, raw)
 	}
 	return task.Result{}, task.Misconfigured(fmt.Errorf("argument kind is %q: use operator, sensor or branch", kind))
-}
-
-func follow(ctx context.Context, a *task.Attempt, c task.PythonCall) (task.Result, error) {
-	raw, err := a.Python.Call(ctx, a, c)
-	if err != nil {
-		return task.Result{}, err
-	}
-	value, err := task.DecodeXCom(raw)
-	if err != nil {
-		return task.Result{}, err
-	}
-	names, err := branch.Choice(value)
-	if err != nil {
-		return task.Result{}, err
-	}
-	return branch.Follow(a, names, value)
 }
 
 // call is the call of the object's method, with its template fields as attributes and,

@@ -27,7 +27,7 @@ const (
 func Operators() []task.Operator {
 	var out []task.Operator
 	for _, k := range kinds() {
-		out = append(out, k.operator("", plain), k.operator("Branch", follow))
+		out = append(out, k.operator("", plain), k.operator("Branch", branch.Chosen))
 	}
 	return append(out, shortCircuit(), pythonSensor())
 }
@@ -97,18 +97,6 @@ func plain(_ *task.Attempt, raw json.RawMessage) (task.Result, error) {
 		return task.Result{}, nil // a RawMessage would be a value
 	}
 	return task.Result{Value: raw}, nil
-}
-
-func follow(a *task.Attempt, raw json.RawMessage) (task.Result, error) {
-	value, err := task.DecodeXCom(raw)
-	if err != nil {
-		return task.Result{}, err
-	}
-	names, err := branch.Choice(value)
-	if err != nil {
-		return task.Result{}, err
-	}
-	return branch.Follow(a, names, value)
 }
 
 func shortCircuit() task.Operator {
