@@ -80,6 +80,9 @@ func Run(ctx context.Context, w World) int {
 	case err == nil:
 		return exitOK
 	case ctx.Err() != nil:
+		if !errors.Is(err, ctx.Err()) && !errors.Is(err, errShown) {
+			tellFaults(w.Stderr, err)
+		}
 		return exitInterrupted
 	case errors.Is(err, errShown):
 		return exitFailed
@@ -87,10 +90,15 @@ func Run(ctx context.Context, w World) int {
 		fmt.Fprintf(w.Stderr, "error: %s\nsee `%s --help`\n", err, cmd.CommandPath())
 		return exitUsage
 	}
-	for _, e := range flatten(err) {
-		fmt.Fprintf(w.Stderr, "error: %s\n", e)
-	}
+	tellFaults(w.Stderr, err)
 	return exitFailed
+}
+
+// tellFaults writes the errors that were joined, a line each.
+func tellFaults(w io.Writer, err error) {
+	for _, e := range flatten(err) {
+		fmt.Fprintf(w, "error: %s\n", e)
+	}
 }
 
 // Commands returns the tree of commands, for documentation.

@@ -16,7 +16,9 @@ import (
 
 // metrics counts what the engine commits.
 type metrics struct {
+	// ready says that the scheduler works, broken that the store did not in its last turn.
 	ready    atomic.Bool
+	broken   atomic.Bool
 	registry *prometheus.Registry
 	ended    *prometheus.CounterVec
 	runs     *prometheus.CounterVec
@@ -43,6 +45,9 @@ func newMetrics() *metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
+
+// seeStore keeps whether the store works.
+func (m *metrics) seeStore(err error) { m.broken.Store(err != nil) }
 
 // see counts a commit.
 func (m *metrics) see(batches []run.Batch) {
@@ -80,12 +85,12 @@ type Status struct {
 func (i *Installation) handler(m *metrics) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, r *http.Request) {
-		state, code := "healthy", http.StatusOK
-		if !m.ready.Load() {
-			state, code = "unhealthy", http.StatusServiceUnavailable
+		database, scheduler := !m.broken.Load(), m.ready.Load()
+		code := http.StatusOK
+		if !database || !scheduler {
+			code = http.StatusServiceUnavailable
 		}
-		part := map[string]string{"status": state}
-		answer(w, code, map[string]any{"metadatabase": map[string]string{"status": "healthy"}, "scheduler": part})
+		answer(w, code, map[string]any{"metadatabase": health(database), "scheduler": health(scheduler)})
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
@@ -98,6 +103,14 @@ func (i *Installation) handler(m *metrics) http.Handler {
 		answer(w, http.StatusOK, s)
 	})
 	return mux
+}
+
+// health is how Airflow says whether a part is well.
+func health(well bool) map[string]string {
+	if well {
+		return map[string]string{"status": "healthy"}
+	}
+	return map[string]string{"status": "unhealthy"}
 }
 
 // maxStatusRuns bounds the runs that /status shows.

@@ -63,7 +63,7 @@ func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func
 	m := newMetrics()
 	server := &http.Server{Handler: i.handler(m), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	defer server.Close()
-	return work(ctx, WorkOptions{Schedule: true, OnChange: m.see, Grace: o.Grace}, func(ctx context.Context, e *tick.Engine) error {
+	return work(ctx, WorkOptions{Schedule: true, OnChange: m.see, OnStore: m.seeStore, Grace: o.Grace}, func(ctx context.Context, e *tick.Engine) error {
 		m.ready.Store(true)
 		defer m.ready.Store(false)
 		if o.OnReady != nil {

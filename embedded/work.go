@@ -31,6 +31,8 @@ type WorkOptions struct {
 	Schedule bool
 	// OnChange is told of every committed batch, in order.
 	OnChange func([]run.Batch)
+	// OnStore, if set, is told again and again whether the store works: nil if it does.
+	OnStore func(error)
 	// Grace is how long running tasks may go on when ctx ends, before they are stopped.
 	Grace time.Duration
 }
@@ -85,7 +87,7 @@ func (i *Installation) Work(ctx context.Context, o WorkOptions, body func(contex
 // engine makes an engine; c says what is particular to it.
 func (i *Installation) engine(o WorkOptions, calls *tick.Caller, c tick.Config) (*tick.Engine, error) {
 	c.Store, c.Now, c.Token, c.Worker, c.Log = i.Store, i.Now, rand.Text, worker(), i.Log
-	c.Schedule = o.Schedule
+	c.Schedule, c.OnStore = o.Schedule, o.OnStore
 	c.OnChange = func(b []run.Batch) {
 		calls.See(b)
 		if o.OnChange != nil {

@@ -37,6 +37,8 @@ type Config struct {
 	// OnSettled, if set, is told from the loop of attempts whose reports are durable, or
 	// refused for good: what was kept of them in case this process dies can go.
 	OnSettled func([]run.Attempt)
+	// OnStore, if set, is told from the loop how each turn went with the store.
+	OnStore func(error)
 }
 
 // Engine plans, commits and dispatches for one process: one goroutine owns the
@@ -55,6 +57,7 @@ type Engine struct {
 	snap     *scheduler.Snapshot
 	inflight map[string]run.Attempt
 	redo     redo
+	fault    fault
 	// version is the store's count of foreign writes at the last load.
 	version int64
 	pace    pace
@@ -194,7 +197,7 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 	now := e.cfg.Now()
 	group = append(e.redo.take(), group...)
 	if err := e.loadIfStale(ctx); err != nil {
-		e.giveUp(group, err)
+		e.giveUp(group, err, now)
 		return now.Add(retryCommit)
 	}
 	e.refresh(ctx, now)
@@ -219,9 +222,10 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 	again, err := e.commit(ctx, batches)
 	if err != nil {
 		e.redo.doubt(e.inflight, work)
-		e.giveUp(group, err)
+		e.giveUp(group, err, now)
 		return now.Add(retryCommit)
 	}
+	e.tellStore(nil, now)
 	if len(again) > 0 {
 		e.redeliver(group, again)
 	}
@@ -289,7 +293,6 @@ func (e *Engine) commit(ctx context.Context, batches []run.Batch) (again map[run
 	}
 	res, err := e.cfg.Store.Apply(ctx, batches...)
 	if err != nil {
-		e.cfg.Log.Error("commit failed; loading everything again", "error", err)
 		e.remote.resend = true // it may be durable nevertheless, and was not sent
 		e.redo.stale = true
 		return nil, err

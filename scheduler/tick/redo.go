@@ -53,11 +53,32 @@ func (e *Engine) loadIfStale(ctx context.Context) error {
 	if !e.redo.stale {
 		return nil
 	}
-	err := e.load(ctx)
-	if err != nil {
-		e.cfg.Log.Error("load everything again", "error", err)
+	return e.load(ctx)
+}
+
+// fault is what the store failed with last; empty while it works.
+type fault struct {
+	text   string
+	logged time.Time
+}
+
+// complainEvery is how often the same fault is logged: a disk that is full gets no room
+// by a log that grows.
+const complainEvery = time.Minute
+
+// tellStore says how a turn went with the store: err is nil if it did.
+func (e *Engine) tellStore(err error, now time.Time) {
+	if e.cfg.OnStore != nil {
+		e.cfg.OnStore(err)
 	}
-	return err
+	switch {
+	case err == nil && e.fault.text != "":
+		e.fault = fault{}
+		e.cfg.Log.Info("the store works again")
+	case err != nil && (err.Error() != e.fault.text || now.Sub(e.fault.logged) >= complainEvery):
+		e.fault = fault{err.Error(), now}
+		e.cfg.Log.Error("the store failed; loading everything again", "error", err)
+	}
 }
 
 // redeliver has the next turn handle reports that a failed commit has lost: of some runs,
@@ -73,7 +94,8 @@ func (e *Engine) redeliver(group []message, runs map[run.ID]bool) {
 }
 
 // giveUp ends a turn that the store has failed: reports come again, edits are told.
-func (e *Engine) giveUp(group []message, err error) {
+func (e *Engine) giveUp(group []message, err error, now time.Time) {
+	e.tellStore(err, now)
 	e.redeliver(group, nil)
 	for _, m := range group {
 		if m.done != nil {

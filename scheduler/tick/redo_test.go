@@ -1,6 +1,7 @@
 package tick_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -28,11 +29,30 @@ type flaky struct {
 	// unreadable is how many lists of runs fail, busy how many attempts find no room.
 	unreadable, busy atomic.Int32
 	started          atomic.Int32
-	report           executors.Report
-	ended            chan run.Run
+	// down fails every Apply; faults and well are how often the log says that the store has
+	// failed, and that it works again; told is what OnStore was told last.
+	down         atomic.Bool
+	faults, well atomic.Int32
+	told         atomic.Value
+	report       executors.Report
+	ended        chan run.Run
+}
+
+// Write takes the lines of the log.
+func (f *flaky) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("the store failed")) {
+		f.faults.Add(1)
+	}
+	if bytes.Contains(line, []byte("the store works again")) {
+		f.well.Add(1)
+	}
+	return len(line), nil
 }
 
 func (f *flaky) Apply(ctx context.Context, b ...run.Batch) (store.Result, error) {
+	if f.down.Load() {
+		return store.Result{}, errDown
+	}
 	select {
 	case apply := <-f.next:
 		return apply(ctx, b...)
@@ -80,9 +100,10 @@ func inBubble(t *testing.T, test func(t *testing.T, f *flaky, e *tick.Engine)) {
 		f.next = make(chan func(context.Context, ...run.Batch) (store.Result, error), 1)
 		var tokens atomic.Int64
 		e, err := tick.New(tick.Config{
-			Store: f, Now: time.Now, Worker: "test", Log: slog.New(slog.DiscardHandler), Schedule: true,
-			Token: func() string { return strconv.FormatInt(tokens.Add(1), 10) },
-			Open:  func(r executors.Report) (executors.Executor, error) { f.report = r; return closing{f}, nil },
+			Store: f, Now: time.Now, Worker: "test", Log: slog.New(slog.NewTextHandler(f, nil)), Schedule: true,
+			OnStore: func(err error) { f.told.Store(err != nil) },
+			Token:   func() string { return strconv.FormatInt(tokens.Add(1), 10) },
+			Open:    func(r executors.Report) (executors.Executor, error) { f.report = r; return closing{f}, nil },
 			OnChange: func(batches []run.Batch) {
 				for _, b := range batches {
 					if b.Update != nil && b.Update.Want.State.Finished() {
@@ -159,6 +180,30 @@ func TestCommitThatFailedAfterWriting(t *testing.T) {
 			t.Errorf("the edit of a failed commit: %v", err)
 		}
 		f.ends(t)
+	})
+}
+
+// TestStoreOutage: a store that is down for long is told of once a minute, and the run
+// goes on when it is back.
+func TestStoreOutage(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, f *flaky, e *tick.Engine) {
+		if err := create(t, e); err != nil {
+			t.Fatal(err)
+		}
+		f.down.Store(true)
+		time.Sleep(150 * time.Second)
+		if n := f.faults.Load(); n != 3 {
+			t.Errorf("an outage of 150 s was logged %d times, want once a minute", n)
+		}
+		if f.told.Load() != true || f.well.Load() != 0 {
+			t.Error("OnStore was not told of the outage, or the log of its end too early")
+		}
+		f.down.Store(false)
+		f.ends(t)
+		if n := f.well.Load(); n != 1 || f.told.Load() != false {
+			t.Errorf("the end of the outage was logged %d times, OnStore was told of a fault: %v", n, f.told.Load())
+		}
 	})
 }
 
