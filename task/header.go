@@ -13,11 +13,14 @@ import (
 
 // dir is the folder of the DAG's file.
 func (x *execution) dir() string {
-	folder := x.r.cfg.Folder
-	if x.a.DAG.File == "" || folder == "" {
+	folder, file := x.r.cfg.Folder, x.a.DAG.File
+	switch {
+	case filepath.IsAbs(file): // not in the folder of DAG files
+		return filepath.Dir(file)
+	case file == "" || folder == "":
 		return folder
 	}
-	return filepath.Dir(filepath.Join(folder, x.a.DAG.File))
+	return filepath.Dir(filepath.Join(folder, file))
 }
 
 // header writes the lines by which people recognise an attempt's log.

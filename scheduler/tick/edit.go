@@ -139,7 +139,7 @@ func SetPaused(ctx context.Context, s store.Store, id string, paused bool) error
 // when updates are known.
 func keepUpdates(ctx context.Context, s store.Store, def *store.Definition) error {
 	l := NewLoader(s)
-	g, err := l.compile(def.ID, def.Version, def.Body)
+	g, err := l.compile(def.ID, def.Version, def.File, def.Body)
 	if err != nil {
 		return err
 	}

@@ -59,21 +59,28 @@ func (l *Loader) Graph(ctx context.Context, dagID, version string) (*dag.Graph, 
 	if err != nil {
 		return nil, judge(fmt.Errorf("load version %s of DAG %s: %w", version, dagID, err))
 	}
-	return l.compile(dagID, version, body)
+	def, err := l.store.DAG(ctx, dagID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, judge(fmt.Errorf("find the file of DAG %s: %w", dagID, err))
+	}
+	return l.compile(dagID, version, def.File, body)
 }
 
-func (l *Loader) compile(dagID, version string, body []byte) (*dag.Graph, error) {
+// compile makes the graph of a version. The file is that of the DAG as it is now: where it
+// lies is not part of a version, but its templates lie beside it.
+func (l *Loader) compile(dagID, version, file string, body []byte) (*dag.Graph, error) {
 	d, err := dag.Decode(body)
 	if err != nil {
 		return nil, unusable{fmt.Errorf("version %s of DAG %s: %w", version, dagID, err)}
 	}
+	d.File = file
 	g, err := dag.NewGraph(d)
 	if err != nil {
 		return nil, unusable{fmt.Errorf("version %s of DAG %s: %w", version, dagID, err)}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if have := l.graphs[versionKey{dagID, version}]; have != nil {
+	if have := l.graphs[versionKey{dagID, version}]; have != nil && have.DAG.File == file {
 		return have, nil
 	}
 	l.graphs[versionKey{dagID, version}] = g
@@ -141,9 +148,9 @@ func (l *Loader) AddDAG(ctx context.Context, s *scheduler.Snapshot, def store.De
 	l.mu.Lock()
 	g := l.graphs[versionKey{def.ID, def.Version}]
 	l.mu.Unlock()
-	if g == nil {
+	if g == nil || g.DAG.File != def.File {
 		var err error
-		if g, err = l.compile(def.ID, def.Version, def.Body); err != nil {
+		if g, err = l.compile(def.ID, def.Version, def.File, def.Body); err != nil {
 			return err
 		}
 	}
