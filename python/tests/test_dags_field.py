@@ -2,7 +2,6 @@
 import os
 import tempfile
 import unittest
-from unittest import mock
 
 from dagfiles import dag, dags, error, read, tasks
 
@@ -79,22 +78,10 @@ class Settings(unittest.TestCase):
             """)
         self.assertEqual(list(found), ["True_LocalExecutor"])
 
-    def test_variables_and_connections_that_files_may_know(self):
-        source = """
-            from airflow import DAG
-            from airflow.models import Variable
-            from airflow.hooks.base import BaseHook
-            teams = Variable.get("Teams", deserialize_json=True)
-            one, two = BaseHook.get_connection("one"), BaseHook.get_connection("two")
-            DAG_ = DAG("_".join(teams + [one.host, two.host]))
-            """
-        said = error(source)
-        self.assertIn("AIRFLOW_VAR_TEAMS and name it in setting dag_file_env", said)
-        known = {"AIRFLOW_VAR_TEAMS": '["a", "b"]', "AIRFLOW_CONN_ONE": "http://h1/", "AIRFLOW_CONN_TWO": '{"conn_type": "http", "host": "h2"}'}
-        with mock.patch.dict(os.environ, known):
-            self.assertEqual(list(dags(source)), ["a_b_h1_h2"])
-            os.environ.pop("AIRFLOW_CONN_TWO")
-            self.assertIn("set AIRFLOW_CONN_TWO", error(source))
+    def test_in_the_context_of_2(self):
+        from updraft_runner import context
+        self.assertEqual(context.build({"execution_date": None})["conf"].get("core", "executor"), "LocalExecutor")
+        self.assertNotIn("conf", context.build({}))
 
 
 class Timetables(unittest.TestCase):

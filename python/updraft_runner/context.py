@@ -247,6 +247,9 @@ def build(raw):
         macros=macros)
     for name, value in _stamps(context, ti).items():
         context.setdefault(name, value)
+    if "execution_date" in raw:  # the context of 2.x
+        from updraft_dags.configuration import conf
+        context["conf"] = conf
     if isinstance(context.get("exception"), dict):
         context["exception"] = _exception(context["exception"])
     return context

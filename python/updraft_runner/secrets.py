@@ -1,6 +1,5 @@
 """Variable and Connection, with the methods of Airflow 2 and 3."""
 import json
-import os
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from updraft_runner import exceptions, session
@@ -18,14 +17,7 @@ class Variable:
         """The variable's text, or what its JSON says."""
         default = default if default_var is NOTSET else default_var
         if not session.running():
-            text = _while_parsing("VAR", key)
-            if text is None and default is NOTSET:
-                raise KeyError(
-                    "Variable %s is not known while a DAG file is read: give Variable.get a default, read it inside of a task, write "
-                    "{{ var.value.%s }}, or set AIRFLOW_VAR_%s and name it in setting dag_file_env" % (key, key, key.upper()))
-            if text is None:
-                return default
-            return json.loads(text) if deserialize_json else text
+            return _while_parsing(key, default)
         try:
             text = session.current().ask("variable_get", key=key)
         except session.NotFound:
@@ -55,10 +47,13 @@ class Variable:
         session.current().ask("variable_delete", key=key)
 
 
-def _while_parsing(kind, name):
-    """The text of a variable or connection that files may know: those of the environment
-    that setting dag_file_env lets through. A DAG file is read without other secrets."""
-    return os.environ.get("AIRFLOW_%s_%s" % (kind, name.upper()))
+def _while_parsing(key, default):
+    """A DAG file is read without secrets: only defaults are known there."""
+    if default is NOTSET:
+        raise KeyError(
+            "Variable %s is not known while a DAG file is read: give Variable.get a default, read it inside of a task, "
+            "or write {{ var.value.%s }}" % (key, key))
+    return default
 
 
 class Connection:
@@ -159,12 +154,8 @@ class Connection:
     def get(cls, conn_id):
         """The connection; AirflowNotFoundException when there is none."""
         if not session.running():
-            text = _while_parsing("CONN", conn_id)
-            if text is None:
-                raise exceptions.AirflowNotFoundException(
-                    "The conn_id `%s` is not known while a DAG file is read: ask for it inside of a task, or set AIRFLOW_CONN_%s "
-                    "and name it in setting dag_file_env" % (conn_id, conn_id.upper()))
-            return cls.from_json(text, conn_id) if text.lstrip().startswith("{") else cls(conn_id, uri=text)
+            raise exceptions.AirflowNotFoundException(
+                "The conn_id `%s` is not known while a DAG file is read: ask for it inside of a task" % conn_id)
         try:
             found = session.current().ask("connection_get", conn_id=conn_id)
         except session.NotFound:
