@@ -37,7 +37,7 @@ func Layers() []Layer {
 		{Name: "words", Packages: []string{"dag", "run"}},
 		{Name: "language", Packages: []string{"jinja", "jinja/*"}, Deps: []string{"golang.org/x/text"}},
 		{
-			Name: "decisions", Packages: []string{"scheduler", "scheduler/timetable", "scheduler/simulate", "dag/dagfile", "dag/params", "dag/drawing"},
+			Name: "decisions", Packages: []string{"scheduler", "scheduler/timetable", "scheduler/simulate", "dag/dagfile", "dag/params", "dag/drawing", "dag/dagyaml"},
 			May:  []string{"words"},
 			Deps: []string{"github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema", "golang.org/x/text"},
 		},
