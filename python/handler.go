@@ -31,6 +31,13 @@ type Handler interface {
 	Connection(ctx context.Context, id string) (Connection, error)
 }
 
+// Templater is what a Handler may be, too: it renders the templates that authors'
+// operators and notifiers ask for by themselves.
+type Templater interface {
+	// Render renders a value in Airflow's tagged JSON form as an argument of the task.
+	Render(ctx context.Context, value json.RawMessage) (json.RawMessage, error)
+}
+
 // XComQuery selects XComs.
 type XComQuery struct {
 	// TaskIDs is never empty.
@@ -112,5 +119,8 @@ func ask(ctx context.Context, h Handler, f *attemptFrame) (any, error) {
 		}
 		return found, err
 	}
-	return nil, fmt.Errorf("unknown question %q", f.Op)
+	if t, ok := h.(Templater); ok && f.Op == "render" {
+		return t.Render(ctx, f.Value)
+	}
+	return nil, fmt.Errorf("the question %q cannot be answered here", f.Op)
 }

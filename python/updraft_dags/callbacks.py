@@ -4,6 +4,8 @@ from __future__ import annotations
 import datetime
 from typing import Any, Optional
 
+from updraft_runner import session
+
 
 class BaseNotifier:
     """A callback that is an object: notify(context) is called with templates rendered."""
@@ -22,6 +24,14 @@ class BaseNotifier:
     def notify(self, context: Any) -> None:
         """Sends the notification."""
         raise NotImplementedError()
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Renders the template fields that hold anything."""
+        del context, jinja_env
+        for name in self.template_fields:
+            value = getattr(self, name, None)
+            if value:
+                setattr(self, name, session.current().render(value))
 
     def __call__(self, *args: Any) -> Any:
         """Called with the context, as a function is."""

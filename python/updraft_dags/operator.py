@@ -267,6 +267,18 @@ class BaseOperator(AbstractOperator, metaclass=OperatorMeta):
     def prepare_template(self) -> None:
         """Called before templates are rendered."""
 
+    def render_template(self, content: Any, context: Any = None, jinja_env: Any = None, seen_oids: Any = None) -> Any:
+        """content with its templates rendered, while the task runs."""
+        del context, jinja_env, seen_oids
+        from updraft_runner import session
+        return session.current().render(content)
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Nothing: they are rendered before the task starts."""
+
+    def resolve_template_files(self) -> None:
+        """Nothing: files are read before the task starts."""
+
     def get_template_env(self, dag: Any = None) -> None:
         """Templates are rendered by Updraft, not by the operator."""
         raise errors.Unsupported("templates are rendered by Updraft: name the field in template_fields")

@@ -199,9 +199,12 @@ def _run(call, here):
 def _callback(function, given, kwargs):
     """A callback takes the context; a notifier class is made first."""
     if isinstance(function, type):
-        made = function(**kwargs)
-        return made.notify(given) if hasattr(made, "notify") else made(given)
-    return function(given, **kwargs)
+        function, kwargs = function(**kwargs), {}
+    if not hasattr(function, "notify"):
+        return function(given, **kwargs)
+    if hasattr(function, "_made_with"):  # our BaseNotifier; Airflow's own is left alone
+        function.render_template_fields(given)
+    return function.notify(given)
 
 
 def _value(value, mode, call, here):

@@ -57,6 +57,12 @@ class Session:
             self.ask("xcom_push")
         self.ask_raw(head[:-1] + b',"value":' + body + b"}", "xcom_push")
 
+    def render(self, value):
+        """The value with its templates rendered, as an argument of the task."""
+        body = frames.dumps(xcom.encode(value, "the template"))
+        found = self.ask_raw(b'{"op":"render","value":' + body + b"}", "render")
+        return xcom.decode(found, self.own_modules)
+
     def xcom_pull(self, **query):
         found = self.ask("xcom_pull", **query) or []
         return [(x["task_id"], x["map_index"], xcom.decode(x["value"], self.own_modules)) for x in found]

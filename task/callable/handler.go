@@ -15,6 +15,8 @@ import (
 var (
 	errNoXComs    = errors.New("XComs are not available here")
 	errNoSettings = errors.New("connections and variables are not available here")
+	// errNoTemplates is for calls that belong to no attempt.
+	errNoTemplates = errors.New("templates are not rendered here")
 )
 
 // handler answers a callable's questions with its attempt's services.
@@ -44,6 +46,22 @@ func (h handler) XComPull(ctx context.Context, q python.XComQuery) ([]python.XCo
 		out[i] = python.XCom{TaskID: x.Key.Task, MapIndex: x.Key.Map, Value: x.Value}
 	}
 	return out, nil
+}
+
+// Render implements python.Templater.
+func (h handler) Render(ctx context.Context, value json.RawMessage) (json.RawMessage, error) {
+	if h.a.Templates == nil {
+		return nil, errNoTemplates
+	}
+	v, err := task.DecodeXCom(value)
+	if err != nil {
+		return nil, err
+	}
+	v, err = h.a.Templates.Render(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	return task.EncodeXCom(v)
 }
 
 // Variable implements python.Handler.

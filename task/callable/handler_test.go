@@ -1,7 +1,9 @@
 package callable_test
 
 import (
+	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,4 +61,53 @@ def ask(ti):
 	if said := operatortest.Outcome(err); said != "failed (task, 0): AirflowRuntimeError: XComs are not available here" {
 		t.Error(said)
 	}
+}
+
+// What an author's object asks to have rendered is, as an argument would be.
+func TestRender(t *testing.T) {
+	t.Parallel()
+	r := open(t, callable.Config{})
+	h := attempt(t, `
+from updraft_runner import session
+def ask():
+    return session.current().render(["{{ ds }}", ("{{ n }}", 1)])
+`)
+	a := h.Attempt(nil)
+	a.Templates = upper{}
+	got, err := r.Call(t.Context(), a, function("ask"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]any{"{{ DS }}", task.Tuple{"{{ N }}", int64(1)}}, decode(t, got)); diff != "" {
+		t.Error(diff)
+	}
+	a.Templates = nil
+	_, err = r.Call(t.Context(), a, function("ask"))
+	if said := operatortest.Outcome(err); said != "failed (task, 0): AirflowRuntimeError: templates are not rendered here" {
+		t.Error(said)
+	}
+}
+
+// upper renders by making texts upper case.
+type upper struct{ task.Templates }
+
+func (u upper) Render(ctx context.Context, v any) (any, error) {
+	switch v := v.(type) {
+	case string:
+		return strings.ToUpper(v), nil
+	case []any:
+		return u.each(ctx, v)
+	case task.Tuple:
+		list, err := u.each(ctx, v)
+		return task.Tuple(list), err
+	}
+	return v, nil
+}
+
+func (u upper) each(ctx context.Context, list []any) ([]any, error) {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i], _ = u.Render(ctx, v)
+	}
+	return out, nil
 }
