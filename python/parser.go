@@ -133,6 +133,8 @@ type MissingName struct {
 	Name string `json:"name"`
 	// Package is the pip package that has it; may be empty.
 	Package string `json:"package"`
+	// Instead is what Updraft has in its place, if the name says so by itself; may be empty.
+	Instead string `json:"instead"`
 }
 
 // ParseWarning is a warning that the file caused.

@@ -158,6 +158,32 @@ func TestProblems(t *testing.T) {
 				"install it for the interpreter that setting python names, or put lib/part.py in the folder of DAG files",
 		},
 		{
+			"what has another way", python.Parsed{Error: &python.ParseError{Missing: []python.MissingName{{Name: "airflow.operators.subdag.SubDagOperator", Instead: "a TaskGroup"}}}},
+			nil, "/dags/d.py:1:1: Updraft does not have airflow.operators.subdag.SubDagOperator: " +
+				"use a TaskGroup, or wait until Updraft runs tasks with the Task SDK of Airflow itself",
+		},
+		{
+			"a part of Airflow itself", python.Parsed{Error: &python.ParseError{Missing: []python.MissingName{{Name: "airflow.models.SlaMiss"}}}},
+			nil, "/dags/d.py:1:1: Updraft does not have airflow.models.SlaMiss: do without: docs/python.md lists what Updraft has of Airflow itself",
+		},
+		{
+			"a module and names", python.Parsed{Error: &python.ParseError{Type: "ModuleNotFoundError", Message: "No module named 'cosmos'",
+				Missing: []python.MissingName{{Name: "airflow.providers.x.hooks.XHook", Instead: "y"}}}},
+			nil, "/dags/d.py:1:1: ModuleNotFoundError: No module named 'cosmos'; and Updraft does not have airflow.providers.x.hooks.XHook: " +
+				"install it for the interpreter that setting python names, or put cosmos.py in the folder of DAG files; " +
+				"use y, or wait until Updraft runs tasks with the Task SDK of Airflow itself",
+		},
+		{
+			"a variable", python.Parsed{Error: &python.ParseError{Type: "KeyError", Message: "'Variable team does not exist'"}},
+			nil, "/dags/d.py:1:1: KeyError: 'Variable team does not exist': " +
+				"set it with `updraft variables set team …` or AIRFLOW_VAR_TEAM, or give Variable.get a default",
+		},
+		{
+			"a connection", python.Parsed{Error: &python.ParseError{Type: "airflow.sdk.exceptions.AirflowNotFoundException", Message: "The conn_id `pg` isn't defined"}},
+			nil, "/dags/d.py:1:1: airflow.sdk.exceptions.AirflowNotFoundException: The conn_id `pg` isn't defined: " +
+				"set it with `updraft connections set pg …` or AIRFLOW_CONN_PG, or ask for it inside of a task",
+		},
+		{
 			"an argument of 2.x", python.Parsed{Compat: 3, Error: &python.ParseError{Type: "TypeError", Message: "DAG.__init__() got an unexpected keyword argument 'schedule_interval'"}},
 			nil, "/dags/d.py:1:1: TypeError: DAG.__init__() got an unexpected keyword argument 'schedule_interval': " +
 				"Airflow 3 does not have this argument: with setting airflow_compat 2 it means what it did in Airflow 2",

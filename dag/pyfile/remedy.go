@@ -15,7 +15,10 @@ import (
 func (a *answer) error() []dagfile.Problem {
 	e := a.parsed.Error
 	p := dagfile.Problem{File: cmp.Or(e.File, a.file), Line: e.Line, Message: oneLine(e.Error()), Hint: a.remedy(e)}
-	if len(e.Missing) > 0 {
+	switch {
+	case len(e.Missing) > 0 && foreign(e) != "":
+		p.Message += "; and " + missing(e.Missing)
+	case len(e.Missing) > 0:
 		p.Message = missing(e.Missing)
 	}
 	p.Excerpt = a.excerpt(p.File, e.Line)
@@ -37,18 +40,40 @@ func missing(names []python.MissingName) string {
 	return "Updraft does not have " + strings.Join(parts, ", ")
 }
 
-var noModule = regexp.MustCompile(`^No module named '([^']+)'`)
+var (
+	noModule     = regexp.MustCompile(`^No module named '([^']+)'`)
+	noVariable   = regexp.MustCompile(`^'Variable (\S+) does not exist'$`)
+	noConnection = regexp.MustCompile("^The conn_id `([^`]+)` isn't defined$")
+)
+
+// foreign is the module that stopped the file, if it is not one of Airflow's.
+func foreign(e *python.ParseError) string {
+	m := noModule.FindStringSubmatch(e.Message)
+	if m == nil || m[1] == "airflow" || strings.HasPrefix(m[1], "airflow.") {
+		return ""
+	}
+	return m[1]
+}
 
 // remedy is what the author can do about an error; empty if its message says it all.
 func (a *answer) remedy(e *python.ParseError) string {
 	class := e.Type[strings.LastIndexByte(e.Type, '.')+1:]
 	switch {
+	case foreign(e) != "":
+		out := fmt.Sprintf("install it for the interpreter that setting python names, or put %s.py in the folder of DAG files",
+			strings.ReplaceAll(foreign(e), ".", "/"))
+		if len(e.Missing) > 0 {
+			out += "; " + a.instead(e.Missing)
+		}
+		return out
 	case len(e.Missing) > 0:
 		return a.instead(e.Missing)
-	case class == "ModuleNotFoundError" && noModule.MatchString(e.Message):
-		name := noModule.FindStringSubmatch(e.Message)[1]
-		return fmt.Sprintf("install it for the interpreter that setting python names, or put %s.py in the folder of DAG files",
-			strings.ReplaceAll(name, ".", "/"))
+	case class == "KeyError" && noVariable.MatchString(e.Message):
+		name := noVariable.FindStringSubmatch(e.Message)[1]
+		return fmt.Sprintf("set it with `updraft variables set %s …` or AIRFLOW_VAR_%s, or give Variable.get a default", name, strings.ToUpper(name))
+	case class == "AirflowNotFoundException" && noConnection.MatchString(e.Message):
+		name := noConnection.FindStringSubmatch(e.Message)[1]
+		return fmt.Sprintf("set it with `updraft connections set %s …` or AIRFLOW_CONN_%s, or ask for it inside of a task", name, strings.ToUpper(name))
 	case class == "TypeError" && a.parsed.Compat == 3 && onlyOf2(e.Message):
 		return "Airflow 3 does not have this argument: with setting airflow_compat 2 it means what it did in Airflow 2"
 	case class == "KeyError" && strings.Contains(e.Traceback, "os.environ"):
@@ -69,12 +94,18 @@ func onlyOf2(message string) bool {
 // instead names the two ways out for names that are missing.
 func (a *answer) instead(names []python.MissingName) string {
 	var natives []string
+	core := true // parts of Airflow itself, which no package of an operator replaces
 	for _, n := range names {
-		if native := a.native(n.Name); native != "" && !slices.Contains(natives, native) {
+		native := cmp.Or(n.Instead, a.native(n.Name))
+		if native != "" && !slices.Contains(natives, native) {
 			natives = append(natives, native)
 		}
+		core = core && !strings.HasPrefix(n.Name, "airflow.providers.") && !strings.HasPrefix(n.Name, "airflow.contrib.")
 	}
-	if len(natives) == 0 {
+	switch {
+	case len(natives) == 0 && core:
+		return "do without: docs/python.md lists what Updraft has of Airflow itself"
+	case len(natives) == 0:
 		natives = []string{"airflow.providers.standard.operators.python.PythonOperator with the package's own client"}
 	}
 	return "use " + strings.Join(natives, " or ") + ", or wait until Updraft runs tasks with the Task SDK of Airflow itself"

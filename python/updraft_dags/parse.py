@@ -127,7 +127,7 @@ def _named(kind: type) -> str:
 def _missing(reading: Any) -> list[Any]:
     try:
         found = imports.missing(reading.source(), reading.path)
-        return [{"name": one["name"], "package": one.get("package") or ""} for one in found]
+        return [{key: one.get(key) or "" for key in ("name", "package", "instead")} for one in found]
     except (SyntaxError, ValueError, OSError):
         return []
 
