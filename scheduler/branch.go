@@ -10,7 +10,7 @@ import (
 // badBranch says why a branch's choice cannot be followed; empty if it can.
 //
 // Golden: branch_wrong.
-func (v *View) badBranch(r ref, b *run.Branch) string {
+func (v *View) badBranch(b *run.Branch) string {
 	if b == nil || b.Kind != run.BranchFollow {
 		return ""
 	}

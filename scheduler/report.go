@@ -89,7 +89,7 @@ func (v *View) ended(r ref, rep run.Report, now time.Time) {
 	if rep.Outcome == run.OutcomeSuccess {
 		if problem := v.unmappable(r, &rep); problem != "" {
 			rep.Outcome, rep.Cause, rep.Reason, rep.XComs = run.OutcomeFailed, run.CauseTask, problem, nil
-		} else if problem := v.badBranch(r, rep.Branch); problem != "" {
+		} else if problem := v.badBranch(rep.Branch); problem != "" {
 			rep.Outcome, rep.Cause, rep.Reason, rep.XComs = run.OutcomeFailed, run.CauseTask, problem, nil
 		}
 	}
@@ -130,7 +130,7 @@ func (v *View) ended(r ref, rep run.Report, now time.Time) {
 		v.fail(r, now)
 	default:
 		if v.retries(r, &rep) {
-			v.retry(r, task, now)
+			v.retry(r, task)
 		} else {
 			v.fail(r, now)
 		}
@@ -187,7 +187,7 @@ func (v *View) retryDelay(task *dag.Task, try int) time.Duration {
 	return RetryDelay(RetryPolicyOf(task), a)
 }
 
-func (v *View) retry(r ref, task *dag.Task, now time.Time) {
+func (v *View) retry(r ref, task *dag.Task) {
 	c := v.cell(r)
 	delay := time.Duration(0)
 	if c.Cause != run.CauseInfra && c.Cause != run.CauseOOM {
