@@ -23,7 +23,7 @@ answers.`,
 		),
 		RunE: a.fresh(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			if n < 1 {
-				return usagef("--count %d: give 1 or more", n)
+				return usagef("--num-executions %d: give 1 or more", n)
 			}
 			return a.nextExecution(ctx, i, args[0], n)
 		}),

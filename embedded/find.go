@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +37,13 @@ func (i *Installation) nearDAG(ctx context.Context, id string) string {
 	for n, d := range list.Items {
 		ids[n] = d.ID
 	}
-	return cmp.Or(dagfile.Hint(id, ids), see)
+	if hint := dagfile.Hint(id, ids); hint != "" {
+		return hint
+	}
+	if broken, err := i.ImportErrors(ctx); err == nil && len(broken) > 0 {
+		return see + ", and `updraft dags list-import-errors`: not every file can be read"
+	}
+	return see
 }
 
 // CurrentGraph returns the compiled current version of a DAG.

@@ -109,7 +109,7 @@ func (i *Installation) resolve(ctx context.Context, targets []string) ([]string,
 		}
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			faults = append(faults, fmt.Errorf("DAG %s is not known: give its file, or see `updraft dags list`", t))
+			faults = append(faults, fmt.Errorf("DAG %s is not known: give its file; %s", t, i.nearDAG(ctx, t)))
 		case err != nil:
 			faults = append(faults, err)
 		}
