@@ -75,7 +75,7 @@ class Strict(unittest.TestCase):
             with self.subTest(line):
                 self.assertEqual(self.said(line), want)
                 if want and "airflow.contrib" not in line:
-                    self.assertEqual(read(line + "\n", airflow_compat="2")["error"] is None, "BaseOperatorLink" not in line)
+                    self.assertIsNone(read(line + "\n", airflow_compat="2")["error"])
 
     def test_warnings(self):
         moved = "The `airflow.%s` attribute is deprecated. Please use `'airflow.%s'`."

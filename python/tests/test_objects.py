@@ -1,7 +1,9 @@
 """What a DAG file makes, found again and run."""
 import datetime as dt
 import os
+import sys
 import tempfile
+import types
 import unittest
 
 from dagfiles import tasks
@@ -102,6 +104,14 @@ class Objects(unittest.TestCase):
         task, value = self.run_method("mine", {"text": "2024"})
         self.assertEqual((value, task.said), ("20242024", ["pre", "post 20242024"]))
         self.assertEqual(self.context["task"].dag.dag_id, "d")
+
+    def test_not_with_a_real_airflow(self):
+        """What another callable of this interpreter may have imported is left out."""
+        real = types.ModuleType("airflow.models")
+        sys.modules["airflow.models"] = real
+        self.addCleanup(imports.forget)
+        self.assertEqual(self.run_method("mine", {"text": "a"})[1], "aa")
+        self.assertIsNot(sys.modules["airflow.models"], real)
 
     def test_mapped(self):
         self.assertEqual(self.run_method("mapped", {}, {"text": "b"})[1], "bbb")

@@ -91,6 +91,11 @@ class Context(unittest.TestCase):
         with self.assertRaisesRegex(NotImplementedError, "outlet_events"):
             found["outlet_events"]["x"]
 
+    def test_names_of_2(self):
+        found = context.build({"dag_run": {"logical_date": "2024-05-01T00:00:00Z"}, "execution_date": "2024-05-01T00:00:00Z", "next_ds": "2024-05-02"})
+        self.assertEqual((found["execution_date"].day, found["next_ds"]), (1, "2024-05-02"))
+        self.assertEqual(found["conf"].getboolean("core", "load_examples"), False)
+
     def test_exceptions(self):
         for kind, want in [("ValueError", ValueError), ("airflow.exceptions.AirflowFailException", exceptions.AirflowFailException), ("x.Unknown", Exception)]:
             found = context.build({"exception": {"type": kind, "message": "m"}})["exception"]

@@ -53,11 +53,11 @@ def install_standins() -> None:
 
 
 def forget() -> None:
-    """Drops the modules that were made: each file's reading begins without any, since
-    they depend on its meaning, and what it imports is noted once."""
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "airflow" and isinstance(getattr(module, "__loader__", None), Finder):
-            del sys.modules[name]
+    """Drops the modules that were imported: each file's reading begins without any, since
+    they depend on its meaning and what it imports is noted once; and a real Airflow that
+    is there for other callables is not mixed with ours."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "airflow"]:
+        del sys.modules[name]
 
 
 def _compat() -> int:

@@ -98,6 +98,7 @@ airflow.hooks                   airflow.sdk.bases.hook                  BaseHook
 airflow.sensors.base_sensor_operator    airflow.sdk.bases.sensor        BaseSensorOperator
 airflow.operators.branch_operator       airflow.sdk.bases.branch        BaseBranchOperator
 airflow.operators.sql           airflow.providers.common.sql.operators.sql      BaseSQLOperator
+airflow.models.baseoperator     airflow.sdk.bases.operatorlink          BaseOperatorLink
 airflow.models.dataset          airflow.sdk.definitions.asset           Dataset=Asset
 airflow.models.crypto           updraft_dags.helpers                    get_fernet
 airflow.models.dag              updraft_dags.models                     get_last_dagrun

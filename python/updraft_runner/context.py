@@ -245,6 +245,9 @@ def build(raw):
         dag=dag, task=task, dag_run=run, ti=ti, task_instance=ti, run_id=run.run_id,
         var=_Fields(value=_Variables(False), json=_Variables(True)), conn=_Connections(),
         macros=macros)
+    if "execution_date" in raw:  # a DAG that means Airflow 2
+        from updraft_dags.configuration import conf
+        context["conf"] = conf
     for name, value in _stamps(context, ti).items():
         context.setdefault(name, value)
     if "execution_date" in raw:  # the context of 2.x

@@ -17,7 +17,8 @@ def dags(path, dag="", task=""):
     """The DAGs that executing the file makes, by id; once per process for each DAG that is
     wanted, as a file may ask for what it is read (get_parsing_context) and make no other."""
     if (path, dag) not in _loaded:
-        from updraft_dags import parse, scope
+        from updraft_dags import imports, parse, scope
+        imports.forget()
         scope.read_for(dag, task)
         _loaded[path, dag] = parse.load(path, os.path.dirname(path))
     return _loaded[path, dag]
