@@ -41,6 +41,12 @@ func (c *Clock) DatetimeIn(t time.Time, z *Zone) *DateTime {
 	return &DateTime{t: micro(t.In(z.loc)), zone: z, kind: datetimeType, clock: c}
 }
 
+// Naive makes a datetime.datetime without a zone, with the date and time that t shows in its own.
+func (c *Clock) Naive(t time.Time) *DateTime {
+	_, offset := t.Zone()
+	return &DateTime{t: micro(t.UTC().Add(time.Duration(offset) * time.Second)), kind: datetimeType, clock: c}
+}
+
 // AsProxy answers a copy that acts as the same DateTime but whose class is Proxy, as Airflow's lazy values do.
 func (d *DateTime) AsProxy() *DateTime {
 	c := *d

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -131,6 +132,7 @@ func TestXComs(t *testing.T) {
 		"when":  `{"__classname__": "datetime.datetime", "__version__": 2, "__data__": {"timestamp": 1704164645.25, "tz": {"__classname__": "builtins.tuple", "__version__": 1, "__data__": ["UTC", "pendulum.tz.timezone.Timezone", 1, true]}}}`,
 		"tuple": `{"__classname__": "builtins.tuple", "__version__": 1, "__data__": [1, "x"]}`,
 		"span":  `{"__classname__": "datetime.timedelta", "__version__": 2, "__data__": 90.5}`,
+		"naive": `{"__classname__": "datetime.datetime", "__version__": 2, "__data__": {"timestamp": 1704164645.0, "tz": null}}`,
 		"odd":   `{"__classname__": "pandas.DataFrame", "__version__": 1, "__data__": ""}`,
 	}}
 	c, a := full(w)
@@ -139,6 +141,7 @@ func TestXComs(t *testing.T) {
 		{"{{ ti.xcom_pull(['a', 'no'], key='key') }} {{ ti.xcom_pull('no', default=3) }}", "[5, None] None"},
 		{"{{ ti.xcom_pull('a', map_indexes=0).z }} {{ ti.xcom_pull('a', include_prior_dates=true) | length }}", "1 1"},
 		{"{{ ti.xcom_pull('when') }} {{ ti.xcom_pull('tuple') }} {{ ti.xcom_pull('span') }}", "2024-01-02 03:04:05.250000+00:00 (1, 'x') 0:01:30.500000"},
+		{"{{ ti.xcom_pull('naive') }}", time.Unix(1704164645, 0).Local().Format(time.DateTime)},
 		{"{{ ti.xcom_pull('odd') }}", "!! an XCom holds an object of class pandas.DataFrame, which templates cannot use"},
 		{"{{ ti.xcom_pull('a', map_indexes='x') }}", "!! Invalid type for map_indexes"},
 		{"{{ ti.xcom_pull(5) }}", "!! 'int' object is not iterable"},

@@ -208,6 +208,9 @@ func (r *Renderer) moment(class string, d *py.Dict) (py.Value, bool) {
 	}
 	t := time.UnixMicro(int64(math.Round(s * 1e6)))
 	tz, _ := d.GetStr("tz")
+	if tz == nil && class == "datetime.datetime" {
+		return r.clock.Naive(t.Local()), true // as Python reads it: the machine's clock
+	}
 	name, _ := tz.(string)
 	if parts, ok := tz.(py.Tuple); ok && len(parts) > 0 {
 		switch n := parts[0].(type) {
