@@ -7,30 +7,16 @@ package sql_test
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/updraft-dev/updraft/operators/operatortest"
 	"github.com/updraft-dev/updraft/operators/sql"
-	"github.com/updraft-dev/updraft/settings"
 	"github.com/updraft-dev/updraft/task"
 )
 
-func mysql(t *testing.T) *operatortest.Harness {
-	t.Helper()
-	c, err := settings.ParseURI("db", os.Getenv("UPDRAFT_TEST_MYSQL"))
-	if err != nil {
-		t.Fatalf("UPDRAFT_TEST_MYSQL: %v", err)
-	}
-	h := operatortest.New(t)
-	h.Task.DoXComPush = true
-	h.Settings.Connections = map[string]settings.Connection{"db": c}
-	return h
-}
+func mysql(t *testing.T) *operatortest.Harness { return server(t, "UPDRAFT_TEST_MYSQL") }
 
 func TestMySQLServer(t *testing.T) {
 	type m = map[string]any
@@ -54,43 +40,12 @@ func TestMySQLServer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h := mysql(t)
 			tt.args["conn_id"] = "db"
-			res, err := do(t, h, execute, tt.args)
-			want := tt.fault
-			if want == "" {
-				want = "success"
-			}
-			if got := operatortest.Outcome(err); got != want {
-				t.Errorf("got  %s\nwant %s", got, want)
-			}
-			if d := cmp.Diff(tt.want, res.Value); d != "" {
-				t.Errorf("value (-want +got):\n%s", d)
-			}
+			answers(t, h, tt.args, tt.want, tt.fault)
 		})
 	}
 }
 
-// What a failed task has changed is undone, unless each statement is committed.
-func TestMySQLTransaction(t *testing.T) {
-	for _, autocommit := range []bool{false, true} {
-		h := mysql(t)
-		must(t, h, "DROP TABLE IF EXISTS updraft_test")
-		must(t, h, "CREATE TABLE updraft_test (a int PRIMARY KEY) ENGINE=InnoDB")
-		must(t, h, "INSERT INTO updraft_test VALUES (1)")
-		_, err := do(t, h, execute, map[string]any{"conn_id": "db", "sql": []any{"INSERT INTO updraft_test VALUES (2)", "INSERT INTO updraft_test VALUES (1)"}, "autocommit": autocommit})
-		if err == nil {
-			t.Fatal("the second statement did not fail")
-		}
-		res, err := do(t, h, execute, map[string]any{"conn_id": "db", "sql": "SELECT count(*) FROM updraft_test"})
-		want := rows(task.Tuple{int64(1)})
-		if autocommit {
-			want = rows(task.Tuple{int64(2)})
-		}
-		if d := cmp.Diff(want, res.Value); d != "" || err != nil {
-			t.Errorf("autocommit %v: %v (-want +got):\n%s", autocommit, err, d)
-		}
-		must(t, h, "DROP TABLE updraft_test")
-	}
-}
+func TestMySQLTransaction(t *testing.T) { transaction(t, mysql, " ENGINE=InnoDB") }
 
 func TestMySQLFaults(t *testing.T) {
 	h := mysql(t)

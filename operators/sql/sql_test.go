@@ -47,6 +47,23 @@ func do(t *testing.T, h *operatortest.Harness, class string, args map[string]any
 	return h.Run(t.Context(), operatortest.Find(t, sql.Operators(), class), args)
 }
 
+// answers executes statements and compares what comes out: a value, or how it failed.
+func answers(t *testing.T, h *operatortest.Harness, args map[string]any, value any, fault string) {
+	t.Helper()
+	res, err := do(t, h, execute, args)
+	if fault == "" {
+		fault = "success"
+	} else {
+		value = nil
+	}
+	if got := operatortest.Outcome(err); got != fault {
+		t.Errorf("got  %s\nwant %s", got, fault)
+	}
+	if d := cmp.Diff(value, res.Value); d != "" {
+		t.Errorf("value (-want +got):\n%s", d)
+	}
+}
+
 func rows(r ...any) []any { return r }
 
 func TestExecute(t *testing.T) {
@@ -117,17 +134,7 @@ func TestExecute(t *testing.T) {
 			if _, ok := tt.args["conn_id"]; !ok {
 				tt.args["conn_id"] = "db"
 			}
-			res, err := do(t, h, execute, tt.args)
-			want := tt.fault
-			if want == "" {
-				want = "success"
-			}
-			if got := operatortest.Outcome(err); got != want {
-				t.Errorf("got  %s\nwant %s", got, want)
-			}
-			if d := cmp.Diff(tt.want, res.Value); d != "" {
-				t.Errorf("value (-want +got):\n%s", d)
-			}
+			answers(t, h, tt.args, tt.want, tt.fault)
 		})
 	}
 }
