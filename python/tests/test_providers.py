@@ -251,6 +251,15 @@ class Hooks(Case):
         with mock.patch.dict("sys.modules", {"psycopg2": None, "psycopg": None}):
             with self.assertRaisesRegex(AirflowException, "pip install 'psycopg"):
                 BaseHook.get_hook("pg").get_conn()
+        with open(self.path + ".tsv", "wb") as file:
+            file.write(b"1\tx\n")
+        with mock.patch.dict("sys.modules", {"psycopg2": mock.MagicMock()}) as modules:
+            pg = BaseHook.get_hook("pg")
+            pg.bulk_load("t", self.path + ".tsv")
+            conn = modules["psycopg2"].connect.return_value
+            self.assertEqual(modules["psycopg2"].connect.call_args.kwargs, {"host": "h", "port": 5432})
+            self.assertEqual(conn.cursor.return_value.copy_expert.call_args.args[0], "COPY t FROM STDIN")
+            conn.commit.assert_called_once_with()
         session.current().connections["odd"] = {"conn_id": "odd", "conn_type": "odd"}
         with self.assertRaisesRegex(AirflowException, 'Unknown hook type "odd"'):
             BaseHook.get_hook("odd")

@@ -91,9 +91,22 @@ class Task(Record):
 class DagRun(Record):
     """The run of the DAG."""
 
-    def get_task_instance(self, *_, **__):
-        """Not available inside of a task."""
-        raise RuntimeError("a task cannot look up other task instances; use ti.xcom_pull")
+    def get_task_instances(self, state=None, **_):
+        """The task instances of the run as they stand now; those in a state or in one of several."""
+        found = _instances(self)
+        if state is None:
+            return found
+        wanted = [state] if isinstance(state, str) else list(state)
+        return [ti for ti in found if ti.state in wanted]
+
+    def get_task_instance(self, task_id, *_, map_index=-1, **__):
+        """One of them; None if there is none."""
+        for ti in _instances(self):
+            if ti.task_id == task_id and ti.map_index == map_index:
+                return ti
+        return None
+
+    get_task_instances = get_previous_dagrun = get_task_instance
 
 
 class TaskInstance(Record):
@@ -140,6 +153,21 @@ class TaskInstance(Record):
     def get_dagrun(self, *_, **__):
         """The run."""
         return self.dag_run
+
+    def current_state(self, *_, **__):
+        """The state."""
+        return self.state
+
+
+def _instances(run):
+    """The task instances of a run, each with what is known of it."""
+    found = []
+    for fields in session.current().ask("instances", dag_id=run.dag_id, run_id=run.run_id) or []:
+        ti = TaskInstance(dict(fields, dag_id=run.dag_id, run_id=run.run_id))
+        ti.dag_run, ti.logical_date = run, run.logical_date
+        ti.execution_date = run.logical_date
+        found.append(ti)
+    return found
 
 
 def _all_indexes(query, tasks, single):

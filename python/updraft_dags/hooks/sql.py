@@ -238,6 +238,35 @@ class PostgresHook(DbApiHook):
         """For SQLAlchemy."""
         return self.connection.get_uri().replace("postgres://", "postgresql://", 1)
 
+    def copy_expert(self, sql: str, filename: str) -> None:
+        """COPY between a table and a file, as sql says: FROM STDIN or TO STDOUT."""
+        into = re.search(r"(?i)\bto\s+stdout\b", sql) is not None
+        with open(filename, "wb" if into else "rb") as file, self._open() as conn, contextlib.closing(conn.cursor()) as cursor:
+            if hasattr(cursor, "copy_expert"):
+                cursor.copy_expert(sql, file)
+            else:
+                _copy(cursor, sql, file, into)
+            conn.commit()
+
+    def bulk_load(self, table: str, tmp_file: str) -> None:
+        """Fills a table from a file with tabs."""
+        self.copy_expert("COPY %s FROM STDIN" % table, tmp_file)
+
+    def bulk_dump(self, table: str, tmp_file: str) -> None:
+        """Writes a table to a file with tabs."""
+        self.copy_expert("COPY %s TO STDOUT" % table, tmp_file)
+
+
+def _copy(cursor: Any, sql: str, file: Any, into: bool) -> None:
+    """COPY as psycopg 3 does it."""
+    with cursor.copy(sql) as copy:
+        if into:
+            for block in copy:
+                file.write(block)
+        else:
+            while block := file.read(1 << 16):
+                copy.write(block)
+
 
 class MySqlHook(DbApiHook):
     """MySQL, by mysqlclient, mysql-connector or PyMySQL, whichever is installed."""
