@@ -34,7 +34,7 @@ var habits = []struct{ command, answer string }{
 	{"jobs", "there are no jobs: `updraft doctor` says whether a process works on the installation"},
 	{"info", "use `updraft doctor` and `updraft config list`"},
 	{"cheat-sheet", "use `updraft --help`"},
-	{"plugins", "there are no plugins: docs/operators.md has the operators"},
+	{"plugins", "plugins are Python modules in the folder that `updraft config get-value plugins` names"},
 	{"providers", "operators are built in: docs/operators.md has them all"},
 	{"assets", "`updraft dags details DAG` shows the assets that a DAG waits for, `updraft dags list` which DAGs do"},
 	{"rotate-fernet-key", "put a new line above the old one in the file key of UPDRAFT_HOME: see docs/operations.md"},

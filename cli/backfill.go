@@ -32,7 +32,12 @@ has one backfill at a time.`,
 			"updraft backfill create --dag-id etl --from-date 2026-01-01 --to-date 2026-01-31", "January",
 			"updraft backfill create --dag-id etl --from-date 2026-01-01 --to-date 2026-01-31 --dry-run", "its dates, and what would happen to each",
 		),
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("name the DAG by --dag-id %s", args[0])
+			}
+			return nil
+		},
 		RunE: a.fresh(func(ctx context.Context, i *embedded.Installation, _ []string) error {
 			return a.backfillCreate(ctx, i, &o)
 		}),

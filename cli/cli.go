@@ -87,7 +87,11 @@ func Run(ctx context.Context, w World) int {
 	case errors.Is(err, errShown):
 		return exitFailed
 	case errors.As(err, &usage):
-		fmt.Fprintf(w.Stderr, "error: %s\nsee `%s --help`\n", err, cmd.CommandPath())
+		if cmd.Hidden {
+			cmd = cmd.Parent()
+		}
+		tellFaults(w.Stderr, usage.err)
+		fmt.Fprintf(w.Stderr, "see `%s --help`\n", cmd.CommandPath())
 		return exitUsage
 	}
 	tellFaults(w.Stderr, err)

@@ -9,7 +9,7 @@ import (
 func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{Use: "config", Short: "Show the settings of the installation"}
 	list := &cobra.Command{
-		Use: "list", Short: "List all settings, with where each comes from", Args: cobra.NoArgs,
+		Use: "list", Short: "List all settings, with where each comes from", Args: exactly(),
 		Example: examples("updraft config list", "where each value comes from", "updraft config list -o json", "for programs"),
 		Long: `Lists all settings. Each can be set in updraft.yaml in UPDRAFT_HOME, by its environment
 variable, or (some) by a flag, the later over the earlier.`,

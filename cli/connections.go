@@ -155,7 +155,7 @@ func (a *app) connectionsSet() *cobra.Command {
 func (a *app) connectionsList() *cobra.Command {
 	var secrets bool
 	c := &cobra.Command{
-		Use: "list", Short: "List the connections in the database", Args: cobra.NoArgs,
+		Use: "list", Short: "List the connections in the database", Args: exactly(),
 		Example: examples("updraft connections list", "secrets masked"),
 	}
 	c.Flags().BoolVar(&secrets, "show-secrets", false, "do not mask passwords")

@@ -46,7 +46,7 @@ type dagsFilter struct {
 func (a *app) dagsListCommand() *cobra.Command {
 	var f dagsFilter
 	c := &cobra.Command{
-		Use: "list", Short: "List the DAGs, and when each runs next", Args: cobra.NoArgs,
+		Use: "list", Short: "List the DAGs, and when each runs next", Args: exactly(),
 		Long: `Lists the DAGs with their files, owners and next runs. What a broken file had before goes
 on; the files that are broken are counted below the list.`,
 		Example: examples(
@@ -161,7 +161,7 @@ func summary(d *dag.DAG) string {
 
 func (a *app) dagsImportErrorsCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "list-import-errors", Short: "List the DAG files that cannot be read, and why", Args: cobra.NoArgs,
+		Use: "list-import-errors", Short: "List the DAG files that cannot be read, and why", Args: exactly(),
 		Example: examples("updraft dags list-import-errors", "place and remedy of each"),
 		Long: `Lists the files that cannot be read. The DAGs that such a file had before it broke go on as
 they were. The exit code is 1 if there is such a file.`,

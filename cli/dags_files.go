@@ -170,7 +170,7 @@ func shortPath(path string) string {
 func (a *app) dagsSchemaCommand() *cobra.Command {
 	var save string
 	c := &cobra.Command{
-		Use: "schema", Short: "Write the JSON Schema of DAG files, for editors", Args: cobra.NoArgs,
+		Use: "schema", Short: "Write the JSON Schema of DAG files, for editors", Args: exactly(),
 		Long: `Writes the JSON Schema of DAG files, with all operators and their arguments. Editors with a
 YAML language server complete and check by it; a file names it in its first line:
 # yaml-language-server: $schema=dag.schema.json`,
@@ -198,7 +198,7 @@ func (a *app) save(path string, b []byte) error {
 
 func (a *app) dagsReportCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "report", Short: "Show how long each DAG file takes to read, and what is in it", Args: cobra.NoArgs,
+		Use: "report", Short: "Show how long each DAG file takes to read, and what is in it", Args: exactly(),
 		Example: examples("updraft dags report", "the slowest file first"),
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, _ []string) error {
 			dir := i.Config.Text("dags")

@@ -153,6 +153,8 @@ func (a *app) dagsPauseCommand(paused bool) *cobra.Command {
 		ValidArgsFunction: a.completeFirst(cobra.ShellCompDirectiveNoFileComp, a.dagIDs),
 	}
 	c.Flags().BoolVar(&all, "all", false, "all DAGs")
+	c.Flags().BoolP("yes", "y", false, "what Airflow takes: nothing is asked here")
+	hide(c.Flags(), "yes")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing, say what would be")
 	a.outputFlag(c)
 	return c

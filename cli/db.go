@@ -33,7 +33,7 @@ func (a *app) dbMigrate() *cobra.Command {
 	version := -1
 	var yes bool
 	c := &cobra.Command{
-		Use: "migrate", Aliases: []string{"init", "upgrade"}, Short: "Bring the schema of the database up to date", Args: cobra.NoArgs,
+		Use: "migrate", Aliases: []string{"init", "upgrade"}, Short: "Bring the schema of the database up to date", Args: exactly(),
 		Example: examples("updraft db migrate", "to the latest version", "updraft db migrate --to-version 1", "back, for an older updraft"),
 		Long: `Brings the schema up to date. Opening a database does so by itself; this command says what it
 does, and can go back to an older version for an older updraft. Nobody may have the
@@ -58,12 +58,12 @@ database open meanwhile.`,
 			if err != nil || !ok {
 				return err
 			}
+			unlock, err := embedded.Lock(conf.Home)
+			if err != nil {
+				return err
+			}
+			defer unlock() //nolint:errcheck // the end of the process does it
 		}
-		unlock, err := embedded.Lock(conf.Home)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, unlock()) }()
 		from, to, err := sqlitestore.Migrate(cmd.Context(), sc, version)
 		if err != nil {
 			return err
@@ -80,7 +80,7 @@ database open meanwhile.`,
 
 func (a *app) dbCheck() *cobra.Command {
 	c := &cobra.Command{
-		Use: "check", Short: "Look for damage in the database", Args: cobra.NoArgs,
+		Use: "check", Short: "Look for damage in the database", Args: exactly(),
 		Example: examples("updraft db check", "damage, a line each"),
 		Long:    "Reads the whole database and says what is damaged, one line each. The exit code is 1 if anything is.",
 	}
@@ -105,7 +105,7 @@ func (a *app) dbClean() *cobra.Command {
 	var before *time.Time
 	var yes, dryRun bool
 	c := &cobra.Command{
-		Use: "clean", Short: "Remove old runs with all that belongs to them", Args: cobra.NoArgs,
+		Use: "clean", Short: "Remove old runs with all that belongs to them", Args: exactly(),
 		Long: `Removes the runs that ended before a date, with their task instances, XComs and history, and
 old versions of DAGs that nobody needs. The last run of each DAG stays. Logs are removed
 by log_retention. standalone cleans by itself when run_retention is set.`,

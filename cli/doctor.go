@@ -42,7 +42,7 @@ const (
 
 func (a *app) doctorCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "doctor", Short: "Check the set-up and say what to do", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Check the set-up and say what to do", Args: exactly(),
 		Example: examples("updraft doctor", "all checks", "updraft doctor -o json", "for monitoring"),
 		Long:    "Checks settings, folders, database, key, DAG files, Python and the address to listen on. The exit code\nis 1 if anything keeps updraft from working.",
 	}

@@ -68,7 +68,7 @@ func (a *app) poolsSet() *cobra.Command {
 
 func (a *app) poolsList() *cobra.Command {
 	c := &cobra.Command{
-		Use: "list", Short: "List the pools", Args: cobra.NoArgs,
+		Use: "list", Short: "List the pools", Args: exactly(),
 		Example: examples("updraft pools list", "all, with their slots"),
 	}
 	a.outputFlag(c)

@@ -41,7 +41,7 @@ of this installation take them. There is one scheduler, and any number of worker
 // serviceCommand makes a command that schedules until it is stopped.
 func (a *app) serviceCommand(c *cobra.Command, serve func(*embedded.Installation, context.Context, embedded.StandaloneOptions) error) *cobra.Command {
 	var grace time.Duration
-	c.Args = cobra.NoArgs
+	c.Args = exactly()
 	c.RunE = a.until(func(ctx context.Context, i *embedded.Installation) error {
 		return serve(i, ctx, embedded.StandaloneOptions{Grace: grace, OnReady: func(address string, first embedded.Synced) {
 			i.Log.Info("updraft is up", "version", i.Release, "home", i.Config.Home, "dags", i.Config.Text("dags"),
@@ -67,7 +67,7 @@ run out; its tasks get a new try that does not count against their retries.`,
 			"updraft worker", "serve the queue called default",
 			"updraft worker --queues default,gpu --parallelism 2", "two tasks at once, from two queues",
 		),
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: a.until(func(ctx context.Context, i *embedded.Installation) error {
 			o.OnReady = func() {
 				i.Log.Info("the worker is up", "version", i.Release, "home", i.Config.Home, "queues", o.Queues)
@@ -117,7 +117,7 @@ func (a *app) shepherdCommand() *cobra.Command {
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Show the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Show the version", Args: exactly(),
 		Example: examples("updraft version", "what to say in a report"),
 		RunE: func(*cobra.Command, []string) error {
 			a.printf("updraft %s\n", a.Release)

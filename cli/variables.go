@@ -85,7 +85,7 @@ func (a *app) variablesSet() *cobra.Command {
 
 func (a *app) variablesList() *cobra.Command {
 	c := &cobra.Command{
-		Use: "list", Short: "List the variables in the database", Args: cobra.NoArgs,
+		Use: "list", Short: "List the variables in the database", Args: exactly(),
 		Example: examples("updraft variables list", "the keys; values are not shown"),
 	}
 	a.outputFlag(c)
