@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrNotFound is what a Handler's error is when there is no such variable or
@@ -36,6 +37,27 @@ type Handler interface {
 type Templater interface {
 	// Render renders a value in Airflow's tagged JSON form as an argument of the task.
 	Render(ctx context.Context, value json.RawMessage) (json.RawMessage, error)
+}
+
+// Watcher is what a Handler may be, too: it tells callables how the tasks of a run stand,
+// as those ask that end a pipeline with a summary.
+type Watcher interface {
+	// Instances returns the task instances of a run; ErrNotFound if there is no such run.
+	Instances(ctx context.Context, dagID, runID string) ([]Instance, error)
+}
+
+// Instance is a task instance as callables see it. What has not been yet is nil.
+type Instance struct {
+	TaskID    string     `json:"task_id"`
+	MapIndex  int        `json:"map_index"`
+	State     *string    `json:"state"`
+	TryNumber int        `json:"try_number"`
+	MaxTries  int        `json:"max_tries"`
+	StartDate *time.Time `json:"start_date"`
+	EndDate   *time.Time `json:"end_date"`
+	// Duration is in seconds.
+	Duration *float64 `json:"duration"`
+	LogURL   string   `json:"log_url"`
 }
 
 // XComQuery selects XComs.
@@ -121,6 +143,9 @@ func ask(ctx context.Context, h Handler, f *attemptFrame) (any, error) {
 	}
 	if t, ok := h.(Templater); ok && f.Op == "render" {
 		return t.Render(ctx, f.Value)
+	}
+	if w, ok := h.(Watcher); ok && f.Op == "instances" {
+		return w.Instances(ctx, f.DAGID, f.RunID)
 	}
 	return nil, fmt.Errorf("the question %q cannot be answered here", f.Op)
 }

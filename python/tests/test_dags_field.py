@@ -36,6 +36,16 @@ airflow.operators.bash.BashOperator(task_id="a", bash_command="true", dag=dag)
             with self.subTest(line):
                 self.assertIn("database, which Updraft has no part of", error(line + "\nask('d')\n"))
 
+    def test_a_session_is_of_no_use(self):
+        said = error("""
+            from airflow.utils.session import provide_session
+            @provide_session
+            def ask(x, session=None):
+                return session.query(x)
+            ask(1)
+            """)
+        self.assertIn("session.query asks Airflow's database, which Updraft has no part of", said)
+
     def test_decorators_of_providers(self):
         said = error("from airflow.decorators import task\n@task.docker(image='x')\ndef f(): pass\n")
         self.assertIn("task decorator 'docker' not found: it is of apache-airflow-providers-docker", said)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import logging
 import os
 import pathlib
@@ -64,6 +65,15 @@ def get_last_dagrun(*_: Any, **__: Any) -> Any:
 def trigger_dag(*_: Any, **__: Any) -> Any:
     """Not from within a task."""
     raise AirflowException("trigger_dag writes to Airflow's database, which Updraft has no part of: use a TriggerDagRunOperator")
+
+
+class _NoSession:
+    """A session of Airflow's database that is handed about; using it says that there is none."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise _no_database("session.%s" % name)
 
 
 class _NoDatabase:
@@ -200,9 +210,14 @@ def create_session(*_: Any, **__: Any) -> Iterator[Any]:
 
 
 def provide_session(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Calls the function without a session of Airflow's database: session is None."""
+    """Calls the function with a session that is of no use: there is no database."""
+    parameters = inspect.signature(function).parameters
+    place = list(parameters).index("session") if "session" in parameters else None
+
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if place is not None and len(args) <= place and kwargs.get("session") is None:
+            kwargs["session"] = _NoSession()
         return function(*args, **kwargs)
     return wrapper
 

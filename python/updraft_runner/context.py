@@ -106,7 +106,9 @@ class DagRun(Record):
                 return ti
         return None
 
-    get_task_instances = get_previous_dagrun = get_task_instance
+    def get_previous_dagrun(self, *_, **__):
+        """Not available inside of a task."""
+        raise RuntimeError("a task cannot look up other runs; prev_data_interval_start_success and the like are in the context")
 
 
 class TaskInstance(Record):
@@ -164,6 +166,7 @@ def _instances(run):
     found = []
     for fields in session.current().ask("instances", dag_id=run.dag_id, run_id=run.run_id) or []:
         ti = TaskInstance(dict(fields, dag_id=run.dag_id, run_id=run.run_id))
+        ti.duration = None if ti.duration is None else float(ti.duration)
         ti.dag_run, ti.logical_date = run, run.logical_date
         ti.execution_date = run.logical_date
         found.append(ti)

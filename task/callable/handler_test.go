@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/updraft-dev/updraft/operators/operatortest"
+	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/settings"
 	"github.com/updraft-dev/updraft/task"
 	"github.com/updraft-dev/updraft/task/callable"
@@ -59,6 +61,40 @@ def ask(ti):
 	bare.XComs, bare.Settings = nil, nil
 	_, err = r.Call(t.Context(), bare, function("ask"))
 	if said := operatortest.Outcome(err); said != "failed (task, 0): AirflowRuntimeError: XComs are not available here" {
+		t.Error(said)
+	}
+}
+
+// Tasks that end a pipeline look at the others.
+func TestInstances(t *testing.T) {
+	t.Parallel()
+	r := open(t, callable.Config{BaseURL: "http://updraft"})
+	h := attempt(t, `
+def ask(dag_run, ti):
+    found = dag_run.get_task_instances()
+    one = dag_run.get_task_instance("up")
+    failed = [x.task_id for x in ti.get_dagrun().get_task_instances(state="failed")]
+    both = [x.map_index for x in dag_run.get_task_instances(state=["failed", None])]
+    return [[x.task_id for x in found], one.state, one.duration, one.start_date.isoformat(), one.log_url.startswith("http://updraft/"),
+            dag_run.get_task_instance("none"), failed, both, found[2].state]
+`)
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	h.Runs.Tasks = map[run.ID][]run.Instance{h.DAGRun.ID: {
+		{Task: "up", Map: run.Unmapped, State: run.Success, Try: 1, Start: start, End: start.Add(2 * time.Second)},
+		{Task: "many", Map: 0, State: run.Failed}, {Task: "many", Map: 1},
+	}}
+	got, err := r.Call(t.Context(), h.Attempt(nil), function("ask"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []any{[]any{"up", "many", "many"}, "success", 2.0, "2026-01-02T03:04:05+00:00", true, nil, []any{"many"}, []any{int64(0), int64(1)}, nil}
+	if diff := cmp.Diff(want, decode(t, got)); diff != "" {
+		t.Error(diff)
+	}
+	bare := h.Attempt(nil)
+	bare.Runs = nil
+	_, err = r.Call(t.Context(), bare, function("ask"))
+	if said := operatortest.Outcome(err); said != "failed (task, 0): AirflowRuntimeError: other task instances cannot be looked at here" {
 		t.Error(said)
 	}
 }
