@@ -1,6 +1,5 @@
 """Operators and hooks of providers: what they take, and what they do when Python runs them."""
 import contextlib
-import datetime as dt
 import http.server
 import json
 import os
@@ -12,7 +11,7 @@ from unittest import mock
 from dagfiles import error, tasks
 
 from updraft_dags import imports, specs
-from updraft_runner import secrets, session
+from updraft_runner import session
 from updraft_runner.exceptions import (
     AirflowException, AirflowFailException, AirflowNotFoundException, AirflowRescheduleException, AirflowSensorTimeout,
     AirflowSkipException)

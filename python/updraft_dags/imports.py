@@ -66,13 +66,18 @@ def _compat() -> int:
 
 
 def _adopt() -> None:
-    """Gives each object the module that Airflow has it in.
+    """Loads every object, and gives it the module that Airflow has it in.
 
-    Types are told by their names: in tracebacks, in results, in XComs.
+    Types are told by their names: in tracebacks, in results, in XComs. Those of the
+    core come first: where one object has several homes, theirs is the one.
     """
-    for module, sources in names.homes_of_core().items():
-        for source in sources.values():
-            _adopted(_load(source), module)
+    for table in (names.homes_of_core(), names.homes()):
+        for module, sources in table.items():
+            for source in sources.values():
+                _adopted(_load(source), module)
+    # What is worked out once and kept: here, not in every child.
+    names.warm()
+    _installed("airflow", None)
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -115,9 +120,11 @@ def _lookup(module: types.ModuleType, name: str) -> Any:
     here = module.__name__
     if name == "__all__":
         return [n for n in _names(module) if not n.startswith("_")]
-    entry = None if name.startswith("__") else names.find(here, name, _compat())
+    if name.startswith("__"):
+        raise AttributeError("module %r has no attribute %r" % (here, name))
+    entry = names.find(here, name, _compat())
     if entry is None:
-        if not name.startswith("__") and names.is_module(here + "." + name, _compat()):
+        if names.is_module(here + "." + name, _compat()):
             # The processes that read DAG files in Airflow have imported nearly all of it,
             # so that `import airflow` is enough for `airflow.utils.dates.days_ago(1)`.
             return importlib.import_module(here + "." + name)

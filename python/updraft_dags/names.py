@@ -134,6 +134,13 @@ def _virtual() -> frozenset[str]:
     return frozenset(moved - set(names_core.EMPTY.split()) - {"airflow", "airflow.exceptions"})
 
 
+def warm() -> None:
+    """Makes all that is kept of the tables."""
+    for compat in (2, 3):
+        _packages(compat)
+    _virtual()
+
+
 def find(module: str, name: str, compat: int) -> Optional[Entry]:
     """Where a name of a module leads; None when Airflow has no such name."""
     return _tables()[compat].get(module, {}).get(name)
