@@ -70,6 +70,11 @@ func samples() map[string]sample {
 		"weather_data_pipeline": only("weather_data_pipeline", nil).giving(map[string]string{
 			"process": `{"city":"Zurich","at":"2026-01-15T12:00:00","temperature_c":3.4,"mean_next_hours_c":3.1}`,
 		}).inOrder("create_table", "wait_for_api", "fetch", "process", "store", "check"),
+		"simple_dag.py": only("simple_dag_python", nil).giving(map[string]string{"print_message": `"Hello from simple_dag_python, run *"`}).
+			inOrder("print_date", "sleep", "print_message"),
+		"weather_data_pipeline.py": only("weather_data_pipeline_python", nil).giving(map[string]string{
+			"process_weather": `{"__classname__":"datetime.datetime",*`, "store_weather": `3.4`,
+		}).inOrder("create_table", "is_api_available", "fetch_weather", "process_weather", "store_weather"),
 		"example_branch":    only("example_branch", map[string]run.State{"many": skipped, "celebrate": skipped}).giving(map[string]string{"few": `"only 3"`}),
 		"example_callbacks": only("example_callbacks", map[string]run.State{"fails": failed, "skips": skipped}),
 		"example_commands": only("example_commands", map[string]run.State{"skip": skipped}).giving(map[string]string{
@@ -131,6 +136,15 @@ func TestSamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	scripts, err := filepath.Glob("*.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range scripts {
+		if !strings.HasSuffix(file, "_steps.py") { // those are modules of DAGs in YAML
+			files = append(files, file)
+		}
+	}
 	got := make([]outcome, len(files))
 	var all sync.WaitGroup
 	for i, file := range files {
@@ -145,7 +159,7 @@ func TestSamples(t *testing.T) {
 		delete(want, name)
 	}
 	for name := range want {
-		t.Errorf("there is no %s.yaml", name)
+		t.Errorf("there is no file %s", name)
 	}
 }
 

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any, Callable, Optional
 
-from updraft_dags import assets, dag, errors, times, xcomarg
+from updraft_dags import assets, dag, errors, names, times, xcomarg
 from updraft_dags.params import Param, ParamsDict
 from updraft_runner import xcom
 from updraft_runner.session import NOTSET
@@ -144,6 +144,8 @@ class Encoder:
         module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
         if not module or not name or "<" in name or module == self.module or module == "__main__":
             return None
+        if module.startswith("airflow.") and names.find(module, name, 2) is not None:
+            return "%s.%s" % (module, name)  # a function of ours, where Airflow has it
         holder = found = sys.modules.get(module)
         for part in name.split("."):
             found = getattr(found, part, None)
