@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/updraft-dev/updraft/dag"
@@ -27,7 +28,7 @@ func (a *answer) dags() (out []*dag.DAG, faults []dagfile.Problem) {
 	for i, raw := range a.parsed.DAGs {
 		d, err := dag.Decode(raw)
 		if err != nil {
-			faults = append(faults, a.problem(named(raw, i), "", "cannot be understood: "+err.Error(), "this is a fault of Updraft's: please report it"))
+			faults = append(faults, a.undecoded(named(raw, i), err))
 			continue
 		}
 		d.File, d.Compat = a.path, a.parsed.Compat
@@ -41,6 +42,25 @@ func (a *answer) dags() (out []*dag.DAG, faults []dagfile.Problem) {
 		return nil, faults
 	}
 	return out, nil
+}
+
+// undecoded is the problem of a DAG whose JSON does not fit: Python accepts more than Go,
+// such as a number of any size.
+func (a *answer) undecoded(id string, err error) dagfile.Problem {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		kind := "a text"
+		switch wrong.Type.Kind() {
+		case reflect.Int, reflect.Int64:
+			kind = "a whole number below 2^63"
+		case reflect.Float64:
+			kind = "a number"
+		case reflect.Bool:
+			kind = "True or False"
+		}
+		return a.problem(id, "", fmt.Sprintf("%s cannot be a %s", wrong.Field, wrong.Value), "use "+kind)
+	}
+	return a.problem(id, "", "cannot be understood: "+err.Error(), "this is a fault of Updraft's: please report it")
 }
 
 // named is the id of a DAG that cannot be decoded.

@@ -199,6 +199,10 @@ func TestProblems(t *testing.T) {
 				"/dags/d.py:1:1: cannot be understood: decode DAG: json: cannot unmarshal array into Go value of type dag.DAG: this is a fault of Updraft's: please report it",
 		},
 		{
+			"a number that does not fit", python.Parsed{DAGs: []json.RawMessage{json.RawMessage(`{"dag_id": "d", "tasks": [{"retries": 100000000000000000000}]}`)}}, nil,
+			"/dags/d.py:1:1: tasks.retries cannot be a number 100000000000000000000: use a whole number below 2^63",
+		},
+		{
 			"an unknown operator", python.Parsed{DAGs: []json.RawMessage{encoded(t, sample(unknown))}}, nil,
 			"/dags/d.py:1:1: task t: the operator no.such.Operator is not known",
 		},
