@@ -36,6 +36,11 @@ airflow.operators.bash.BashOperator(task_id="a", bash_command="true", dag=dag)
             with self.subTest(line):
                 self.assertIn("database, which Updraft has no part of", error(line + "\nask('d')\n"))
 
+    def test_what_a_dag_only_knows_from_the_database(self):
+        said = error("from airflow import DAG\nDAG('d').get_dagrun(execution_date=None)")
+        self.assertIn("DAG.get_dagrun asks Airflow's database, which Updraft has no part of: ask inside of a task", said)
+        self.assertEqual(error("from airflow import DAG\nDAG('d').nothing"), "AttributeError: 'DAG' object has no attribute 'nothing'")
+
     def test_a_session_is_of_no_use(self):
         said = error("""
             from airflow.utils.session import provide_session

@@ -190,6 +190,12 @@ class DAG:
         """Gone, as in Airflow 3."""
         return None
 
+    def __getattr__(self, name: str) -> Any:
+        if name in _OF_THE_DATABASE:
+            raise AttributeError("DAG.%s asks Airflow's database, which Updraft has no part of: ask inside of a task, where the "
+                                 "context has dag_run with its conf and its dates" % name)
+        raise AttributeError("%r object has no attribute %r" % (type(self).__name__, name))
+
     def __enter__(self) -> Any:
         here = scope.current()
         here.dags.append(self)
@@ -216,6 +222,12 @@ class DAG:
         return "<DAG: %s>" % self.dag_id
 
 
+# What 2.x let files ask of earlier runs.
+_OF_THE_DATABASE = frozenset((
+    "clear", "create_dagrun", "get_active_runs", "get_concurrency_reached", "get_dagrun", "get_dagruns_between", "get_is_active",
+    "get_is_paused", "get_last_dagrun", "get_latest_execution_date", "get_num_active_runs", "get_run_dates", "get_task_instances",
+    "is_paused", "latest_execution_date", "run",
+))
 _NO_ENVIRONMENT = ("template_undefined and jinja_environment_kwargs have no effect in Updraft: "
                    "its templates are Jinja's, and undefined names are errors")
 

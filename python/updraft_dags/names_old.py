@@ -80,6 +80,8 @@ airflow.operators.python_operator   airflow.sdk.bases.operator          BaseOper
 airflow.sensors.base_sensor_operator    airflow.sdk.exceptions          AirflowException AirflowSensorTimeout AirflowSkipException
 airflow.utils.dag_parsing_context   updraft_dags.scope                  get_parsing_context
 airflow.utils.decorators        updraft_dags.helpers                    apply_defaults
+airflow.utils                   updraft_dags.helpers                    apply_defaults
+airflow.models                  airflow.utils.xcom                      XCOM_RETURN_KEY
 airflow.utils.helpers           airflow.sdk.bases.operator              chain cross_downstream
 airflow.utils.weekday           airflow.providers.standard.utils.weekday    WeekDay
 airflow.utils.module_loading    updraft_dags.helpers                    import_string qualname
