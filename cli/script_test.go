@@ -5,37 +5,19 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"regexp"
-	"syscall"
 	"testing"
 	"time"
-	_ "time/tzdata"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/updraft-dev/updraft/cli"
+	"github.com/updraft-dev/updraft/internal/clitest"
 )
 
 // TestMain makes the test's program updraft itself when a script (or updraft, for its
 // shepherd) starts it.
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"updraft": updraft})
-}
-
-func updraft() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	self, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	os.Exit(cli.Run(ctx, cli.World{
-		Program: "updraft", Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Size: func() (int, int) { return 0, 0 },
-		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: os.Getenv("HOME"), Now: time.Now, Self: self, Release: "test",
-	}))
-}
+func TestMain(m *testing.M) { clitest.Main(m) }
 
 // TestScripts runs the scripts in testdata, each on an installation of its own in
 // $WORK/home, with its DAG folder in $WORK/dags.

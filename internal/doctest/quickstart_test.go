@@ -5,7 +5,6 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -14,30 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/updraft-dev/updraft/cli"
+	"github.com/updraft-dev/updraft/internal/clitest"
 )
 
 const quickstartDoc = "docs/quickstart.md"
 
 // TestMain makes the test's program updraft itself when the quick start calls it.
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"updraft": updraft})
-}
-
-func updraft() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	self, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	os.Exit(cli.Run(ctx, cli.World{
-		Program: "updraft", Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Size: func() (int, int) { return 0, 0 },
-		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: os.Getenv("HOME"), Now: time.Now, Self: self, Release: "test",
-	}))
-}
+func TestMain(m *testing.M) { clitest.Main(m) }
 
 // reader is a person who follows the quick start.
 type reader struct {

@@ -1,0 +1,37 @@
+// Package clitest makes the program of a test updraft itself, when the test (or updraft, for
+// its shepherd) starts it by that name.
+package clitest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+	_ "time/tzdata" // as in the real program
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/updraft-dev/updraft/cli"
+)
+
+// Main is what a TestMain calls; it does not return.
+func Main(m *testing.M) {
+	testscript.Main(m, map[string]func(){"updraft": func() { os.Exit(updraft()) }})
+}
+
+func updraft() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	self, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return cli.Run(ctx, cli.World{
+		Program: "updraft", Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Size: func() (int, int) { return 0, 0 },
+		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: os.Getenv("HOME"), Now: time.Now, Self: self, Release: "test",
+	})
+}
