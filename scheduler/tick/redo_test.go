@@ -192,7 +192,7 @@ func TestStoreOutage(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.down.Store(true)
-		time.Sleep(150 * time.Second)
+		<-time.After(150 * time.Second)
 		if n := f.faults.Load(); n != 3 {
 			t.Errorf("an outage of 150 s was logged %d times, want once a minute", n)
 		}
