@@ -67,7 +67,7 @@ func (p *percent) peek() byte {
 var errIncomplete = ValueError("incomplete format")
 
 // directive reads %(key)flags width .precision type and prints its argument.
-func (p *percent) directive() (string, error) { //nolint:funlen // one part of the grammar after the other
+func (p *percent) directive() (string, error) {
 	f := spec{fill: " ", precision: -1}
 	var keyed Value
 	hasKey := false
@@ -110,7 +110,11 @@ func (p *percent) directive() (string, error) { //nolint:funlen // one part of t
 		}
 		return p.number(v, f, byte(r))
 	}
-	var s string
+	return p.text(r, at, v, f)
+}
+
+// text prints an argument as the directives s, r, a and c do; at is where r stands.
+func (p *percent) text(r rune, at int, v Value, f spec) (s string, err error) {
 	switch r {
 	case 's':
 		s, err = Str(p.th, v)

@@ -150,8 +150,9 @@ func year4(s string) int {
 	return n
 }
 
-// numbers decides which number is the year, the month and the day.
-func (st *strptimeState) numbers(nums []string, monthAt int, dayFirst, yearFirst bool) bool { //nolint:funlen // the rules of dateutil, in its order
+// numbers decides which number is the year, the month and the day: the rules of dateutil,
+// in its order.
+func (st *strptimeState) numbers(nums []string, monthAt int, dayFirst, yearFirst bool) bool {
 	val := make([]int, len(nums))
 	for i, s := range nums {
 		n, err := strconv.Atoi(s)
@@ -161,60 +162,39 @@ func (st *strptimeState) numbers(nums []string, monthAt int, dayFirst, yearFirst
 		val[i] = n
 	}
 	isYear := func(i int) bool { return len(nums[i]) > 2 || val[i] > 31 }
-	if monthAt >= 0 {
-		switch len(nums) {
-		case 0:
-		case 1:
-			if isYear(0) {
-				st.year = year4(nums[0])
-			} else {
-				st.day = val[0]
-			}
-		case 2:
-			y, d := 1, 0
-			if isYear(0) || yearFirst {
-				y, d = 0, 1
-			}
-			st.year, st.day = year4(nums[y]), val[d]
-		default:
-			return false
+	switch {
+	case len(nums) == 0:
+	case len(nums) == 1 && isYear(0):
+		st.year = year4(nums[0])
+	case len(nums) == 1:
+		st.day = val[0]
+	case monthAt >= 0 && len(nums) == 2:
+		y, d := 1, 0
+		if isYear(0) || yearFirst {
+			y, d = 0, 1
 		}
-		return true
-	}
-	switch len(nums) {
-	case 0:
-		return true
-	case 1:
-		if isYear(0) {
-			st.year = year4(nums[0])
-		} else {
-			st.day = val[0]
-		}
-	case 2:
-		switch {
-		case isYear(0):
-			st.year, st.month = year4(nums[0]), val[1]
-		case isYear(1):
-			st.month, st.year = val[0], year4(nums[1])
-		case val[0] > 12 || dayFirst:
-			st.day, st.month = val[0], val[1]
-		default:
-			st.month, st.day = val[0], val[1]
-		}
-	case 3:
-		switch {
-		case isYear(0) || yearFirst:
-			st.year, st.month, st.day = year4(nums[0]), val[1], val[2]
-			if st.month > 12 {
-				st.month, st.day = st.day, st.month
-			}
-		case val[0] > 12 || dayFirst && val[1] <= 12:
-			st.day, st.month, st.year = val[0], val[1], year4(nums[2])
-		default:
-			st.month, st.day, st.year = val[0], val[1], year4(nums[2])
-		}
-	default:
+		st.year, st.day = year4(nums[y]), val[d]
+	case monthAt >= 0:
 		return false
+	case len(nums) == 2 && isYear(0):
+		st.year, st.month = year4(nums[0]), val[1]
+	case len(nums) == 2 && isYear(1):
+		st.month, st.year = val[0], year4(nums[1])
+	case len(nums) == 2 && (val[0] > 12 || dayFirst):
+		st.day, st.month = val[0], val[1]
+	case len(nums) == 2:
+		st.month, st.day = val[0], val[1]
+	case len(nums) > 3:
+		return false
+	case isYear(0) || yearFirst:
+		st.year, st.month, st.day = year4(nums[0]), val[1], val[2]
+		if st.month > 12 {
+			st.month, st.day = st.day, st.month
+		}
+	case val[0] > 12 || dayFirst && val[1] <= 12:
+		st.day, st.month, st.year = val[0], val[1], year4(nums[2])
+	default:
+		st.month, st.day, st.year = val[0], val[1], year4(nums[2])
 	}
 	return true
 }
