@@ -42,6 +42,9 @@ type Loaded struct {
 	// Volatile says that it depends on more than files, such as variables or the
 	// environment: it is loaded again every Config.Reread.
 	Volatile bool
+	// Firm says of an error that only a change of the file or of Files can mend it: it is
+	// not looked for every Config.Reread.
+	Firm bool
 }
 
 // IgnoreSyntax is the language of .airflowignore files.
@@ -167,6 +170,7 @@ type record struct {
 	Rival    *rival   `json:"rival,omitempty"`
 	Deps     []string `json:"deps,omitempty"`
 	Volatile bool     `json:"volatile,omitempty"`
+	Firm     bool     `json:"firm,omitempty"`
 	Content  string   `json:"content,omitempty"`
 	err      error
 	// read is when this process read the file.

@@ -85,6 +85,8 @@ func (f *folder) Load(p string, src []byte) (Loaded, error) {
 			out.Volatile, name = true, f.variable
 		case "warn":
 			out.Warnings = append(out.Warnings, errors.New(rest))
+		case "firm":
+			out.Firm = true
 		case "fail":
 			return out, errors.New(rest)
 		case "panic":
@@ -231,6 +233,15 @@ func TestBrokenFilesKeepTheirLastGoodVersion(t *testing.T) {
 	f.now = f.now.Add(time.Hour - time.Minute)
 	f.scan("", "")
 	f.now = f.now.Add(time.Minute)
+	f.scan("", "a.yaml")
+	// What only the file can mend is not, until the file changes.
+	f.write("a.yaml", "firm\nfail not like this")
+	f.scan("!a.yaml not like this; has a", "a.yaml")
+	f.now = f.now.Add(2 * time.Hour)
+	f.scan("", "")
+	f.write("a.yaml", "fail no module")
+	f.scan("!a.yaml no module; has a", "a.yaml")
+	f.now = f.now.Add(2 * time.Hour)
 	f.scan("", "a.yaml")
 }
 

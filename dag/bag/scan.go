@@ -110,7 +110,7 @@ func (s *scan) changed(p string) bool {
 // overdue says that a file is read again because something else than files may be
 // different now: a variable, or what its error was about.
 func (s *scan) overdue(r *record) bool {
-	return (r.Volatile || r.Err != "") && s.now.Sub(r.read) >= s.b.c.Reread
+	return (r.Volatile || r.Err != "" && !r.Firm) && s.now.Sub(r.read) >= s.b.c.Reread
 }
 
 func (s *scan) depsChanged(r *record) bool {

@@ -143,6 +143,7 @@ func (s *scan) apply(owners map[string]string) (Changes, map[string]*record) {
 		now.Stamp, now.Hash, now.read = r.stamp, r.hash, s.now
 		if !r.unread || r.loaded.Volatile {
 			now.Deps, now.Volatile, now.Content = r.loaded.Files, r.loaded.Volatile, r.content
+			now.Firm = r.loaded.Firm && r.dup == nil
 		}
 		switch {
 		case r.unread:

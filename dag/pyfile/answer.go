@@ -44,6 +44,20 @@ func (a *answer) dags() (out []*dag.DAG, faults []dagfile.Problem) {
 	return out, nil
 }
 
+// firm says that the file's fault is in the file, or in a module that it imports: not in
+// what is installed, in the environment, or in how busy the machine was.
+func (a *answer) firm() bool {
+	e := a.parsed.Error
+	if e == nil || len(e.Missing) > 0 {
+		return true
+	}
+	switch e.Type[strings.LastIndexByte(e.Type, '.')+1:] {
+	case "SyntaxError", "IndentationError", "TabError", "AirflowDagCycleException", "DuplicateTaskIdFound", "AirflowTimetableInvalid":
+		return true
+	}
+	return false
+}
+
 // undecoded is the problem of a DAG whose JSON does not fit: Python accepts more than Go,
 // such as a number of any size.
 func (a *answer) undecoded(id string, err error) dagfile.Problem {

@@ -106,7 +106,7 @@ func (l loader) Load(p string, src []byte) (bag.Loaded, error) {
 		l.c.OnParsed(p, &parsed)
 	}
 	a := answer{l.c, file, p, src, &parsed}
-	out := bag.Loaded{Files: a.files(), Volatile: asked.anything.Load()}
+	out := bag.Loaded{Files: a.files(), Volatile: asked.anything.Load(), Firm: a.firm()}
 	warnings := a.warnings()
 	if parsed.Error != nil {
 		return out, problems(append(a.error(), l.faults(warnings)...)...)

@@ -229,6 +229,27 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// What may be mended by installing something is tried again without a change of the file.
+func TestFirm(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		err  python.ParseError
+		want bool
+	}{
+		{python.ParseError{Type: "SyntaxError"}, true},
+		{python.ParseError{Type: "airflow.sdk.exceptions.DuplicateTaskIdFound"}, true},
+		{python.ParseError{Type: "ModuleNotFoundError", Missing: []python.MissingName{{Name: "airflow.providers.x.Y"}}}, true},
+		{python.ParseError{Type: "ModuleNotFoundError", Message: "No module named 'pandas'"}, false},
+		{python.ParseError{Type: "AirflowTaskTimeout"}, false},
+		{python.ParseError{}, false},
+	} {
+		got, err := load(&said{parsed: python.Parsed{Error: &tt.err}}, "d.py", source)
+		if err == nil || got.Firm != tt.want {
+			t.Errorf("%+v: firm %v, %v", tt.err, got.Firm, err)
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	p := &said{parsed: python.Parsed{Warnings: []python.ParseWarning{{Category: "DeprecationWarning", Message: "old\nthing", Line: 2}}}}
