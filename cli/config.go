@@ -11,8 +11,8 @@ func (a *app) configCommand() *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "List all settings, with where each comes from", Args: exactly(),
 		Example: examples("updraft config list", "where each value comes from", "updraft config list -o json", "for programs"),
-		Long: `Lists all settings. Each can be set in updraft.yaml in UPDRAFT_HOME, by its environment
-variable, or (some) by a flag, the later over the earlier.`,
+		Long: `Lists all settings. Each can be set in updraft.yaml in UPDRAFT_HOME, by an environment
+variable (UPDRAFT_PARALLELISM for parallelism), or (some) by a flag, the later over the earlier.`,
 		RunE: func(*cobra.Command, []string) error {
 			c, err := a.config()
 			if err != nil {
@@ -20,7 +20,11 @@ variable, or (some) by a flag, the later over the earlier.`,
 			}
 			var records []record
 			for _, s := range c.Settings() {
-				records = append(records, record{{"setting", s.Name}, {"value", s.Value}, {"source", s.Source}, {"variable", s.Env}, {"description", s.Doc}})
+				r := record{{"setting", s.Name}, {"value", s.Value}, {"source", s.Source}}
+				if a.output != "table" { // there its name says it
+					r = append(r, field{"variable", s.Env})
+				}
+				records = append(records, append(r, field{"description", s.Doc}))
 			}
 			return a.list(records, "")
 		},

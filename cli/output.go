@@ -181,20 +181,7 @@ func (a *app) list(records []record, none string) error {
 		_, err := fmt.Fprintln(a.Stdout, none)
 		return err
 	}
-	t := a.table()
-	header := make(table.Row, len(records[0]))
-	for i, f := range records[0] {
-		header[i] = f.name
-	}
-	t.AppendHeader(header)
-	for _, r := range records {
-		row := make(table.Row, len(r))
-		for i, f := range r {
-			row[i] = a.cell(f.value)
-		}
-		t.AppendRow(row)
-	}
-	_, err := fmt.Fprintln(a.Stdout, t.Render())
+	_, err := fmt.Fprintln(a.Stdout, a.drawTable(records))
 	return err
 }
 
@@ -224,7 +211,7 @@ func (a *app) table() table.Writer {
 	t := table.NewWriter()
 	style := table.StyleLight
 	style.Options = table.Options{SeparateColumns: true, SeparateHeader: true}
-	style.Box.MiddleVertical, style.Box.PaddingLeft, style.Box.PaddingRight = "│", " ", " "
+	style.Box.MiddleVertical, style.Box.PaddingLeft, style.Box.PaddingRight, style.Box.UnfinishedRow = "│", " ", " ", "…"
 	style.Format = table.FormatOptions{Header: text.FormatDefault}
 	t.SetStyle(style)
 	return t

@@ -17,7 +17,8 @@ func commands() []byte {
 	root := cli.Commands()
 	var b bytes.Buffer
 	b.WriteString("# Commands\n\n" + note)
-	b.WriteString(`Verbs are Airflow's. Answers come as a table, or with ` + "`-o json|yaml|plain`" + ` for programs. Exit codes:
+	b.WriteString(`Verbs are Airflow's. Answers come as a table, or with ` + "`-o json|yaml|plain`" + ` for programs; a table is
+cut to the width of the terminal. Exit codes:
 0 all is well, 1 the command or a run failed, 2 the command line is wrong, 130 after
 Ctrl-C. ` + "`updraft completion bash|zsh|fish`" + ` writes the script for your shell.
 
