@@ -30,6 +30,11 @@ func (i *Installation) pyfileConfig(dir string, strict bool) pyfile.Config {
 		Parser: i.Parser, Folder: dir, Path: i.modulePath(), Catalog: i.Catalog, Compat: c.Int("airflow_compat"), // auto is 0
 		Timeout: c.Duration("dagbag_import_timeout"), Memory: int64(c.Int("dagbag_import_memory")),
 		Settings: parseSettings{i}, Strict: strict,
+		OnParsed: func(p string, said *python.Parsed) {
+			if said.Output != "" {
+				i.Log.Debug("a DAG file printed something while it was read", "file", p, "output", said.Output)
+			}
+		},
 		CheckSchedule: func(s dag.Schedule) error { _, err := timetable.New(s); return err },
 	}
 }
