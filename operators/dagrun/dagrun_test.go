@@ -42,6 +42,49 @@ func do(t *testing.T, h *operatortest.Harness, class string, args map[string]any
 
 func date(t time.Time) *time.Time { return &t }
 
+// taken are runs of which those at some dates exist.
+type taken struct {
+	*operatortest.Runs
+	until time.Time
+}
+
+func (r taken) Trigger(ctx context.Context, t task.Trigger) (run.Run, error) {
+	if t.LogicalDate != nil && !t.LogicalDate.After(r.until) {
+		return run.Run{}, task.ErrRunExists
+	}
+	return r.Runs.Trigger(ctx, t)
+}
+
+// The instances of a mapped task trigger at the same moment, and all of them get a run.
+func TestTriggerAtTheSameMoment(t *testing.T) {
+	t.Parallel()
+	now := began.Add(time.Second)
+	for _, tt := range []struct {
+		name string
+		args map[string]any
+		want string
+	}{
+		{"undated", map[string]any{}, "success"},
+		{"dated", map[string]any{"logical_date": now}, "fatal (task): run exists already: set reset_dag_run to run it again, or skip_when_already_exists"},
+		{"to be skipped", map[string]any{"skip_when_already_exists": true}, "skipped: skip_when_already_exists is set: run exists already"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := harness(t)
+			tt.args["trigger_dag_id"] = "other"
+			a := h.Attempt(tt.args)
+			a.Runs = taken{h.Runs, now.Add(2 * time.Microsecond)}
+			_, err := operatortest.Find(t, dagrun.Operators(), triggering).Run(t.Context(), a)
+			if got := operatortest.Outcome(err); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			if tt.name == "undated" && (len(h.Runs.Triggered) != 1 || !h.Runs.Triggered[0].LogicalDate.Equal(now.Add(3*time.Microsecond))) {
+				t.Errorf("triggered %+v", h.Runs.Triggered)
+			}
+		})
+	}
+}
+
 func TestTrigger(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -49,7 +92,7 @@ func TestTrigger(t *testing.T) {
 		args map[string]any
 		want task.Trigger
 	}{
-		{"nothing", nil, task.Trigger{LogicalDate: &began}},
+		{"nothing", nil, task.Trigger{LogicalDate: date(began.Add(time.Second))}},
 		{"all", map[string]any{
 			"trigger_run_id": "mine", "logical_date": "2024-05-01T02:00:00+02:00", "note": "why", "reset_dag_run": true,
 			"conf": map[string]any{"a": []any{int64(1), 1.5, nil, "x", true}, "b": task.Tuple{"y"}},

@@ -26,7 +26,10 @@ const forever = 100 * 365 * 24 * time.Hour
 type trigger struct {
 	task.Trigger
 	wait, skip, failPaused bool
-	allowed, failed        []run.RunState
+	// undated says that the author gave neither a date nor an id: the moment of the call is
+	// the run's date.
+	undated         bool
+	allowed, failed []run.RunState
 }
 
 // runTrigger makes the run, unless an earlier execution of this try has, and waits.
@@ -85,7 +88,7 @@ func (t *trigger) make(ctx context.Context, a *task.Attempt) (string, error) {
 			return "", err
 		}
 	}
-	r, err := a.Runs.Trigger(ctx, t.Trigger)
+	r, err := t.trigger(ctx, a)
 	switch {
 	case errors.Is(err, task.ErrRunExists) && t.skip:
 		return "", task.Skip("skip_when_already_exists is set: %v", err)
@@ -96,6 +99,24 @@ func (t *trigger) make(ctx context.Context, a *task.Attempt) (string, error) {
 	}
 	a.Log.InfoContext(ctx, "triggered run "+r.ID.String())
 	return r.ID.Run, a.XComs.Push(ctx, runIDKey, r.ID.Run)
+}
+
+// sameMoment is how many tasks may trigger a DAG in the same microsecond: the instances of a
+// mapped task often do.
+const sameMoment = 10000
+
+// trigger makes the run. Moments that have a run already are left to it, which is another
+// task's and nothing to clear.
+func (t *trigger) trigger(ctx context.Context, a *task.Attempt) (r run.Run, err error) {
+	t.Reset = t.Reset && !t.undated
+	for range sameMoment {
+		r, err = a.Runs.Trigger(ctx, t.Trigger)
+		if !errors.Is(err, task.ErrRunExists) || !t.undated || t.skip {
+			break
+		}
+		t.LogicalDate = new(t.LogicalDate.Add(time.Microsecond))
+	}
+	return r, err
 }
 
 // pauser is what Runs offers if it can tell whether a DAG is paused.
@@ -148,6 +169,8 @@ func readTrigger(a *task.Attempt) (t *trigger, err error) {
 	t.wait, errs[5] = truth(a, "wait_for_completion")
 	t.skip, errs[6] = truth(a, "skip_when_already_exists")
 	t.LogicalDate, errs[7] = logicalDate(a)
+	_, dated := a.Args["logical_date"]
+	t.undated = !dated && t.Run == ""
 	t.Conf, errs[8] = conf(a)
 	t.allowed, errs[9] = runStates(a, "allowed_states", run.RunSuccess)
 	t.failed, errs[10] = runStates(a, "failed_states", run.RunFailed)
@@ -183,12 +206,7 @@ func logicalDate(a *task.Attempt) (*time.Time, error) {
 		if given {
 			return nil, nil // a run without a date
 		}
-		t := a.Instance.FirstStart
-		if t.IsZero() {
-			t = a.Now()
-		}
-		t = t.UTC().Truncate(time.Microsecond)
-		return &t, nil
+		return new(a.Now().UTC().Truncate(time.Microsecond)), nil
 	case time.Time:
 		return &v, nil
 	case string:
