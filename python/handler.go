@@ -46,6 +46,32 @@ type Watcher interface {
 	Instances(ctx context.Context, dagID, runID string) ([]Instance, error)
 }
 
+// Triggerer is what a Handler may be, too: it makes runs for authors who extend
+// TriggerDagRunOperator, and tells how they are.
+type Triggerer interface {
+	// Trigger makes a run, or says that it exists; with Reset it is then cleared.
+	Trigger(ctx context.Context, t Trigger) (Triggered, error)
+	// RunState returns the state of a run; ErrNotFound if there is no such run.
+	RunState(ctx context.Context, dagID, runID string) (string, error)
+}
+
+// Trigger asks for a run.
+type Trigger struct {
+	DAGID string `json:"dag_id"`
+	// RunID is made from the date if it is empty.
+	RunID       string          `json:"run_id"`
+	LogicalDate *time.Time      `json:"logical_date"`
+	Conf        json.RawMessage `json:"conf"`
+	Note        string          `json:"note"`
+	Reset       bool            `json:"reset"`
+}
+
+// Triggered is the run that was made, or that was there.
+type Triggered struct {
+	RunID  string `json:"run_id"`
+	Exists bool   `json:"exists"`
+}
+
 // Instance is a task instance as callables see it. What has not been yet is nil.
 type Instance struct {
 	TaskID    string     `json:"task_id"`
@@ -143,6 +169,18 @@ func ask(ctx context.Context, h Handler, f *attemptFrame) (any, error) {
 	}
 	if t, ok := h.(Templater); ok && f.Op == "render" {
 		return t.Render(ctx, f.Value)
+	}
+	if t, ok := h.(Triggerer); ok {
+		switch f.Op {
+		case "trigger":
+			var asked Trigger
+			if err := json.Unmarshal(f.Value, &asked); err != nil {
+				return nil, fmt.Errorf("what to trigger: %w", err)
+			}
+			return t.Trigger(ctx, asked)
+		case "run_state":
+			return t.RunState(ctx, f.DAGID, f.RunID)
+		}
 	}
 	if w, ok := h.(Watcher); ok && f.Op == "instances" {
 		return w.Instances(ctx, f.DAGID, f.RunID)

@@ -35,7 +35,7 @@ from airflow.providers.sqlite.hooks.sqlite import SqliteHook  # noqa: E402
 from airflow.providers.sqlite.operators.sqlite import SqliteOperator  # noqa: E402
 from airflow.sensors.base import BaseSensorOperator, PokeReturnValue  # noqa: E402
 from airflow.sensors.filesystem import FileSensor  # noqa: E402
-from airflow.operators.trigger_dagrun import TriggerDagRunOperator  # noqa: E402
+from airflow.sensors.external_task import ExternalTaskSensor  # noqa: E402
 
 
 class Answers:
@@ -118,8 +118,8 @@ with DAG('d', schedule=None, default_args={"cwd": "/tmp", "append_env": True}):
 
     def test_without_a_body(self):
         with DAG("d", schedule=None):
-            with self.assertRaisesRegex(RuntimeError, "TriggerDagRunOperator runs in Updraft itself"):
-                TriggerDagRunOperator(task_id="t", trigger_dag_id="x").execute({})
+            with self.assertRaisesRegex(RuntimeError, "ExternalTaskSensor runs in Updraft itself"):
+                ExternalTaskSensor(task_id="t", external_dag_id="x").poke({})
 
 
 class Bodies(Case):

@@ -62,11 +62,6 @@ def get_last_dagrun(*_: Any, **__: Any) -> Any:
     raise _no_database("get_last_dagrun")
 
 
-def trigger_dag(*_: Any, **__: Any) -> Any:
-    """Not from within a task."""
-    raise AirflowException("trigger_dag writes to Airflow's database, which Updraft has no part of: use a TriggerDagRunOperator")
-
-
 class _NoSession:
     """A session of Airflow's database that is handed about; using it says that there is none."""
 

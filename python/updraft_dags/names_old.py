@@ -109,8 +109,8 @@ airflow.models.taskmixin        updraft_dags.node                       TaskMixi
 airflow.models.taskmixin        updraft_dags.operator                   DAGNode=AbstractOperator
 airflow.secrets                 updraft_dags.models                     BaseSecretsBackend
 airflow.logging_config          updraft_dags.models                     log
-airflow.api.common.trigger_dag  updraft_dags.models                     trigger_dag
-airflow.api.common.experimental.trigger_dag updraft_dags.models         trigger_dag
+airflow.api.common.trigger_dag  updraft_dags.providers.dagrun           trigger_dag
+airflow.api.common.experimental.trigger_dag updraft_dags.providers.dagrun   trigger_dag
 airflow.configuration           updraft_dags.configuration              get getboolean getfloat getint getsection has_option
 airflow.lineage.entities        updraft_dags.models                     File Table
 airflow.utils.log.secrets_masker    updraft_dags.helpers                mask_secret redact

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/updraft-dev/updraft/python"
-	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/settings"
 	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/task"
@@ -18,7 +17,6 @@ var (
 	errNoSettings = errors.New("connections and variables are not available here")
 	// errNoTemplates is for calls that belong to no attempt.
 	errNoTemplates = errors.New("templates are not rendered here")
-	errNoRuns      = errors.New("other task instances cannot be looked at here")
 )
 
 // handler answers a callable's questions with its attempt's services.
@@ -68,39 +66,6 @@ func (h handler) Render(ctx context.Context, value json.RawMessage) (json.RawMes
 		return nil, err
 	}
 	return task.EncodeXCom(v)
-}
-
-// Instances implements python.Watcher.
-func (h handler) Instances(ctx context.Context, dagID, runID string) ([]python.Instance, error) {
-	if h.a.Runs == nil {
-		return nil, errNoRuns
-	}
-	found, err := h.a.Runs.Instances(ctx, run.ID{DAG: dagID, Run: runID})
-	if err != nil {
-		return nil, known(err)
-	}
-	out := make([]python.Instance, len(found))
-	for n := range found {
-		out[n] = h.instance(run.ID{DAG: dagID, Run: runID}, &found[n])
-	}
-	return out, nil
-}
-
-func (h handler) instance(id run.ID, i *run.Instance) python.Instance {
-	out := python.Instance{TaskID: i.Task, MapIndex: i.Map, TryNumber: i.Try, MaxTries: i.MaxTries, LogURL: task.LogURL(h.baseURL, run.Attempt{Key: i.Key(id), Try: i.Try})}
-	if i.State != run.None {
-		out.State = new(i.State.String())
-	}
-	if !i.Start.IsZero() {
-		out.StartDate = new(i.Start.UTC())
-	}
-	if !i.End.IsZero() {
-		out.EndDate = new(i.End.UTC())
-	}
-	if out.StartDate != nil && out.EndDate != nil {
-		out.Duration = new(i.End.Sub(i.Start).Seconds())
-	}
-	return out
 }
 
 // Variable implements python.Handler.

@@ -94,9 +94,60 @@ def ask(dag_run, ti):
 	bare := h.Attempt(nil)
 	bare.Runs = nil
 	_, err = r.Call(t.Context(), bare, function("ask"))
-	if said := operatortest.Outcome(err); said != "failed (task, 0): AirflowRuntimeError: other task instances cannot be looked at here" {
+	if said := operatortest.Outcome(err); said != "failed (task, 0): AirflowRuntimeError: runs and their tasks cannot be looked at here" {
 		t.Error(said)
 	}
+}
+
+// Authors extend TriggerDagRunOperator, and call what it does.
+func TestTrigger(t *testing.T) {
+	t.Parallel()
+	r := open(t, callable.Config{})
+	h := attempt(t, `
+from airflow.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.exceptions import AirflowException, AirflowSkipException, DagRunAlreadyExists
+class Mine(TriggerDagRunOperator):
+    def execute(self, context):
+        self.conf["more"] = 2
+        return super().execute(context)
+def said(context, **kwargs):
+    try: return Mine(task_id="t", trigger_dag_id="other", conf={"a": 1}, poke_interval=0, **kwargs).execute(context)
+    except (AirflowException, AirflowSkipException) as e: return "%s: %s" % (type(e).__name__, e)
+def ask(**context):
+    return [said(context, trigger_run_id="one", note="why"), said(context, trigger_run_id="one"),
+            said(context, trigger_run_id="one", skip_when_already_exists=True), said(context),
+            said(context, trigger_run_id="done", reset_dag_run=True, logical_date="2026-01-02", wait_for_completion=True, allowed_states=["queued"]),
+            said(context, trigger_run_id="two", wait_for_completion=True, failed_states=["queued"], allowed_states=["success"])]
+`)
+	h.Runs.Known = []run.Run{{ID: run.ID{DAG: "other", Run: "done"}, State: run.RunFailed}}
+	got, err := r.Call(t.Context(), h.Attempt(nil), function("ask"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []any{
+		nil, "DagRunAlreadyExists: DAG other has the run one already: set reset_dag_run to run it again, or skip_when_already_exists",
+		"AirflowSkipException: DAG other has the run one already", nil, nil, "AirflowException: the run two of other is queued",
+	}
+	if diff := cmp.Diff(want, decode(t, got)); diff != "" {
+		t.Error(diff)
+	}
+	asked := h.Runs.Triggered
+	if len(asked) != 6 || string(asked[0].Conf) != `{"a":1,"more":2}` || asked[0].Note != "why" || asked[0].Run != "one" || asked[3].LogicalDate == nil ||
+		!asked[4].Reset || !asked[4].LogicalDate.Equal(time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("triggered %+v", asked)
+	}
+	if diff := cmp.Diff(`"two"`, string(asJSON(t, h.XComs.Pushed["trigger_run_id"]))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func asJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	out, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // What an author's object asks to have rendered is, as an argument would be.

@@ -22,6 +22,7 @@ _BODIES = {
     "airflow.providers.standard.operators.python": "python",
     "airflow.providers.standard.sensors.python": "python",
     "airflow.providers.standard.operators.empty": "clock",
+    "airflow.providers.standard.operators.trigger_dagrun": "dagrun",
     "airflow.providers.standard.operators.weekday": "clock",
     "airflow.providers.standard.operators.datetime": "clock",
     "airflow.providers.standard.sensors.weekday": "clock",
