@@ -161,6 +161,51 @@ func TestRunOnceLeavesTheScheduleAlone(t *testing.T) {
 	}
 }
 
+// A large XCom is a file; it goes when its run does.
+func TestLargeXComs(t *testing.T) {
+	t.Parallel()
+	home := newHome(t, map[string]string{
+		"values.py": "def much():\n    return 'x' * 100_000\n\ndef count(text):\n    return len(text)\n",
+		"large.yaml": `large:
+  schedule: null
+  start_date: "2026-01-01"
+  tasks:
+    much: {decorator: airflow.sdk.task, python_callable: values.much}
+    count: {decorator: airflow.sdk.task, python_callable: values.count, text: +much}
+`,
+	})
+	i := open(t, home, nil)
+	runs, err := i.RunOnce(t.Context(), embedded.RunOptions{Targets: []string{filepath.Join(home, "dags", "large.yaml")}})
+	if err != nil || runs[0].State != run.RunSuccess {
+		t.Fatalf("%v %v", runs, err)
+	}
+	items, err := i.Store.XComs(t.Context(), store.XComQuery{Run: runs[0].ID})
+	if err != nil || len(items) != 2 || string(items[0].Value) != "100000" || len(items[1].Value) > 500 {
+		t.Errorf("stored are %.300v, %v", items, err)
+	}
+	files := func() int {
+		found, err := filepath.Glob(filepath.Join(home, "xcoms", "*", "*", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	if n := files(); n != 1 {
+		t.Errorf("%d files of XComs, want 1", n)
+	}
+	later := *i
+	later.Now = func() time.Time { return time.Now().Add(48 * time.Hour) }
+	if err := later.Clean(t.Context()); err != nil || files() != 1 {
+		t.Errorf("cleaning leaves %d files of a run that is there: %v", files(), err)
+	}
+	if err := i.Store.DeleteRun(t.Context(), runs[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := later.Clean(t.Context()); err != nil || files() != 0 {
+		t.Errorf("cleaning leaves %d files of a run that is gone: %v", files(), err)
+	}
+}
+
 func TestRunOnceFaults(t *testing.T) {
 	t.Parallel()
 	home := newHome(t, map[string]string{"broken.yaml": "d:\n  tasks: [\n"})

@@ -18,6 +18,7 @@ import (
 	"github.com/updraft-dev/updraft/scheduler/tick"
 	"github.com/updraft-dev/updraft/settings"
 	"github.com/updraft-dev/updraft/store/sqlitestore"
+	"github.com/updraft-dev/updraft/task"
 )
 
 // Options are what a main gives to Open.
@@ -47,6 +48,8 @@ type Installation struct {
 	Loader   *tick.Loader
 	Catalog  *dag.Catalog
 	Logs     *logs.Logs
+	// XComs keeps the XComs that are too large for the store.
+	XComs *task.FolderXComs
 	// Parser reads DAG files in Python; it starts nothing before the first one.
 	Parser *python.Parser
 }
@@ -82,18 +85,24 @@ func Open(ctx context.Context, o Options) (*Installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := sqlitestore.Open(ctx, sc)
+	large, err := task.OpenFolderXComs(filepath.Join(c.Home, "xcoms"))
 	if err != nil {
 		return nil, err
+	}
+	st, err := sqlitestore.Open(ctx, sc)
+	if err != nil {
+		return nil, errors.Join(err, large.Close())
 	}
 	return &Installation{
 		Parser: python.NewParser(python.ParserConfig{
 			Python: c.Text("python"), Dir: filepath.Join(c.Home, "python"), Environ: o.Environ, Keep: splitNames(c.Text("dag_file_env")),
 		}),
-		Options: o, Store: st, Logs: lg, Loader: tick.NewLoader(st), Catalog: builtin.Catalog(),
+		Options: o, Store: st, XComs: large, Logs: lg, Loader: tick.NewLoader(st), Catalog: builtin.Catalog(),
 		Settings: settings.NewRegistry(settings.Config{Store: st, Keys: keys, Lookup: o.Lookup, Secrets: secrets, Now: o.Now}),
 	}, nil
 }
 
 // Close releases the installation.
-func (i *Installation) Close() error { return errors.Join(i.Parser.Close(), i.Store.Close()) }
+func (i *Installation) Close() error {
+	return errors.Join(i.Parser.Close(), i.Store.Close(), i.XComs.Close())
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"net"
 	"net/http"
 	"os"
@@ -15,7 +16,9 @@ import (
 
 	"github.com/updraft-dev/updraft/dag/bag"
 	"github.com/updraft-dev/updraft/logs"
+	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler/tick"
+	"github.com/updraft-dev/updraft/store"
 )
 
 // StandaloneOptions say what Standalone does.
@@ -179,5 +182,26 @@ func (i *Installation) Clean(ctx context.Context) error {
 			err = errors.Join(err, fmt.Errorf("remove old runs: %w", serr))
 		}
 	}
-	return err
+	return errors.Join(err, i.XComs.Sweep(ctx, i.runs(ctx), i.Now().Add(-houseInterval)))
+}
+
+// runs are the ids of all runs.
+func (i *Installation) runs(ctx context.Context) iter.Seq2[run.ID, error] {
+	return func(yield func(run.ID, error) bool) {
+		for page := (store.Page{Limit: 1000}); ; {
+			list, err := i.Store.ListRuns(ctx, store.RunFilter{}, page)
+			if err != nil {
+				yield(run.ID{}, fmt.Errorf("list runs: %w", err))
+				return
+			}
+			for _, r := range list.Items {
+				if !yield(r.ID, nil) {
+					return
+				}
+			}
+			if page.Token = list.Next; page.Token == "" {
+				return
+			}
+		}
+	}
 }

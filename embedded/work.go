@@ -37,6 +37,10 @@ type WorkOptions struct {
 	Grace time.Duration
 }
 
+// inlineXComs is the size in bytes from which an XCom is a file of its own instead of a
+// part of the database.
+const inlineXComs = 64 << 10
+
 // callTimeout bounds the webhooks of callbacks.
 const callTimeout = 30 * time.Second
 
@@ -165,7 +169,7 @@ func (i *Installation) runtime(host task.Processes, py task.PythonRunner, trigge
 func (i *Installation) taskConfig() task.Config {
 	return task.Config{
 		Operators: builtin.Lookup, Store: i.Store, Settings: i.Settings,
-		Logs: i.Logs,
+		Logs: i.Logs, LargeXComs: i.XComs, InlineXComLimit: inlineXComs,
 		Templates: template.New(template.Config{
 			Specs: i.Catalog.Lookup, Runs: i.Store, Events: i.Store, BaseURL: i.Config.Text("base_url"), Hostname: hostname(), Random: mathrand.IntN,
 		}),

@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
+	"time"
 
 	"github.com/updraft-dev/updraft/run"
 )
@@ -21,8 +23,6 @@ type LargeXComs interface {
 	Put(ctx context.Context, key string, value []byte) error
 	// Get returns a value, or an error that is fs.ErrNotExist.
 	Get(ctx context.Context, key string) ([]byte, error)
-	// DeleteRun removes all values of a run; none is no error.
-	DeleteRun(ctx context.Context, id run.ID) error
 }
 
 // reference is what the store holds in place of a large XCom.
@@ -122,11 +122,28 @@ func (f *FolderXComs) Put(_ context.Context, key string, value []byte) error {
 // Get implements LargeXComs.
 func (f *FolderXComs) Get(_ context.Context, key string) ([]byte, error) { return f.root.ReadFile(key) }
 
-// DeleteRun implements LargeXComs.
-func (f *FolderXComs) DeleteRun(_ context.Context, id run.ID) error {
-	err := f.root.RemoveAll(largePrefix(id))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// Sweep removes the values of runs that are not among these, but for those written since
+// a time: a run that is being made may not be known yet.
+func (f *FolderXComs) Sweep(ctx context.Context, runs iter.Seq2[run.ID, error], since time.Time) error {
+	found, err := fs.Glob(f.root.FS(), "*/*")
+	if err != nil || len(found) == 0 {
+		return err
 	}
-	return err
+	known := map[string]bool{}
+	for id, err := range runs {
+		if err != nil {
+			return err
+		}
+		known[largePrefix(id)] = true
+	}
+	for _, dir := range found {
+		info, err := f.root.Stat(dir)
+		if err != nil || known[dir] || info.ModTime().After(since) {
+			continue
+		}
+		if err := errors.Join(ctx.Err(), f.root.RemoveAll(dir)); err != nil {
+			return fmt.Errorf("remove large XComs: %w", err)
+		}
+	}
+	return nil
 }

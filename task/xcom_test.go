@@ -208,14 +208,26 @@ func TestLargeXComs(t *testing.T) {
 	check("changed", large, ref, "its value in the storage of large XComs is damaged: run the task again")
 	check("no storage", nil, ref, "its value is kept elsewhere, and there is no storage for large XComs here")
 	check("damaged", large, json.RawMessage(refPrefix+"5}"), "its reference to a large value is damaged")
-	if err := large.DeleteRun(ctx, w.run.ID); err != nil {
+	none := func(func(run.ID, error) bool) {}
+	this := func(yield func(run.ID, error) bool) { yield(w.run.ID, nil) }
+	later := time.Now().Add(time.Hour)
+	for what, sweep := range map[string]func() error{
+		"of a run that is there":         func() error { return large.Sweep(ctx, this, later) },
+		"of a run that is new":           func() error { return large.Sweep(ctx, none, time.Now().Add(-time.Hour)) },
+		"when the runs cannot be listed": func() error { return large.Sweep(ctx, broken, later) },
+	} {
+		if err := sweep(); err != nil && !errors.Is(err, errBroken) {
+			t.Fatal(err)
+		}
+		if _, err := WholeXCom(ctx, large, ref); errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a value %s is gone", what)
+		}
+	}
+	if err := large.Sweep(ctx, none, later); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := WholeXCom(ctx, large, ref); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("after deletion: %v", err)
-	}
-	if err := large.DeleteRun(ctx, w.run.ID); err != nil {
-		t.Errorf("second deletion: %v", err)
+		t.Errorf("after the run is gone: %v", err)
 	}
 	for _, key := range []string{"../x", "/etc/passwd", "a/../../x"} {
 		if err := large.Put(ctx, key, nil); err == nil {
@@ -226,6 +238,10 @@ func TestLargeXComs(t *testing.T) {
 		}
 	}
 }
+
+var errBroken = errors.New("broken")
+
+func broken(yield func(run.ID, error) bool) { yield(run.ID{}, errBroken) }
 
 func TestGet(t *testing.T) {
 	t.Parallel()

@@ -144,7 +144,7 @@ Beside the settings:
 - ` + "`NO_COLOR`" + `: no colours.
 
 UPDRAFT_HOME holds everything: ` + "`updraft.db`" + ` (the database), ` + "`logs/`, `key`" + ` (what seals connections and
-variables; keep a copy, and away from the database's), ` + "`dags/`, `python/`" + ` (virtualenvs) and ` + "`local/`" + `
+variables; keep a copy, and away from the database's), ` + "`dags/`, `xcoms/`" + ` (XComs above 64 KiB), ` + "`python/`" + ` (virtualenvs) and ` + "`local/`" + `
 (sockets and what running processes write).
 `)
 	return b.Bytes(), nil
