@@ -18,10 +18,11 @@ build: ## build bin/updraft
 	$(GO) build -trimpath -o bin/weatherapi ./cmd/weatherapi
 
 .PHONY: run
-run: build ## run the two sample pipelines and show what happened
+run: build ## run the two sample pipelines, in YAML and as Airflow's Python, and show what happened
 	@UPDRAFT_HOME='$(UPDRAFT_HOME)' UPDRAFT_DAGS='$(CURDIR)/dags' \
 	  AIRFLOW_CONN_WEATHER_DB='{"conn_type":"sqlite","host":"$(UPDRAFT_HOME)/weather.db"}' \
-	  bin/weatherapi -- bin/updraft run dags/simple_dag.yaml dags/weather_data_pipeline.yaml
+	  bin/weatherapi -- bin/updraft run dags/simple_dag.yaml dags/weather_data_pipeline.yaml \
+	    dags/simple_dag.py dags/weather_data_pipeline.py
 
 .PHONY: test
 test: ## run the tests (Go, make and Python 3 are enough)
