@@ -98,6 +98,21 @@ class Settings(unittest.TestCase):
         self.assertNotIn("conf", context.build({}))
 
 
+class Storage(unittest.TestCase):
+    SOURCE = """
+        from airflow import DAG
+        from airflow.io.path import ObjectStoragePath
+        base = ObjectStoragePath("s3://aws_default@bucket/", conn_id="x")
+        path = base / "a" / "b.csv"
+        DAG_ = DAG("_".join([path.name, str(path.parent == base.joinpath("a")), ObjectStoragePath("file:///tmp").name]))
+        """
+
+    def test_a_path_elsewhere_is_no_fault_of_the_file(self):
+        self.assertEqual(list(dags(self.SOURCE)), ["b.csv_True_tmp"])
+        said = error(self.SOURCE.rstrip(" ") + "        path.open()\n")
+        self.assertIn("ObjectStoragePath('s3://aws_default@bucket/a/b.csv').open: only local files", said)
+
+
 class Timetables(unittest.TestCase):
     def test_an_authors_own(self):
         said = error("""

@@ -220,8 +220,10 @@ def provide_session(function: Callable[..., Any]) -> Callable[..., Any]:
 class ObjectStoragePath(pathlib.PosixPath if os.name == "posix" else pathlib.Path):  # type: ignore[misc]
     """A path of the local file system; other storages need their own client."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "ObjectStoragePath":
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         kwargs.pop("conn_id", None)
+        if args and isinstance(args[0], str) and "://" in args[0] and not args[0].startswith("file://"):
+            return _RemotePath("/".join([args[0].rstrip("/"), *map(str, args[1:])]))
         return super().__new__(cls, *map(_local, args), **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -233,13 +235,50 @@ class ObjectStoragePath(pathlib.PosixPath if os.name == "posix" else pathlib.Pat
 
 def _local(part: Any) -> Any:
     text = os.fspath(part) if not isinstance(part, str) else part
-    scheme, found, rest = text.partition("://")
-    if not found:
-        return part
-    if scheme == "file":
-        return rest
-    raise AirflowException(
-        "ObjectStoragePath(%r): only local files (file://) can be read here; use the storage's own client" % text)
+    return text[len("file://"):] if text.startswith("file://") else part
+
+
+class _RemotePath:
+    """A path in an object storage: files name them where they are read, and only a task that
+    looks there is told that it needs a client of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __truediv__(self, part: Any) -> "_RemotePath":
+        return _RemotePath("%s/%s" % (self._url.rstrip("/"), part))
+
+    def joinpath(self, *parts: Any) -> "_RemotePath":
+        """The path with others below it."""
+        return _RemotePath("/".join([self._url.rstrip("/"), *map(str, parts)]))
+
+    @property
+    def name(self) -> str:
+        """Its last part."""
+        return self._url.rstrip("/").rpartition("/")[2]
+
+    @property
+    def parent(self) -> "_RemotePath":
+        """What it is in."""
+        return _RemotePath(self._url.rstrip("/").rpartition("/")[0])
+
+    def __str__(self) -> str:
+        return self._url
+
+    def __repr__(self) -> str:
+        return "ObjectStoragePath(%r)" % self._url
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, _RemotePath) and other._url == self._url
+
+    def __hash__(self) -> int:
+        return hash(self._url)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AirflowException(
+            "ObjectStoragePath(%r).%s: only local files (file://) can be read here; use the storage's own client" % (self._url, name))
 
 
 class File:
