@@ -128,6 +128,27 @@ class Timetables(unittest.TestCase):
         self.assertIn("the schedule is a timetable of your own, Tides: use one of", said)
 
 
+class Behind(unittest.TestCase):
+    def test_the_objects_of_the_file_answer_for_the_rest(self):
+        from updraft_runner import context, objects
+        source = OPEN + """
+    BashOperator(task_id="a", bash_command="true", env={"k": "v"}) >> BashOperator(task_id="b", bash_command="true")
+"""
+        with tempfile.TemporaryDirectory() as folder:
+            folder = os.path.realpath(folder)
+            read(source, folder=folder)
+            found = context.build({"dag": {"dag_id": "d"}, "task": {"task_id": "a", "dag_id": "d", "task_type": "BashOperator"}, "ti": {
+                "dag_id": "d", "task_id": "a", "run_id": "r"}})
+            self.assertFalse(hasattr(found["task"], "env"))
+            objects.stand_behind(found, {"file": os.path.join(folder, "d.py"), "dag": "d", "task": "a", "name": "python_callable"})
+            dag, task = found["dag"], found["task"]
+            self.assertEqual((task.env, [t.task_id for t in task.downstream_list], dag.task_ids), ({"k": "v"}, ["b"], ["a", "b"]))
+            self.assertEqual([str(x) for x in (dag, task, found["ti"])],
+                             ["<DAG: d>", "<Task(BashOperator): a>", "<TaskInstance: d.a r [running]>"])
+            with self.assertRaisesRegex(AttributeError, "nothing"):
+                task.nothing
+
+
 class Context(unittest.TestCase):
     SOURCE = """
         from airflow import DAG

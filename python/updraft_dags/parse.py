@@ -29,6 +29,7 @@ def parse_file(path: str, dag_folder: str, options: Optional[dict[str, Any]] = N
     imports.forget()
     here = mode.use(mode.Mode(options))
     scope.use(scope.Scope())
+    scope.read_for(None, None)
     out = {"dags": [], "error": None, "warnings": [], "files": []}
     reading = modules.Reading(path, dag_folder, here.option("plugins_folder", None))
     with warnings.catch_warnings(record=True) as caught:

@@ -175,6 +175,8 @@ def _run(call, here):
     # First: values that are read below may be of classes that it defines.
     method = call.get("attributes") is not None
     function = (objects.Method if method else calls.load)(call["callable"], here.own_modules)
+    if call["callable"].get("dag"):
+        objects.stand_behind(given, call["callable"])
     args = [xcom.decode(a, here.own_modules) for a in call.get("args") or []]
     kwargs = {k: xcom.decode(v, here.own_modules) for k, v in (call.get("kwargs") or {}).items()}
     if call.get("responses") is not None:

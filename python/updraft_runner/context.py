@@ -36,6 +36,16 @@ class Record:
         for name, value in fields.items():
             setattr(self, name, _value(name, value))
 
+    def __getattr__(self, name):
+        behind = self.__dict__.get("_behind")
+        if behind is None or name.startswith("__"):
+            raise AttributeError("%r object has no attribute %r" % (type(self).__name__, name))
+        return getattr(behind, name)
+
+    def stand_before(self, behind):
+        """Lets an object of the author's file answer for what Go did not send."""
+        self._behind = behind
+
     def __repr__(self):
         ids = [repr(getattr(self, n)) for n in ("dag_id", "task_id", "run_id") if hasattr(self, n)]
         return "<%s %s>" % (type(self).__name__, " ".join(ids))
@@ -78,9 +88,15 @@ class _Events(dict):
 class DAG(Record):
     """The DAG of the task."""
 
+    def __repr__(self):
+        return "<DAG: %s>" % self.dag_id
+
 
 class Task(Record):
     """The task: its id, operator and settings."""
+
+    def __repr__(self):
+        return "<Task(%s): %s>" % (getattr(self, "task_type", "BaseOperator"), self.task_id)
 
     @property
     def log(self):
@@ -113,6 +129,10 @@ class DagRun(Record):
 
 class TaskInstance(Record):
     """The attempt that is running."""
+
+    def __repr__(self):
+        index = " map_index=%d" % self.map_index if self.map_index >= 0 else ""
+        return "<TaskInstance: %s.%s %s%s [%s]>" % (self.dag_id, self.task_id, self.run_id, index, self.state)
 
     def xcom_push(self, key, value, execution_date=None):
         """Stores a value under key for this task instance."""

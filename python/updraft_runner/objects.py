@@ -36,6 +36,18 @@ def find(what, own_modules):
     return found
 
 
+def stand_behind(context, what):
+    """Lets the DAG and the task of the file answer for what Go did not send of them: arguments,
+    tasks before and after."""
+    dag = dags(what["file"], what["dag"], what.get("task", "")).get(what["dag"])
+    if dag is None:
+        return
+    context["dag"].stand_before(dag)
+    task = dag.task_dict.get(getattr(context["task"], "task_id", None))
+    if task is not None:
+        context["task"].stand_before(task)
+
+
 def value(what):
     """An argument that was no JSON when the DAG was read, or a function."""
     from updraft_runner import calls
