@@ -95,11 +95,12 @@ func (r *Runner) Callback(ctx context.Context, a *task.Attempt, c dag.Callback, 
 		return err
 	}
 	call.Mode = python.ModeCallback
+	before := task.OOMKills()
 	res, err := r.python.Run(ctx, call)
 	if err != nil {
 		return err
 	}
-	return r.ended(ctx, a, &res)
+	return r.ended(ctx, a, &res, before)
 }
 
 func (r *Runner) call(ctx context.Context, a *task.Attempt, c task.PythonCall, mode python.Mode) (python.Result, error) {
@@ -115,6 +116,7 @@ func (r *Runner) call(ctx context.Context, a *task.Attempt, c task.PythonCall, m
 		return python.Result{}, task.Misconfigured(err)
 	}
 	call.Mode = mode
+	before := task.OOMKills()
 	res, err := r.run(ctx, a, call)
 	if err != nil {
 		return res, err
@@ -122,7 +124,7 @@ func (r *Runner) call(ctx context.Context, a *task.Attempt, c task.PythonCall, m
 	if call.Python != "" && res.Outcome == python.OutcomeFail && res.ExitCode == 0 {
 		res.ExitCode = 1 // as Airflow, where the interpreter ends with its exception
 	}
-	return res, r.ended(ctx, a, &res)
+	return res, r.ended(ctx, a, &res, before)
 }
 
 // run makes the call so that the end of an execution_timeout is one that the callable

@@ -98,7 +98,7 @@ func TestEndings(t *testing.T) {
 		{"leave", "failed (task, 3): SystemExit: the callable called sys.exit(3)", ""},
 		{"exit_hard", "failed (task, 7): the process ended with code 7 before the callable returned", ""},
 		{"crash", "failed (task, -1): the process crashed with SIGSEGV", ""},
-		{"kill", "failed (oom, -1): killed by SIGKILL: out of memory (limit 512 MiB)", ""},
+		{"kill", "failed (task, -1): killed by SIGKILL", ""},
 		{"terminate", "failed (task, 0): AirflowTaskTerminated: the task was told to end (SIGTERM)", ""},
 		{"memory", "failed (oom, 0): MemoryError: an allocation failed (limit 512 MiB)", ""},
 		{"missing", "failed (task, 0): updraft_runner.calls.CannotLoad: ", ""},

@@ -26,8 +26,9 @@ func raised(res *python.Result) *exception {
 	return &exception{class: strings.TrimPrefix(res.ErrType, "airflow.sdk.exceptions."), text: res.ErrMessage}
 }
 
-// ended is what package task makes of the end of a call; nil for a success.
-func (r *Runner) ended(ctx context.Context, a *task.Attempt, res *python.Result) error {
+// ended is what package task makes of the end of a call; nil for a success. Before is
+// what task.OOMKills was at its start.
+func (r *Runner) ended(ctx context.Context, a *task.Attempt, res *python.Result, before int) error {
 	err := raised(res)
 	switch res.Outcome {
 	case python.OutcomeSuccess:
@@ -43,7 +44,7 @@ func (r *Runner) ended(ctx context.Context, a *task.Attempt, res *python.Result)
 	case python.OutcomeTimeout:
 		return &task.CauseError{Cause: run.CauseTimeout, Err: err}
 	case python.OutcomeKilled:
-		return killed(ctx, a, res)
+		return killed(ctx, a, res, before)
 	}
 	cause := run.CauseTask
 	if res.OutOfMemory() {
@@ -53,17 +54,17 @@ func (r *Runner) ended(ctx context.Context, a *task.Attempt, res *python.Result)
 	return &task.CauseError{Cause: cause, ExitCode: res.ExitCode, Err: err}
 }
 
-// killed says why a process was killed. A SIGKILL that is not ours is taken for the
-// kernel's: hardly anybody else sends one, and memory is what a retry needs more of.
-func killed(ctx context.Context, a *task.Attempt, res *python.Result) error {
-	switch {
-	case ctx.Err() != nil:
-		return raised(res)
-	case res.Signal == "SIGKILL":
-		return task.Exit{Code: res.ExitCode, Signal: res.Signal, OOM: true, MaxRSS: res.MaxRSS}.Err(a.Task.Resources.Memory)
-	default:
-		return &task.CauseError{Cause: run.CauseTask, ExitCode: res.ExitCode, Err: raised(res)}
+// killed says why a process was killed.
+func killed(ctx context.Context, a *task.Attempt, res *python.Result, before int) error {
+	if ctx.Err() == nil && res.Signal == "SIGKILL" {
+		return task.Exit{
+			Code: res.ExitCode, Signal: res.Signal, OOM: task.OOMKills() > before, MaxRSS: res.MaxRSS,
+		}.Err(a.Task.Resources.Memory)
 	}
+	if ctx.Err() != nil {
+		return raised(res)
+	}
+	return &task.CauseError{Cause: run.CauseTask, ExitCode: res.ExitCode, Err: raised(res)}
 }
 
 func limit(a *task.Attempt) string {

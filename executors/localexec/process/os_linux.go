@@ -18,24 +18,6 @@ func sysProcAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// oomKills is how many processes the kernel has killed for want of memory since boot.
-func oomKills() int {
-	b, err := os.ReadFile("/proc/vmstat")
-	if err != nil {
-		return 0
-	}
-	_, rest, ok := bytes.Cut(b, []byte("\noom_kill "))
-	if !ok {
-		return 0
-	}
-	line, _, _ := bytes.Cut(rest, []byte("\n"))
-	n, err := strconv.Atoi(string(line))
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
 // memoryInterval is how often the memory of a bounded process group is measured.
 const memoryInterval = 20 * time.Millisecond
 

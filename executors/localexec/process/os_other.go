@@ -10,8 +10,5 @@ const rssUnit = 1
 // sysProcAttr: a process group of its own. Death with the shepherd is Linux's.
 func sysProcAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// oomKills cannot be known here.
-func oomKills() int { return 0 }
-
 // watchMemory: memory bounds of local processes are enforced on Linux only.
 func (c *child) watchMemory(<-chan struct{}) {}

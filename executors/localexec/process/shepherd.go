@@ -240,7 +240,7 @@ func (s *shepherd) launch(c *child) error {
 	if err != nil {
 		return err
 	}
-	before := oomKills()
+	before := task.OOMKills()
 	var proc *os.Process
 	started := make(chan struct{})
 	s.start <- func() {
@@ -334,7 +334,7 @@ func (s *shepherd) wait(c *child, proc *os.Process, oomBefore int) {
 	signalGroup(c.pid, syscall.SIGKILL) // background children of the task end with it
 	c.exit = exitOf(st, err)
 	c.exit.MaxRSS = max(c.exit.MaxRSS, c.maxRSS)
-	c.exit.OOM = c.oom || c.exit.Signal == "SIGKILL" && oomKills() > oomBefore
+	c.exit.OOM = c.oom || c.exit.Signal == "SIGKILL" && task.OOMKills() > oomBefore
 	b, err := json.Marshal(c.exit)
 	if err == nil {
 		tmp := filepath.Join(c.req.Spool, exitFile+".tmp")
