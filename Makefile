@@ -38,7 +38,7 @@ conformance: ## replay the recorded answers of Airflow [DIR=folder]
 
 .PHONY: lint
 lint: ## vet, gofmt and golangci-lint
-	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt'd: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(TOOL) golangci-lint run
 
