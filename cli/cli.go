@@ -284,7 +284,14 @@ func examples(pairs ...string) string {
 
 // config reads the configuration.
 func (a *app) config() (*config.Config, error) {
-	return config.Load(config.Input{Lookup: a.Lookup, Flags: a.flags, UserHome: a.UserHome})
+	c, err := config.Load(config.Input{Lookup: a.Lookup, Flags: a.flags, UserHome: a.UserHome})
+	if err != nil && len(a.flags) > 0 {
+		// Without the flags all may be well: then it is the command line that is wrong.
+		if _, other := config.Load(config.Input{Lookup: a.Lookup, UserHome: a.UserHome}); other == nil {
+			return nil, &usageError{err}
+		}
+	}
+	return c, err
 }
 
 // open opens the installation; the caller closes it. Level is what is logged unless

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/run"
 )
 
@@ -38,7 +39,11 @@ func (s *Snapshot) Explain(k run.Key, now time.Time) (string, error) {
 	case run.Scheduled:
 		return name + " has its dependencies met and waits for a slot: " + s.explainSlots(v, r), nil
 	case run.Queued:
-		return fmt.Sprintf("%s was queued at %s and waits for the executor to take it", name, clock(c.QueuedAt)), nil
+		text := fmt.Sprintf("%s was queued at %s and waits for the executor to take it", name, clock(c.QueuedAt))
+		if q := v.Graph.Tasks[r.task].Queue; q != "" && q != dag.DefaultQueue {
+			text += "; a worker has to serve its queue, " + q
+		}
+		return text, nil
 	case run.Running:
 		return fmt.Sprintf("%s has been running since %s on %s (try %d)", name, clock(c.Start), orUnknown(c.Worker), c.Try), nil
 	case run.Restarting:
@@ -192,8 +197,8 @@ func (s *Snapshot) explainPool(name string, slots int) string {
 	if slots > p.Slots && p.Slots >= 0 {
 		return fmt.Sprintf("it needs %d slots of pool %s, which has %d in all: it can never run", slots, name, p.Slots)
 	}
-	return fmt.Sprintf("it needs %d of pool %s, which has %d slots of which %d are free; held by %s",
-		slots, name, p.Slots, max(s.open(name), 0), s.holders(name))
+	return fmt.Sprintf("it needs %d of the slots of pool %s, of which %d of %d are free; held by %s",
+		slots, name, max(s.open(name), 0), p.Slots, s.holders(name))
 }
 
 // holders names the instances that hold slots of a pool, at most five.

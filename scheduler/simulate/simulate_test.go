@@ -141,7 +141,7 @@ func TestRun(t *testing.T) {
 			more:  func(c *simulate.Config) { c.Pools = map[string]scheduler.Pool{dag.DefaultPool: {Slots: 1}} },
 			want: []string{
 				"0s a running: it waits for nothing",
-				"0s b scheduled: has its dependencies met and waits for a slot: it needs 1 of pool default_pool, which has 1 slots of which 0 are free; held by d/r/a",
+				"0s b scheduled: has its dependencies met and waits for a slot: it needs 1 of the slots of pool default_pool, of which 0 of 1 are free; held by d/r/a",
 				"1m0s a success: it succeeded", "1m0s b running: it waits for nothing", "2m0s b success: it succeeded", "success",
 			},
 		},

@@ -61,8 +61,8 @@ func remedy(path string, err error) error {
 	case sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("%s is not a SQLite database: move it away or name another file: %w", path, err)
 	case sqlite3.SQLITE_CORRUPT:
-		return fmt.Errorf("database %s is damaged: stop all that use it, see what `updraft db check` says, "+
-			"and restore a backup: %w (%w)", path, store.ErrCorrupt, err)
+		return fmt.Errorf("database %s is damaged: stop all that use it and restore a backup, "+
+			"or move it away and begin anew: %w (%w)", path, store.ErrCorrupt, err)
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
 		return fmt.Errorf("database %s cannot be opened for writing: check that its folder exists and that "+
 			"folder and file belong to this user: %w", path, err)

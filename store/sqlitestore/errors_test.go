@@ -203,7 +203,7 @@ func TestDamagedFile(t *testing.T) {
 	}
 	s = openAt(t, path)
 	_, err = s.Run(t.Context(), id)
-	if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "db check") {
+	if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "restore a backup") {
 		t.Errorf("Run: error %v, want ErrCorrupt that says what to do", err)
 	}
 	problems, err := s.Check(t.Context())
