@@ -230,7 +230,7 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 		e.redeliver(group, again)
 	}
 	e.answer(group, results, again)
-	e.settle(group, again)
+	e.settle(group, again, goesOn)
 	if e.cfg.OnChange != nil && len(batches) > 0 {
 		e.cfg.OnChange(batches)
 	}
@@ -238,6 +238,7 @@ func (e *Engine) turn(ctx context.Context, group []message) (wake time.Time) {
 	e.saveDAGs(ctx, d.DAGs)
 	e.saveBackfills(ctx, d.Backfills, now)
 	e.dispatch(ctx, work)
+	e.settle(group, again, isOver)
 	if len(e.redo.messages) > 0 || len(again) > 0 {
 		return now
 	}
@@ -320,14 +321,15 @@ func (e *Engine) commit(ctx context.Context, batches []run.Batch) (again map[run
 }
 
 // settle tells of the reports of a committed group, but for those that redeliver has
-// put back.
-func (e *Engine) settle(group []message, again map[run.ID]bool) {
+// put back. What goes on with the same try is told before the try is dispatched again;
+// for the others what follows comes first.
+func (e *Engine) settle(group []message, again map[run.ID]bool, which func(run.Outcome) bool) {
 	if e.cfg.OnSettled == nil {
 		return
 	}
 	var settled []run.Attempt
 	for _, m := range group {
-		if m.report != nil && !again[m.report.ID] {
+		if m.report != nil && !again[m.report.ID] && which(m.report.Outcome) {
 			settled = append(settled, m.report.Attempt)
 		}
 	}
@@ -335,6 +337,10 @@ func (e *Engine) settle(group []message, again map[run.ID]bool) {
 		e.cfg.OnSettled(settled)
 	}
 }
+
+func goesOn(o run.Outcome) bool { return o == run.OutcomeReschedule || o == run.OutcomeDeferred }
+
+func isOver(o run.Outcome) bool { return !goesOn(o) }
 
 // dispatch gives claimed, durable work to the executor. What it does not take is planned
 // again by the next turn.

@@ -337,10 +337,8 @@ func (s *shepherd) wait(c *child, proc *os.Process, oomBefore int) {
 	c.exit.OOM = c.oom || c.exit.Signal == "SIGKILL" && task.OOMKills() > oomBefore
 	b, err := json.Marshal(c.exit)
 	if err == nil {
-		tmp := filepath.Join(c.req.Spool, exitFile+".tmp")
-		if err = os.WriteFile(tmp, b, 0o600); err == nil {
-			err = os.Rename(tmp, filepath.Join(c.req.Spool, exitFile))
-		}
+		// Half a file is no JSON, and so the same as none.
+		err = os.WriteFile(filepath.Join(c.req.Spool, exitFile), b, 0o600)
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		fmt.Fprintln(os.Stderr, "shepherd:", err)
