@@ -77,7 +77,7 @@ var table = []mutation{
 	{"one retry too few", "retry.go", "return in.MaxTries > 0 && in.Try <= in.MaxTries", "return in.MaxTries > 0 && in.Try < in.MaxTries"},
 	{"an image that cannot be started is tried again", "retry.go", "rep.Outcome != run.OutcomeFailed || rep.Cause == run.CauseImage", "rep.Outcome != run.OutcomeFailed"},
 	{"a lost worker costs a retry", "report.go", "\t\t*used++\n\t\tc.MaxTries++\n", "\t\t*used++\n"},
-	{"a fatal failure is tried again", "report.go", "case run.OutcomeFatal:\n\t\tv.fail(r, now)", "case run.OutcomeFatal:\n\t\tv.retry(r, task, now)"},
+	{"a fatal failure is tried again", "report.go", "case run.OutcomeFatal:\n\t\tv.fail(r, now)", "case run.OutcomeFatal:\n\t\tv.retry(r, task)"},
 	{"max_map_length is not checked", "report.go", "case rep.Length != nil && *rep.Length > dag.DefaultMaxMapLength:", "case rep.Length != nil && *rep.Length < 0:"},
 	{"fail_fast stops teardowns", "report.go", "case t == r.task || v.Graph.Tasks[t].Teardown ||", "case t == r.task ||"},
 	{"a cleared running task uses up its tries", "report.go", "\tif c.State == run.Restarting {\n\t\tv.restarted(r, rep)\n\t\treturn true\n\t}\n", "\tif c.State == run.Restarting && c.Try <= c.MaxTries {\n\t\tv.restarted(r, rep)\n\t\treturn true\n\t}\n"},
