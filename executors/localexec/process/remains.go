@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/task"
@@ -93,7 +94,14 @@ func (h *Host) abandon(ctx context.Context, dir string) error {
 			h.signal(ctx, "kill", filepath.Join(dir, n.Name()))
 		}
 	}
-	return os.RemoveAll(filepath.Join(h.cfg.Dir, dir))
+	// The shepherd may write down the end of one that was killed right now: once each.
+	path := filepath.Join(h.cfg.Dir, dir)
+	for range len(names) {
+		if err = os.RemoveAll(path); !errors.Is(err, syscall.ENOTEMPTY) {
+			return err
+		}
+	}
+	return os.RemoveAll(path)
 }
 
 func readExit(spool string) (x task.Exit, ok bool) {
