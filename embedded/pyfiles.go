@@ -2,8 +2,6 @@ package embedded
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +11,7 @@ import (
 	"github.com/updraft-dev/updraft/dag/pyfile"
 	"github.com/updraft-dev/updraft/python"
 	"github.com/updraft-dev/updraft/scheduler/timetable"
-	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/task/callable"
 )
 
 // pythonFiles reads the DAG files in Python of a folder for as long as ctx lasts.
@@ -63,25 +61,14 @@ type parseSettings struct{ i *Installation }
 // Variable implements pyfile.Settings.
 func (s parseSettings) Variable(ctx context.Context, key string) (string, error) {
 	v, err := s.i.Settings.Variable(ctx, key)
-	return v.Value, unknown(err)
+	return v.Value, callable.Known(err)
 }
 
 // Connection implements pyfile.Settings.
 func (s parseSettings) Connection(ctx context.Context, id string) (python.Connection, error) {
 	c, err := s.i.Settings.Connection(ctx, id)
 	if err != nil {
-		return python.Connection{}, unknown(err)
+		return python.Connection{}, callable.Known(err)
 	}
-	return python.Connection{
-		ID: id, Type: c.Type, Description: c.Description, Host: c.Host, Login: c.Login, Password: c.Password,
-		Schema: c.Schema, Port: c.Port, Extra: c.ExtraText(),
-	}, nil
-}
-
-// unknown marks the store's "not found" as package python's.
-func unknown(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("%w (%w)", err, python.ErrNotFound)
-	}
-	return err
+	return callable.Connection(id, &c), nil
 }

@@ -74,7 +74,7 @@ func (h handler) Variable(ctx context.Context, key string) (string, error) {
 		return "", errNoSettings
 	}
 	text, err := h.a.Settings.Variable(ctx, key)
-	return text, known(err)
+	return text, Known(err)
 }
 
 // SetVariable implements python.Handler.
@@ -90,7 +90,7 @@ func (h handler) DeleteVariable(ctx context.Context, key string) error {
 	if h.a.Settings == nil {
 		return errNoSettings
 	}
-	return known(h.a.Settings.DeleteVariable(ctx, key))
+	return Known(h.a.Settings.DeleteVariable(ctx, key))
 }
 
 // Connection implements python.Handler.
@@ -100,16 +100,22 @@ func (h handler) Connection(ctx context.Context, id string) (python.Connection, 
 	}
 	c, err := h.a.Settings.Connection(ctx, id)
 	if err != nil {
-		return python.Connection{}, known(err)
+		return python.Connection{}, Known(err)
 	}
+	return Connection(id, &c), nil
+}
+
+// Connection is a connection as callables and DAG files in Python see it.
+func Connection(id string, c *settings.Connection) python.Connection {
 	return python.Connection{
 		ID: id, Type: c.Type, Description: c.Description, Host: c.Host, Login: c.Login, Password: c.Password,
 		Schema: c.Schema, Port: c.Port, Extra: c.ExtraText(),
-	}, nil
+	}
 }
 
-// known marks a store's "not found" as package python's.
-func known(err error) error {
+// Known marks a store's "not found" as package python's; it returns other errors, and nil,
+// as they are.
+func Known(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("%w (%w)", err, python.ErrNotFound)
 	}

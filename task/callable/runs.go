@@ -20,7 +20,7 @@ func (h handler) Instances(ctx context.Context, dagID, runID string) ([]python.I
 	id := run.ID{DAG: dagID, Run: runID}
 	found, err := h.a.Runs.Instances(ctx, id)
 	if err != nil {
-		return nil, known(err)
+		return nil, Known(err)
 	}
 	out := make([]python.Instance, len(found))
 	for n := range found {
@@ -60,7 +60,7 @@ func (h handler) Trigger(ctx context.Context, t python.Trigger) (python.Triggere
 	if errors.Is(err, task.ErrRunExists) {
 		return python.Triggered{RunID: made.Run, Exists: true}, nil
 	}
-	return python.Triggered{RunID: made.Run}, known(err)
+	return python.Triggered{RunID: made.Run}, Known(err)
 }
 
 // RunState implements python.Triggerer.
@@ -69,5 +69,5 @@ func (h handler) RunState(ctx context.Context, dagID, runID string) (string, err
 		return "", errNoRuns
 	}
 	found, err := h.a.Runs.Find(ctx, run.ID{DAG: dagID, Run: runID})
-	return string(found.State), known(err)
+	return string(found.State), Known(err)
 }
