@@ -40,6 +40,8 @@ type World struct {
 	Self string
 	// Release is the version of this program.
 	Release string
+	// Drivers open what the settings name.
+	Drivers embedded.Drivers
 }
 
 // The exit codes.
@@ -307,7 +309,7 @@ func (a *app) open(ctx context.Context, level slog.Level) (*embedded.Installatio
 		}
 	}
 	return embedded.Open(ctx, embedded.Options{
-		Config: c, Lookup: a.Lookup, Environ: a.Environ, Now: a.Now, Self: a.Self, Release: a.Release,
+		Config: c, Lookup: a.Lookup, Environ: a.Environ, Now: a.Now, Self: a.Self, Release: a.Release, Drivers: a.Drivers,
 		Log: slog.New(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{Level: level})),
 	})
 }
@@ -340,6 +342,10 @@ func (a *app) fresh(do action) func(*cobra.Command, []string) error {
 
 // existing says whether there is an installation, for commands that must not make one.
 func existing(c *config.Config) bool {
-	_, err := os.Stat(c.Path("store"))
+	path := c.File("store")
+	if path == "" {
+		return true // a service's is made before it is named
+	}
+	_, err := os.Stat(path)
 	return err == nil
 }

@@ -46,6 +46,9 @@ database open meanwhile.`,
 		if err != nil {
 			return err
 		}
+		if conf.File("store") == "" {
+			return fmt.Errorf("%s: %w: there is no schema to migrate", conf.Text("store"), embedded.ErrNoKeeper)
+		}
 		sc, err := sqlitestore.ParseURL(conf.Text("store"))
 		if err != nil {
 			return err
@@ -85,7 +88,11 @@ func (a *app) dbCheck() *cobra.Command {
 		Long:    "Reads the whole database and says what is damaged, one line each. The exit code is 1 if anything is.",
 	}
 	c.RunE = a.with(func(ctx context.Context, i *embedded.Installation, _ []string) error {
-		problems, err := i.Store.Check(ctx)
+		k, err := i.Keeper()
+		if err != nil {
+			return err
+		}
+		problems, err := k.Check(ctx)
 		if err != nil {
 			return err
 		}
@@ -119,7 +126,11 @@ by log_retention. standalone cleans by itself when run_retention is set.`,
 		if before == nil {
 			return usagef("--clean-before-timestamp is missing")
 		}
-		n, err := i.Store.Cleanable(ctx, *before)
+		k, err := i.Keeper()
+		if err != nil {
+			return err
+		}
+		n, err := k.Cleanable(ctx, *before)
 		if err != nil {
 			return err
 		}
@@ -131,7 +142,7 @@ by log_retention. standalone cleans by itself when run_retention is set.`,
 		if err != nil || !ok {
 			return err
 		}
-		gone, err := i.Store.Clean(ctx, *before)
+		gone, err := k.Clean(ctx, *before)
 		if err != nil {
 			return err
 		}
@@ -148,16 +159,20 @@ func (a *app) dbExport() *cobra.Command {
 		Example: examples("updraft db export all.jsonl", "to a file", "updraft db export | gzip > all.jsonl.gz", "to another program"),
 		Long:    "Writes all there is, as it was at one moment, to a file or standard output. Secrets stay sealed.",
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
+			k, err := i.Keeper()
+			if err != nil {
+				return err
+			}
 			if len(args) == 0 {
 				w := bufio.NewWriter(a.Stdout)
-				return errors.Join(i.Store.Export(ctx, w), w.Flush())
+				return errors.Join(k.Export(ctx, w), w.Flush())
 			}
 			f, err := os.OpenFile(args[0], os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 			if err != nil {
 				return err
 			}
 			w := bufio.NewWriter(f)
-			return errors.Join(i.Store.Export(ctx, w), w.Flush(), f.Close())
+			return errors.Join(k.Export(ctx, w), w.Flush(), f.Close())
 		}),
 	}
 }

@@ -177,7 +177,11 @@ func checkKeys(ctx context.Context, i *embedded.Installation) finding {
 
 func checkDatabase(ctx context.Context, i *embedded.Installation) finding {
 	path := i.Config.Path("store")
-	problems, err := i.Store.Check(ctx)
+	k, err := i.Keeper()
+	if errors.Is(err, embedded.ErrNoKeeper) {
+		return finding{"database", stateOK, err.Error(), ""}
+	}
+	problems, err := k.Check(ctx)
 	switch {
 	case err != nil:
 		return finding{"database", stateError, err.Error(), "correct what it says"}

@@ -33,9 +33,13 @@ type key struct {
 func keys() []key {
 	return []key{
 		{"dags", "{home}/dags", "folder of DAG files", notEmpty},
-		{"store", "sqlite://{home}/updraft.db", "where DAGs, runs and settings are kept: sqlite:///PATH[?durability=full|normal]", scheme("sqlite")},
-		{"logs", "file://{home}/logs", "where task logs are kept: file:///PATH", scheme("file")},
-		{"executor", "local", "what runs tasks: local", oneOf("local")},
+		{"store", "sqlite://{home}/updraft.db", "where DAGs, runs and settings are kept: sqlite:///PATH[?durability=full|normal], dynamodb://TABLE", scheme("sqlite", "dynamodb")},
+		{"logs", "file://{home}/logs", "where task logs are kept: file:///PATH, s3://BUCKET/PREFIX, minio://HOST:PORT/BUCKET/PREFIX, gs://BUCKET/PREFIX", scheme("file", "s3", "minio", "gs")},
+		{"queue", "local:", "how schedulers and workers send each other word: local:, sqs://PREFIX (names of queues begin with it)", oneOfOr("sqs", "local:")},
+		{"key", "file://{home}/key", "what seals connections and variables: file:///PATH, secretsmanager://NAME", scheme("file", "secretsmanager")},
+		{"executor", "local", "what runs tasks: local; lambda, fargate or auto (by what a task needs) where the scheduler is a function", oneOf("local", "lambda", "fargate", "auto")},
+		{"lambda", "", "worker functions with their memory in MiB, smallest first, with commas between: updraft-worker:512,updraft-worker-large:3008", nil},
+		{"fargate", "", "where tasks run on Fargate: ecs://CLUSTER/TASK_DEFINITION?subnets=…&security_groups=…&spot=true", optional(scheme("ecs"))},
 		{"parallelism", "32", "how many tasks run at once", atLeast(1)},
 		{"listen", "127.0.0.1:8080", "address of /health, /metrics and /status", address},
 		{"python", "python3", "the Python interpreter for Python tasks (3.9 or newer)", notEmpty},
@@ -202,14 +206,24 @@ func (c *Config) Duration(name string) time.Duration {
 	return d
 }
 
-// Path returns the path of a setting that is a URL of a file.
+// Path returns the path of a setting that is the URL of a file or folder of this machine,
+// and of one that is another URL the URL itself, for people.
 func (c *Config) Path(name string) string {
-	v := c.settings[name].Value
-	if _, path, ok := strings.Cut(v, "://"); ok {
-		path, _, _ = strings.Cut(path, "?")
-		return path
+	if p := c.File(name); p != "" {
+		return p
 	}
-	return v
+	return mask(c.settings[name].Value)
+}
+
+// File returns the path of a setting that is the URL of a file or folder of this machine;
+// it is empty for another URL.
+func (c *Config) File(name string) string {
+	scheme, path, ok := strings.Cut(c.settings[name].Value, "://")
+	if !ok || scheme != "sqlite" && scheme != "file" {
+		return ""
+	}
+	path, _, _ = strings.Cut(path, "?")
+	return path
 }
 
 func notEmpty(v string) error {
@@ -219,16 +233,41 @@ func notEmpty(v string) error {
 	return nil
 }
 
+// scheme allows URLs with these schemes. What follows is for those who open them to check,
+// but for paths of this machine.
 func scheme(allowed ...string) func(string) error {
 	return func(v string) error {
-		s, path, ok := strings.Cut(v, "://")
+		s, rest, ok := strings.Cut(v, "://")
 		if !ok || !slices.Contains(allowed, s) {
 			return fmt.Errorf("write a URL that begins with %s://", strings.Join(allowed, ":// or "))
 		}
-		if !strings.HasPrefix(path, "/") {
-			return fmt.Errorf("write an absolute path: %s:///%s", s, path)
+		if (s == "sqlite" || s == "file") && !strings.HasPrefix(rest, "/") {
+			return fmt.Errorf("write an absolute path: %s:///%s", s, rest)
+		}
+		if rest == "" {
+			return fmt.Errorf("name what to use after %s://", s)
 		}
 		return nil
+	}
+}
+
+// oneOfOr allows these values, and URLs with a scheme.
+func oneOfOr(s string, allowed ...string) func(string) error {
+	return func(v string) error {
+		if oneOf(allowed...)(v) == nil || scheme(s)(v) == nil {
+			return nil
+		}
+		return fmt.Errorf("use %s or a URL that begins with %s://", strings.Join(allowed, ", "), s)
+	}
+}
+
+// optional allows an empty value, too.
+func optional(check func(string) error) func(string) error {
+	return func(v string) error {
+		if v == "" {
+			return nil
+		}
+		return check(v)
 	}
 }
 

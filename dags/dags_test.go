@@ -24,6 +24,7 @@ import (
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/internal/shepherdtest"
+	"github.com/updraft-dev/updraft/local"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 )
@@ -227,7 +228,7 @@ func open(ctx context.Context, home, api string) (*embedded.Installation, error)
 	}
 	return embedded.Open(ctx, embedded.Options{
 		Config: c, Lookup: lookup, Environ: os.Environ(), Now: time.Now,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Self: self, Release: "test",
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Self: self, Release: "test", Drivers: local.Drivers(),
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/internal/shepherdtest"
+	"github.com/updraft-dev/updraft/local"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler/tick"
 	"github.com/updraft-dev/updraft/store"
@@ -80,7 +81,7 @@ func openHome(ctx context.Context, home string, flags map[string]string) (*embed
 	}
 	return embedded.Open(ctx, embedded.Options{
 		Config: c, Lookup: func(string) (string, bool) { return "", false }, Environ: os.Environ(), Now: time.Now,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Self: self, Release: "test",
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Self: self, Release: "test", Drivers: local.Drivers(),
 	})
 }
 

@@ -12,13 +12,11 @@ import (
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/logs"
-	"github.com/updraft-dev/updraft/logs/filelogs"
 	"github.com/updraft-dev/updraft/operators/builtin"
 	"github.com/updraft-dev/updraft/python"
 	"github.com/updraft-dev/updraft/scheduler/tick"
 	"github.com/updraft-dev/updraft/settings"
-	"github.com/updraft-dev/updraft/store/sqlitestore"
-	"github.com/updraft-dev/updraft/task"
+	"github.com/updraft-dev/updraft/store"
 )
 
 // Options are what a main gives to Open.
@@ -29,6 +27,8 @@ type Options struct {
 	Environ []string
 	Now     func() time.Time
 	Log     *slog.Logger
+	// Drivers open what the settings name.
+	Drivers Drivers
 	// Self is the path of this program, which is started as the shepherd of local
 	// processes: `SELF shepherd SOCKET`.
 	Self string
@@ -43,63 +43,63 @@ const ShepherdCommand = "shepherd"
 // Installation is an opened installation.
 type Installation struct {
 	Options
-	Store    *sqlitestore.Store
+	Store    store.Store
 	Settings *settings.Registry
 	Loader   *tick.Loader
 	Catalog  *dag.Catalog
 	Logs     *logs.Logs
 	// XComs keeps the XComs that are too large for the store.
-	XComs *task.FolderXComs
+	XComs XComs
 	// Parser reads DAG files in Python; it starts nothing before the first one.
 	Parser *python.Parser
+
+	messaging Queues
 }
 
 // Open opens the installation in UPDRAFT_HOME, making it if it is not there: folder
-// (0700), database, key.
+// (0700), database, key, as far as these are on this machine.
 func Open(ctx context.Context, o Options) (*Installation, error) {
 	c := o.Config
 	if err := os.MkdirAll(c.Home, 0o700); err != nil {
 		return nil, fmt.Errorf("make UPDRAFT_HOME: %w", err)
 	}
-	sc, err := sqlitestore.ParseURL(c.Text("store"))
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Dir(sc.Path), 0o700); err != nil {
-		return nil, fmt.Errorf("make the database's folder: %w", err)
-	}
-	lc, err := filelogs.ParseURL(c.Text("logs"))
-	if err != nil {
-		return nil, err
-	}
-	lc.MaxSize = int64(c.Int("log_max_bytes"))
-	lg, err := filelogs.Open(lc)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := settings.OpenKeys(filepath.Join(c.Home, "key"))
-	if err != nil {
-		return nil, err
-	}
+	i := &Installation{Options: o, Catalog: builtin.Catalog()}
 	secrets, err := settings.ReadSecrets(c.Text("secrets_connections"), c.Text("secrets_variables"))
 	if err != nil {
 		return nil, err
 	}
-	large, err := task.OpenFolderXComs(filepath.Join(c.Home, "xcoms"))
+	keys, err := opened(ctx, o.Drivers.Keys, "key", &i.Options)
 	if err != nil {
 		return nil, err
 	}
-	st, err := sqlitestore.Open(ctx, sc)
+	objects, err := opened(ctx, o.Drivers.Logs, "logs", &i.Options)
 	if err != nil {
-		return nil, errors.Join(err, large.Close())
+		return nil, err
 	}
-	return &Installation{
-		Parser: python.NewParser(python.ParserConfig{
-			Python: c.Text("python"), Dir: filepath.Join(c.Home, "python"), Environ: o.Environ, Keep: splitNames(c.Text("dag_file_env")),
-		}),
-		Options: o, Store: st, XComs: large, Logs: lg, Loader: tick.NewLoader(st), Catalog: builtin.Catalog(),
-		Settings: settings.NewRegistry(settings.Config{Store: st, Keys: keys, Lookup: o.Lookup, Secrets: secrets, Now: o.Now}),
-	}, nil
+	i.Logs, i.XComs = objects.Logs, objects.XComs
+	if i.messaging, err = opened(ctx, o.Drivers.Queues, "queue", &i.Options); err != nil {
+		return nil, errors.Join(err, i.XComs.Close())
+	}
+	if i.Store, err = opened(ctx, o.Drivers.Stores, "store", &i.Options); err != nil {
+		return nil, errors.Join(err, i.XComs.Close())
+	}
+	i.Loader = tick.NewLoader(i.Store)
+	i.Parser = python.NewParser(python.ParserConfig{
+		Python: c.Text("python"), Dir: filepath.Join(c.Home, "python"), Environ: o.Environ, Keep: splitNames(c.Text("dag_file_env")),
+	})
+	i.Settings = settings.NewRegistry(settings.Config{Store: i.Store, Keys: keys, Lookup: o.Lookup, Secrets: secrets, Now: o.Now})
+	return i, nil
+}
+
+// opened opens what a setting names.
+func opened[V any](ctx context.Context, from map[string]func(context.Context, string, *Options) (V, error), setting string, o *Options) (V, error) {
+	url := o.Config.Text(setting)
+	open, err := driver(from, setting, url)
+	if err != nil {
+		var none V
+		return none, err
+	}
+	return open(ctx, url, o)
 }
 
 // Close releases the installation.

@@ -59,9 +59,9 @@ func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func
 		return err
 	}
 	i.tell(first)
-	database, err := os.Stat(i.Config.Path("store"))
+	guard, err := i.guardian()
 	if err != nil {
-		return fmt.Errorf("look at the database: %w", err)
+		return err
 	}
 	m := newMetrics()
 	server := &http.Server{Handler: i.handler(m), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
@@ -83,7 +83,7 @@ func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func
 		})
 		g.Go(func() error { return i.watch(all, files, e) })
 		g.Go(func() error { return i.keepHouse(all) })
-		g.Go(func() error { return i.guard(all, database) })
+		g.Go(func() error { return guard(all) })
 		err := g.Wait()
 		if ctx.Err() != nil {
 			i.Log.Info("stopping: running tasks may go on for the grace; a second signal ends everything at once", "grace", o.Grace)
@@ -116,11 +116,23 @@ func (i *Installation) watch(ctx context.Context, files *bag.Bag, e *tick.Engine
 // guardInterval is how often guard looks.
 const guardInterval = 2 * time.Second
 
+// guardian makes a guard of a database that is a file; another one needs none.
+func (i *Installation) guardian() (func(context.Context) error, error) {
+	path := i.Config.File("store")
+	if path == "" {
+		return func(context.Context) error { return nil }, nil
+	}
+	database, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("look at the database: %w", err)
+	}
+	return func(ctx context.Context) error { return guard(ctx, path, database) }, nil
+}
+
 // guard returns an error when the file of the database is no longer the one that was
 // opened: the system lets a process go on with a file that was removed, and all that it
 // writes would be gone with the process.
-func (i *Installation) guard(ctx context.Context, opened fs.FileInfo) error {
-	path := i.Config.Path("store")
+func guard(ctx context.Context, path string, opened fs.FileInfo) error {
 	t := time.NewTicker(guardInterval)
 	defer t.Stop()
 	for {
@@ -178,7 +190,9 @@ func (i *Installation) Clean(ctx context.Context) error {
 		}
 	}
 	if keep := i.Config.Duration("run_retention"); keep > 0 {
-		if _, serr := i.Store.Clean(ctx, i.Now().Add(-keep)); serr != nil {
+		if k, kerr := i.Keeper(); errors.Is(kerr, ErrNoKeeper) {
+			// Its service removes what is old.
+		} else if _, serr := k.Clean(ctx, i.Now().Add(-keep)); serr != nil {
 			err = errors.Join(err, fmt.Errorf("remove old runs: %w", serr))
 		}
 	}

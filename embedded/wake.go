@@ -22,10 +22,20 @@ func (i *Installation) wakeSocket() string { return filepath.Join(i.Config.Home,
 
 // Wake tells the process that works on the installation, if there is one, that
 // something was written.
-func (i *Installation) Wake() { i.wake([]byte{1}) }
+func (i *Installation) Wake() {
+	if i.messaging.Wake != nil {
+		i.messaging.Wake(run.ID{})
+		return
+	}
+	i.wake([]byte{1})
+}
 
 // wakeRun is Wake for what concerns one run only.
 func (i *Installation) wakeRun(id run.ID) {
+	if i.messaging.Wake != nil {
+		i.messaging.Wake(id)
+		return
+	}
 	b, err := json.Marshal(id)
 	if err != nil || len(b) > maxWake {
 		b = []byte{1}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/queueexec"
 	"github.com/updraft-dev/updraft/queue"
-	"github.com/updraft-dev/updraft/queue/localqueue"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler/tick"
 	"github.com/updraft-dev/updraft/store"
@@ -175,9 +173,7 @@ func (q *queues) open(ctx context.Context, name string) (*queue.Queue, error) {
 	if have := q.byName[name]; have != nil {
 		return have, nil
 	}
-	opened, err := localqueue.Open(context.WithoutCancel(ctx), localqueue.Config{
-		Path: filepath.Join(q.i.Config.Home, "queue.db"), Name: name, Now: q.i.Now, Log: q.i.Log,
-	})
+	opened, err := q.i.messaging.Open(context.WithoutCancel(ctx), name)
 	if err == nil {
 		q.byName[name] = opened
 	}

@@ -250,6 +250,7 @@ const (
 	KindBackfill    Kind = "backfill"
 	KindImportError Kind = "import_error"
 	KindFolder      Kind = "folder" // what is known of a folder of DAG files
+	KindLease       Kind = "lease"  // who does what only one process at a time may do
 )
 
 // Settings keeps small named values. What they mean, and whether they are sealed,
@@ -268,6 +269,11 @@ type Settings interface {
 	// AssetEvents returns events of an asset (by URI; empty: of all), oldest first,
 	// with after < At <= until (zero until: no end); limit bounds the number (0: 1000).
 	AssetEvents(ctx context.Context, asset string, after, until time.Time, limit int) ([]run.AssetEvent, error)
+}
+
+// Cleaned counts what was removed because it was old.
+type Cleaned struct {
+	Runs, Events, Versions int64
 }
 
 // Setting is one named value.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/updraft-dev/updraft/cli"
+	"github.com/updraft-dev/updraft/local"
 )
 
 // version is set by the linker.
@@ -43,6 +44,6 @@ func run() int {
 			}
 			return columns, rows
 		},
-		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: home, Now: time.Now, Self: self, Release: version,
+		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: home, Now: time.Now, Self: self, Release: version, Drivers: local.Drivers(),
 	})
 }

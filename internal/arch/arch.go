@@ -41,6 +41,7 @@ func Layers() []Layer {
 			May:  []string{"words"},
 			Deps: []string{"github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema", "golang.org/x/text"},
 		},
+		{Name: "aws", Packages: []string{"internal/awsconf"}, Deps: []string{"*"}},
 		{Name: "contracts", Packages: []string{"store", "queue", "logs", "executors"}, May: []string{"words"}},
 		{
 			Name: "runtime", Packages: []string{"settings", "task", "task/template", "task/callable", "task/smtpmail", "python", "dag/bag", "dag/pyfile", "config"},
@@ -52,11 +53,11 @@ func Layers() []Layer {
 		},
 		{
 			Name: "drivers", Packages: []string{"store/*", "queue/*", "logs/*", "executors/*", "operators/*"},
-			May: []string{"words", "contracts", "runtime"}, Deps: []string{"*"},
+			May: []string{"words", "contracts", "runtime", "aws"}, Deps: []string{"*"},
 		},
 		{Name: "use cases", Packages: []string{"scheduler/tick"}, May: []string{"words", "decisions", "contracts", "runtime"}},
 		{Name: "internal", Packages: []string{"internal/*"}, May: []string{"*"}, Deps: []string{"*"}},
-		{Name: "composition", Packages: []string{"embedded", "cli"}, May: []string{"*"}, Deps: []string{"*"}},
+		{Name: "composition", Packages: []string{"embedded", "local", "cli"}, May: []string{"*"}, Deps: []string{"*"}},
 		{Name: "mains", Packages: []string{"cmd/*"}, May: []string{"*"}, Deps: []string{"*"}},
 	}
 }

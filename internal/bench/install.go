@@ -11,7 +11,9 @@ import (
 
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/local"
 	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/store/sqlitestore"
 )
 
 // install opens a fresh installation, in process; the caller closes it.
@@ -29,7 +31,7 @@ func (b *bench) install(ctx context.Context, name string, flags map[string]strin
 		return nil, err
 	}
 	return embedded.Open(ctx, embedded.Options{
-		Config: c, Lookup: os.LookupEnv, Environ: os.Environ(), Now: time.Now, Self: b.self, Release: "bench",
+		Config: c, Lookup: os.LookupEnv, Environ: os.Environ(), Now: time.Now, Self: b.self, Release: "bench", Drivers: local.Drivers(),
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 }
@@ -56,12 +58,12 @@ func (b *bench) once(ctx context.Context, name, yaml string, flags map[string]st
 	var from time.Time
 	var before int64
 	runs, err := i.RunOnce(ctx, embedded.RunOptions{Targets: []string{path}, OnStart: func([]run.Run) {
-		from, before = time.Now(), i.Store.Stats().Commits
+		from, before = time.Now(), commits(i)
 	}})
 	if err != nil {
 		return outcome{}, err
 	}
-	o := outcome{Run: runs[0], Elapsed: time.Since(from), Commits: i.Store.Stats().Commits - before}
+	o := outcome{Run: runs[0], Elapsed: time.Since(from), Commits: commits(i) - before}
 	if o.Run.State != run.RunSuccess {
 		return o, fmt.Errorf("run %s ended %s: %s", o.Run.Run, o.Run.State, o.Run.Reason)
 	}
@@ -93,3 +95,12 @@ func bash(command string) string {
 }
 
 const noop = "      operator: updraft.operators.NoopOperator\n"
+
+// commits is how many commits the store of an installation has made.
+func commits(i *embedded.Installation) int64 {
+	s, ok := i.Store.(*sqlitestore.Store)
+	if !ok {
+		return 0
+	}
+	return s.Stats().Commits
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/updraft-dev/updraft/cli"
+	"github.com/updraft-dev/updraft/local"
 )
 
 // Main is what a TestMain calls; it does not return.
@@ -32,6 +33,6 @@ func updraft() int {
 	}
 	return cli.Run(ctx, cli.World{
 		Program: "updraft", Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Size: func() (int, int) { return 0, 0 },
-		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: os.Getenv("HOME"), Now: time.Now, Self: self, Release: "test",
+		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: os.Getenv("HOME"), Now: time.Now, Self: self, Release: "test", Drivers: local.Drivers(),
 	})
 }

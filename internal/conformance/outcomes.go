@@ -20,6 +20,7 @@ import (
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/local"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 )
@@ -189,7 +190,7 @@ func openInstallation(ctx context.Context, home, dags string) (*embedded.Install
 	}
 	return embedded.Open(ctx, embedded.Options{
 		Config: c, Lookup: func(string) (string, bool) { return "", false }, Environ: os.Environ(), Now: time.Now,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Self: self, Release: "conformance",
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Self: self, Release: "conformance", Drivers: local.Drivers(),
 	})
 }
 

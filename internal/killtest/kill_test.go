@@ -24,6 +24,7 @@ import (
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/internal/shepherdtest"
+	"github.com/updraft-dev/updraft/local"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/task"
@@ -118,7 +119,7 @@ func open(ctx context.Context, home string, log io.Writer) (*embedded.Installati
 		return nil, err
 	}
 	return embedded.Open(ctx, embedded.Options{
-		Config: c, Lookup: os.LookupEnv, Environ: os.Environ(), Now: time.Now, Self: self,
+		Config: c, Lookup: os.LookupEnv, Environ: os.Environ(), Now: time.Now, Self: self, Drivers: local.Drivers(),
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 }

@@ -109,11 +109,6 @@ func checkOrphans(ctx context.Context, r *session, report func(error) error) err
 	return nil
 }
 
-// Cleaned counts what Clean has removed.
-type Cleaned struct {
-	Runs, Events, Versions int64
-}
-
 // cleanChunk is the number of runs removed in one transaction: others wait for a
 // chunk at most.
 const cleanChunk = 50
@@ -122,8 +117,8 @@ const cleanChunk = 50
 // asset events before it, and versions of DAGs that were stored before it and that
 // nobody names any more. The last run of each DAG stays, whatever its age: schedules
 // and depends_on_past look at it.
-func (s *Store) Clean(ctx context.Context, before time.Time) (Cleaned, error) {
-	var total Cleaned
+func (s *Store) Clean(ctx context.Context, before time.Time) (store.Cleaned, error) {
+	var total store.Cleaned
 	rows, err := s.ended(ctx, before)
 	for len(rows) > 0 && err == nil {
 		chunk := rows[:min(cleanChunk, len(rows))]

@@ -1,0 +1,109 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/updraft-dev/updraft/logs"
+	"github.com/updraft-dev/updraft/queue"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/settings"
+	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/task"
+)
+
+// Drivers open what an installation keeps things in, by the schemes of the URLs in its
+// settings. A main links those it needs: a Lambda function has no use for SQLite.
+type Drivers struct {
+	Stores map[string]func(ctx context.Context, url string, o *Options) (store.Store, error)
+	Logs   map[string]func(ctx context.Context, url string, o *Options) (Objects, error)
+	Queues map[string]func(ctx context.Context, url string, o *Options) (Queues, error)
+	Keys   map[string]func(ctx context.Context, url string, o *Options) (*settings.Keys, error)
+}
+
+// Join returns the drivers of all.
+func Join(all ...Drivers) Drivers {
+	out := Drivers{}
+	for _, d := range all {
+		out.Stores = merged(out.Stores, d.Stores)
+		out.Logs = merged(out.Logs, d.Logs)
+		out.Queues = merged(out.Queues, d.Queues)
+		out.Keys = merged(out.Keys, d.Keys)
+	}
+	return out
+}
+
+func merged[V any](a, b map[string]V) map[string]V {
+	out := maps.Clone(a)
+	if out == nil {
+		out = map[string]V{}
+	}
+	maps.Copy(out, b)
+	return out
+}
+
+// Objects are where logs are kept, and XComs that are too large for the store.
+type Objects struct {
+	Logs  *logs.Logs
+	XComs XComs
+}
+
+// XComs keeps large XComs.
+type XComs interface {
+	task.LargeXComs
+	// Sweep removes the values of runs that are not among these, but for those written
+	// since a time.
+	Sweep(ctx context.Context, runs iter.Seq2[run.ID, error], since time.Time) error
+	Close() error
+}
+
+// Queues are the queues of an installation.
+type Queues struct {
+	// Open opens the queue with a name, as tasks give it.
+	Open func(ctx context.Context, name string) (*queue.Queue, error)
+	// Wake has a scheduler look at a run; at everything if id is zero. It is only a hint.
+	// Nil stands for the socket of the process that works on UPDRAFT_HOME.
+	Wake func(id run.ID)
+}
+
+// Keeper is what a store offers that has to be looked after.
+type Keeper interface {
+	// Check returns what is damaged, a line each.
+	Check(ctx context.Context) ([]string, error)
+	// Clean removes the runs that ended before a date with all that belongs to them;
+	// Cleanable counts them.
+	Clean(ctx context.Context, before time.Time) (store.Cleaned, error)
+	Cleanable(ctx context.Context, before time.Time) (int, error)
+	// Export writes everything as JSON, one object a line.
+	Export(ctx context.Context, to io.Writer) error
+}
+
+// ErrNoKeeper says that a store looks after itself.
+var ErrNoKeeper = errors.New("this store is looked after by its service")
+
+// Keeper returns what the installation's store offers to look after it. The error is
+// ErrNoKeeper if it offers nothing.
+func (i *Installation) Keeper() (Keeper, error) {
+	if k, ok := i.Store.(Keeper); ok {
+		return k, nil
+	}
+	return nil, fmt.Errorf("%s: %w", i.Config.Text("store"), ErrNoKeeper)
+}
+
+// driver finds what opens the URL of a setting.
+func driver[V any](from map[string]V, setting, url string) (V, error) {
+	scheme, _, _ := strings.Cut(url, ":")
+	if v, ok := from[scheme]; ok {
+		return v, nil
+	}
+	var none V
+	return none, fmt.Errorf("setting %s is %q: this program knows %s: URLs only", setting, url,
+		strings.Join(slices.Sorted(maps.Keys(from)), ":, "))
+}
