@@ -103,11 +103,7 @@ func (c *scene) task(id string) *dag.Task {
 func (w *Worker) executes(v *scheduler.View, id string) bool {
 	t, _ := v.Graph.Index(id)
 	task := v.Graph.Tasks[t]
-	name := task.Queue
-	if name == "" {
-		name = dag.DefaultQueue
-	}
-	return w.cfg.Queues[name] != nil && !task.Isolated && !w.isClosing()
+	return w.cfg.Accepts(task) && !task.Isolated && !w.isClosing()
 }
 
 // find notes the positions of what matters in the batch.

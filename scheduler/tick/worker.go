@@ -1,6 +1,7 @@
 package tick
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/run"
@@ -19,8 +21,11 @@ import (
 type WorkerConfig struct {
 	Store  store.Store
 	Loader *Loader
-	// Queues are those that the worker serves, by the names that tasks give.
+	// Queues are those that Run serves, by the names that tasks give.
 	Queues map[string]*queue.Queue
+	// Accepts says whether this worker may go on with a task by itself, beside what the
+	// author says; nil is if it serves the task's queue.
+	Accepts func(*dag.Task) bool
 	// Executor sends on what this worker starts but does not execute itself. Its name is
 	// in the claims.
 	Executor executors.Dispatcher
@@ -65,10 +70,10 @@ type Worker struct {
 	closing bool
 }
 
-// NewWorker returns a worker; Run starts it.
+// NewWorker returns a worker; Run or Handle starts it.
 func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	switch {
-	case len(cfg.Queues) == 0:
+	case len(cfg.Queues) == 0 && cfg.Accepts == nil:
 		return nil, errors.New("a worker needs a queue to serve")
 	case cfg.Parallelism < 1:
 		return nil, fmt.Errorf("parallelism of a worker is %d: use a positive number", cfg.Parallelism)
@@ -80,6 +85,9 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	}
 	if cfg.Notify == nil {
 		cfg.Notify = func(run.ID, bool) {}
+	}
+	if cfg.Accepts == nil {
+		cfg.Accepts = func(t *dag.Task) bool { return cfg.Queues[cmp.Or(t.Queue, dag.DefaultQueue)] != nil }
 	}
 	w := &Worker{cfg: cfg, slots: make(chan struct{}, cfg.Parallelism), held: map[string]*holding{}}
 	for range cfg.Parallelism {
@@ -107,9 +115,6 @@ func (w *Worker) Run(ctx context.Context) error {
 		})
 	}
 	takers.Wait()
-	w.mu.Lock()
-	w.closing = true
-	w.mu.Unlock()
 	w.drain(stop)
 	close(ended)
 	beats.Wait()
@@ -119,8 +124,53 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
-// drain waits for what is under way, and stops it after the grace.
+// Handle executes attempts that messages have named, and what follows from them, and
+// returns when nothing is left for this worker. There is an error for each that could not
+// be claimed: its message has to come again. When ctx ends, nothing is begun any more; what
+// is under way goes on for the grace and is then stopped. A worker handles once.
+func (w *Worker) Handle(ctx context.Context, attempts ...run.Attempt) []error {
+	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	ended := make(chan struct{})
+	var beats sync.WaitGroup
+	beats.Go(func() { w.beat(context.WithoutCancel(ctx), ended) })
+	errs := make([]error, len(attempts))
+	for i, a := range attempts {
+		w.attempts.Go(func() {
+			if w.acquire(ctx, 1) == 0 {
+				errs[i] = executors.ErrClosed
+				return
+			}
+			defer w.release(1)
+			var h *holding
+			if h, errs[i] = w.claim(base, a); errs[i] == nil && h == nil {
+				w.log(a).DebugContext(ctx, "message is of no use: the attempt is not queued any more")
+			}
+			for h != nil {
+				h = w.execute(base, h)
+			}
+		})
+	}
+	all := make(chan struct{})
+	go func() {
+		w.attempts.Wait()
+		close(all)
+	}()
+	select {
+	case <-all:
+	case <-ctx.Done():
+		w.drain(stop)
+	}
+	close(ended)
+	beats.Wait()
+	return errs
+}
+
+// drain begins nothing any more, waits for what is under way, and stops it after the grace.
 func (w *Worker) drain(stop context.CancelCauseFunc) {
+	w.mu.Lock()
+	w.closing = true
+	w.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		w.attempts.Wait()

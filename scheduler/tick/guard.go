@@ -1,0 +1,103 @@
+package tick
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/updraft-dev/updraft/store"
+)
+
+// Guard lets one scheduler at a time work on a store that several processes have: limits
+// across runs hold only if one of them counts. Who is turned away leaves word, and the one
+// inside looks once more before it leaves, so that no hint is lost.
+type Guard struct {
+	Store store.Store
+	Now   func() time.Time
+	// Name names this process.
+	Name string
+	// Lease is for how long one that dies inside keeps others out.
+	Lease time.Duration
+}
+
+// guardID is the name of the guard's item in the store.
+const guardID = "scheduler"
+
+// guarded is that item.
+type guarded struct {
+	Holder string    `json:"holder,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+	// Wanted says that somebody was turned away since the holder last looked.
+	Wanted bool `json:"wanted,omitempty"`
+}
+
+// Enter takes the right to schedule. It is false if another process has it; that one then
+// looks again.
+func (g *Guard) Enter(ctx context.Context) (inside bool, err error) {
+	err = g.change(ctx, func(s *guarded) bool {
+		if inside = s.Holder == "" || !s.Until.After(g.Now()); inside {
+			*s = guarded{Holder: g.Name, Until: g.Now().Add(g.Lease)}
+			return true
+		}
+		had := s.Wanted
+		s.Wanted = true
+		return !had
+	})
+	return inside, err
+}
+
+// Leave gives the right back. It is false if somebody has left word in the meantime: the
+// right is then kept, and everything is to be looked at once more.
+func (g *Guard) Leave(ctx context.Context) (left bool, err error) {
+	err = g.change(ctx, func(s *guarded) bool {
+		left = true
+		switch {
+		case s.Holder != g.Name:
+			return false // it took too long, and somebody else is inside
+		case s.Wanted:
+			left = false
+			*s = guarded{Holder: g.Name, Until: g.Now().Add(g.Lease)}
+		default:
+			*s = guarded{}
+		}
+		return true
+	})
+	return left, err
+}
+
+// change changes the item until nobody interferes. The change is false if there is nothing
+// to write.
+func (g *Guard) change(ctx context.Context, change func(*guarded) bool) error {
+	for wait := firstPause; ; wait = min(2*wait, errPause) {
+		var s guarded
+		row, err := g.Store.Setting(ctx, store.KindLease, guardID)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			row = store.Setting{ID: guardID, Revision: -1}
+		case err != nil:
+			return fmt.Errorf("see who schedules: %w", err)
+		default:
+			// What cannot be read is nobody's: the right can be taken, and is written anew.
+			_ = json.Unmarshal(row.Value, &s)
+		}
+		if !change(&s) {
+			return nil
+		}
+		if row.Value, err = json.Marshal(s); err != nil {
+			return err
+		}
+		row.At = g.Now()
+		err = g.Store.PutSetting(ctx, store.KindLease, row)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrExists):
+			return fmt.Errorf("say who schedules: %w", err)
+		}
+		if pause(ctx, wait); ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
