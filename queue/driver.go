@@ -21,6 +21,9 @@ type Driver interface {
 	Delete(ctx context.Context, receipts []string) []error
 	// Stats counts.
 	Stats(ctx context.Context) (Stats, error)
+	// Purge deletes all messages of a part, and returns how many; a service that counts
+	// approximately returns that.
+	Purge(ctx context.Context, p Part) (int, error)
 	// Close ends the calls of Receive with ErrClosed and releases everything.
 	Close() error
 	DeadLetters
@@ -41,6 +44,9 @@ type Outgoing struct {
 	Body  []byte
 	Delay time.Duration
 	Dedup string
+	// Group is what shares the queue with others, the DAG: a service that can keeps one
+	// group with many messages from holding up the others.
+	Group string
 }
 
 // Incoming is a message as a driver gives it; see Delivery.

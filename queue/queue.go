@@ -77,17 +77,31 @@ type Stats struct {
 type DeadLetter struct {
 	ID string
 	// Body is what was sent; Decode may refuse it.
-	Body   []byte
-	Sent   time.Time
+	Body []byte
+	Sent time.Time
+	// Died is when it became one; zero where the service does not say.
 	Died   time.Time
 	Reason string
 }
 
+// Part is a part of a queue.
+type Part string
+
+// The parts of a queue.
+const (
+	// Living are the messages that are ready, delayed or in flight.
+	Living Part = "living"
+	// DeadLetterPart are the dead letters.
+	DeadLetterPart Part = "dead letters"
+)
+
 // Config says what a service takes. Drivers fill it in.
 type Config struct {
-	// Batch is how many messages go into one call of the driver, Size how many bytes
-	// one message and one batch may have.
+	// Batch is how many messages go into one call of the driver, Size how many bytes one
+	// message may have.
 	Batch, Size int
+	// BatchSize is how many bytes a batch may have, unless it is of one message; 0 is Size.
+	BatchSize int
 	// Log takes messages that cannot be read; nil takes none.
 	Log *slog.Logger
 }
@@ -103,6 +117,9 @@ type Queue struct {
 func New(d Driver, c Config) *Queue {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.BatchSize == 0 {
+		c.BatchSize = c.Size
 	}
 	return &Queue{d: d, c: c}
 }
@@ -132,7 +149,7 @@ func (q *Queue) Send(ctx context.Context, messages ...Message) []error {
 			errs[i] = err
 			continue
 		}
-		if len(batch) == q.c.Batch || size+len(out.Body) > q.c.Size {
+		if len(batch) == q.c.Batch || size+len(out.Body) > q.c.BatchSize {
 			flush()
 		}
 		batch, index, size = append(batch, out), append(index, i), size+len(out.Body)
@@ -152,7 +169,7 @@ func (q *Queue) outgoing(m Message) (Outgoing, error) {
 	if m.Delay > MaxDelay {
 		return Outgoing{}, fmt.Errorf("send a message about %s: %w: %s, %s are allowed: send it later", m.Attempt, ErrDelay, m.Delay, MaxDelay)
 	}
-	return Outgoing{Body: body, Delay: max(0, m.Delay), Dedup: m.Dedup}, nil
+	return Outgoing{Body: body, Delay: max(0, m.Delay), Dedup: m.Dedup, Group: m.Attempt.DAG}, nil
 }
 
 // Receive returns between one and n messages that are ready, or none after having
@@ -172,7 +189,15 @@ func (q *Queue) Receive(ctx context.Context, n int, visibility, wait time.Durati
 		}
 		return nil, fmt.Errorf("receive messages: %w", err)
 	}
-	out := make([]Delivery, 0, len(got))
+	out, _ := q.Accept(ctx, got)
+	return out, nil
+}
+
+// Accept reads messages that a service has pushed, as Receive does with those that it
+// pulls. Left are those that must come again: of a newer version, or that could not be
+// made dead letters; all others were delivered or are dead.
+func (q *Queue) Accept(ctx context.Context, got []Incoming) (out []Delivery, left []Incoming) {
+	out = make([]Delivery, 0, len(got))
 	for _, in := range got {
 		e, err := Decode(in.Body)
 		if err == nil {
@@ -181,14 +206,16 @@ func (q *Queue) Receive(ctx context.Context, n int, visibility, wait time.Durati
 		}
 		if errors.Is(err, ErrVersion) {
 			q.c.Log.WarnContext(ctx, "message of a newer version is left to others", "message", in.ID, "error", err)
+			left = append(left, in)
 			continue
 		}
 		q.c.Log.ErrorContext(ctx, "message cannot be read and becomes a dead letter", "message", in.ID, "error", err)
 		if err := q.d.Bury(context.WithoutCancel(ctx), in, err.Error()); err != nil {
 			q.c.Log.ErrorContext(ctx, "message cannot be made a dead letter", "message", in.ID, "error", err)
+			left = append(left, in)
 		}
 	}
-	return out, nil
+	return out, left
 }
 
 // Extend hides a delivery from other receivers for so long from now on, at most
@@ -245,6 +272,17 @@ func (q *Queue) Revive(ctx context.Context, ids ...string) (int, error) {
 	n, err := q.d.Revive(ctx, ids)
 	if err != nil {
 		return n, fmt.Errorf("revive dead letters: %w", err)
+	}
+	return n, nil
+}
+
+// Purge deletes all messages of a part and returns how many there were, approximately
+// where the service counts so. What is sent meanwhile may be deleted, too. Planners send
+// again what they still want done.
+func (q *Queue) Purge(ctx context.Context, p Part) (int, error) {
+	n, err := q.d.Purge(ctx, p)
+	if err != nil {
+		return n, fmt.Errorf("purge %s: %w", p, err)
 	}
 	return n, nil
 }

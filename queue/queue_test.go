@@ -59,6 +59,8 @@ func (r *recorder) Delete(_ context.Context, receipts []string) []error {
 
 func (r *recorder) Stats(context.Context) (queue.Stats, error) { return queue.Stats{}, r.err }
 
+func (r *recorder) Purge(context.Context, queue.Part) (int, error) { return 0, r.err }
+
 func (r *recorder) Close() error { return r.err }
 
 func (r *recorder) Bury(_ context.Context, m queue.Incoming, reason string) error {
@@ -109,6 +111,46 @@ func TestSendMakesBatches(t *testing.T) {
 	}, got)
 	if !errors.Is(errs[1], unavailable) || !errors.Is(errs[7], queue.ErrTooLarge) {
 		t.Error("errors have lost what they are")
+	}
+}
+
+func TestSendBoundsBatchesApart(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	q := queue.New(r, queue.Config{Batch: 10, Size: 1000, BatchSize: 250})
+	small, large := message("t", 0), message("t", 500)
+	if err := errors.Join(q.Send(t.Context(), small, small, large, small, small)...); err != nil {
+		t.Error(err)
+	}
+	equal(t, "calls", []string{
+		`send 2 messages of 144 bytes, delay 0s, dedup ""`,
+		`send 1 messages of 580 bytes, delay 0s, dedup ""`,
+		`send 2 messages of 144 bytes, delay 0s, dedup ""`,
+	}, r.calls)
+}
+
+func TestAcceptTellsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	good, err := queue.Encode(message("t", 0).Envelope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := []queue.Incoming{{ID: "1", Body: []byte("junk")}, {ID: "2", Body: good}, {ID: "3", Body: []byte(`{"v":2}`)}}
+	ids := func(ms []queue.Incoming) (out string) {
+		for _, m := range ms {
+			out += m.ID
+		}
+		return out
+	}
+	r := &recorder{}
+	out, left := queue.New(r, queue.Config{Batch: 10, Size: 200}).Accept(t.Context(), in)
+	if len(out) != 1 || out[0].ID != "2" || ids(left) != "3" {
+		t.Errorf("delivered %+v, left %s", out, ids(left))
+	}
+	equal(t, "calls", []string{"bury 1: decode a message: it is not a JSON object"}, r.calls)
+	_, left = queue.New(&recorder{err: errors.New("boom")}, queue.Config{Batch: 10, Size: 200}).Accept(t.Context(), in)
+	if ids(left) != "13" {
+		t.Errorf("when junk cannot be buried, %s is left, want 13", ids(left))
 	}
 }
 
@@ -169,8 +211,9 @@ func TestErrorsSayWhatWasDone(t *testing.T) {
 	_, stats := q.Stats(ctx)
 	_, dead := q.Dead(ctx, 1)
 	_, revived := q.Revive(ctx)
+	_, purged := q.Purge(ctx, queue.DeadLetterPart)
 	for want, err := range map[string]error{
-		"receive messages: boom": received, "look into the queue: boom": stats, "read dead letters: boom": dead, "revive dead letters: boom": revived,
+		"receive messages: boom": received, "look into the queue: boom": stats, "read dead letters: boom": dead, "revive dead letters: boom": revived, "purge dead letters: boom": purged,
 		"extend message 7: boom": q.Extend(ctx, queue.Delivery{ID: "7"}, 0),
 	} {
 		if !errors.Is(err, boom) || err.Error() != want {

@@ -98,3 +98,21 @@ func (d *driver) revive(ctx context.Context, and string, args ...any) (int, erro
 	n, err := res.RowsAffected()
 	return int(n), err
 }
+
+// Purge implements queue.Driver.
+func (d *driver) Purge(ctx context.Context, p queue.Part) (n int, err error) {
+	statement := "DELETE FROM message WHERE queue = ?"
+	if p == queue.DeadLetterPart {
+		statement = "DELETE FROM dead WHERE queue = ?"
+	}
+	err = d.update(ctx, func(ctx context.Context) error {
+		res, err := d.w.ExecContext(ctx, statement, d.name)
+		if err != nil {
+			return err
+		}
+		deleted, err := res.RowsAffected()
+		n = int(deleted)
+		return err
+	})
+	return n, err
+}

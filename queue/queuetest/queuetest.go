@@ -32,6 +32,8 @@ type Harness struct {
 	Size, Receives int
 	// Inject puts a body into the queue that Send would refuse.
 	Inject func(t testing.TB, body []byte)
+	// Text says that a body has to be text: what is not UTF-8 cannot be injected.
+	Text bool
 	// Exact says that the queue tells a lost delivery (ErrLost), drops duplicates, and
 	// counts exactly.
 	Exact bool
@@ -61,6 +63,7 @@ func Run(t *testing.T, open func(t testing.TB) Harness) {
 		{"junk becomes a dead letter", testJunk},
 		{"a newer version is left to newer receivers", testNewer},
 		{"dead letters can be sent again", testRevive},
+		{"a queue and its dead letters can be emptied", testPurge},
 		{"a receiver waits for what comes", testWait},
 		{"a receiver waits no longer than asked", testWaitInVain},
 		{"a cancelled receiver returns", testCancel},
