@@ -154,7 +154,7 @@ func (i *Installation) python() *callable.Runner {
 			return python.Start(ctx, python.Config{Python: i.Config.Text("python"), Dir: dir, Env: i.Environ})
 		},
 		Folder: i.Config.Text("dags"), Path: append([]string{i.Config.Text("dags")}, i.modulePath()...), Venvs: filepath.Join(dir, "venvs"), Python: i.Config.Text("python"),
-		Hostname: hostname(), BaseURL: i.Config.Text("base_url"),
+		Hostname: hostname(), BaseURL: i.Config.Text("base_url"), Runs: i.Store, Events: i.Store,
 	})
 }
 

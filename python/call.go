@@ -141,6 +141,8 @@ type Result struct {
 	HasValue bool
 	// Done is the truth of a check's value.
 	Done bool
+	// Assets are what a callable that returned said of assets.
+	Assets []AssetUpdate
 	// RescheduleAt is set with OutcomeReschedule.
 	RescheduleAt time.Time
 	// ErrType is the dotted name of the exception's class, ErrMessage its text and
@@ -204,6 +206,7 @@ type attemptFrame struct {
 	Outcome      Outcome         `json:"outcome"`
 	Value        json.RawMessage `json:"value"`
 	Done         bool            `json:"done"`
+	Assets       []AssetUpdate   `json:"assets"`
 	ErrType      string          `json:"err_type"`
 	ErrMessage   string          `json:"err_message"`
 	Traceback    string          `json:"traceback"`
@@ -223,7 +226,7 @@ type attemptFrame struct {
 
 func (f *attemptFrame) result() Result {
 	r := Result{
-		Outcome: f.Outcome, Done: f.Done, RescheduleAt: f.RescheduleAt,
+		Outcome: f.Outcome, Done: f.Done, Assets: f.Assets, RescheduleAt: f.RescheduleAt,
 		ErrType: f.ErrType, ErrMessage: f.ErrMessage, Traceback: f.Traceback, ExitCode: f.ExitCode,
 	}
 	if f.Outcome == OutcomeSuccess && len(f.Value) > 0 && string(f.Value) != "null" {

@@ -46,6 +46,19 @@ type Watcher interface {
 	Instances(ctx context.Context, dagID, runID string) ([]Instance, error)
 }
 
+// AssetReader is what a Handler may be, too: it tells of the updates of assets.
+type AssetReader interface {
+	// AssetEvents returns the events of an asset, oldest first.
+	AssetEvents(ctx context.Context, q AssetQuery) ([]AssetEvent, error)
+}
+
+// Historian is what a Handler may be, too: it knows the run before.
+type Historian interface {
+	// PreviousSuccess returns the last run that succeeded before the attempt's; all of its
+	// dates are nil if there is none.
+	PreviousSuccess(ctx context.Context) (PreviousRun, error)
+}
+
 // Triggerer is what a Handler may be, too: it makes runs for authors who extend
 // TriggerDagRunOperator, and tells how they are.
 type Triggerer interface {
@@ -84,6 +97,48 @@ type Instance struct {
 	// Duration is in seconds.
 	Duration *float64 `json:"duration"`
 	LogURL   string   `json:"log_url"`
+}
+
+// AssetQuery selects events of one asset, or of the assets updated for an alias.
+type AssetQuery struct {
+	Name  string `json:"name"`
+	URI   string `json:"uri"`
+	Alias string `json:"alias"`
+	// After and Before bound the time; nil is no bound.
+	After  *time.Time `json:"after"`
+	Before *time.Time `json:"before"`
+}
+
+// AssetEvent is an update of an asset as callables see it. What did not come from a task
+// has no source.
+type AssetEvent struct {
+	ID        int64          `json:"id"`
+	Name      string         `json:"name"`
+	URI       string         `json:"uri"`
+	Timestamp time.Time      `json:"timestamp"`
+	Extra     map[string]any `json:"extra"`
+	Aliases   []string       `json:"source_aliases"`
+	DAGID     *string        `json:"source_dag_id"`
+	RunID     *string        `json:"source_run_id"`
+	TaskID    *string        `json:"source_task_id"`
+	MapIndex  *int           `json:"source_map_index"`
+}
+
+// AssetUpdate is what a callable says of an asset that it updates: of an outlet, or of any
+// asset for an alias among the outlets. An asset may lack its name or its URI.
+type AssetUpdate struct {
+	Name  string         `json:"name"`
+	URI   string         `json:"uri"`
+	Alias string         `json:"alias"`
+	Extra map[string]any `json:"extra"`
+}
+
+// PreviousRun are the dates of an earlier run.
+type PreviousRun struct {
+	IntervalStart *time.Time `json:"data_interval_start"`
+	IntervalEnd   *time.Time `json:"data_interval_end"`
+	Start         *time.Time `json:"start_date"`
+	End           *time.Time `json:"end_date"`
 }
 
 // XComQuery selects XComs.
@@ -167,23 +222,46 @@ func ask(ctx context.Context, h Handler, f *attemptFrame) (any, error) {
 		}
 		return found, err
 	}
-	if t, ok := h.(Templater); ok && f.Op == "render" {
-		return t.Render(ctx, f.Value)
-	}
-	if t, ok := h.(Triggerer); ok {
-		switch f.Op {
-		case "trigger":
-			var asked Trigger
-			if err := json.Unmarshal(f.Value, &asked); err != nil {
-				return nil, fmt.Errorf("what to trigger: %w", err)
-			}
-			return t.Trigger(ctx, asked)
-		case "run_state":
+	return askMore(ctx, h, f)
+}
+
+// askMore asks what only some handlers answer.
+func askMore(ctx context.Context, h Handler, f *attemptFrame) (any, error) {
+	switch f.Op {
+	case "render":
+		if t, ok := h.(Templater); ok {
+			return t.Render(ctx, f.Value)
+		}
+	case "instances":
+		if w, ok := h.(Watcher); ok {
+			return w.Instances(ctx, f.DAGID, f.RunID)
+		}
+	case "asset_events":
+		if r, ok := h.(AssetReader); ok {
+			return askWith(f, func(q AssetQuery) ([]AssetEvent, error) { return r.AssetEvents(ctx, q) })
+		}
+	case "previous_success":
+		if p, ok := h.(Historian); ok {
+			return p.PreviousSuccess(ctx)
+		}
+	case "trigger":
+		if t, ok := h.(Triggerer); ok {
+			return askWith(f, func(asked Trigger) (Triggered, error) { return t.Trigger(ctx, asked) })
+		}
+	case "run_state":
+		if t, ok := h.(Triggerer); ok {
 			return t.RunState(ctx, f.DAGID, f.RunID)
 		}
 	}
-	if w, ok := h.(Watcher); ok && f.Op == "instances" {
-		return w.Instances(ctx, f.DAGID, f.RunID)
-	}
 	return nil, fmt.Errorf("the question %q cannot be answered here", f.Op)
+}
+
+// askWith asks for what a question's value says.
+func askWith[Q, A any](f *attemptFrame, ask func(Q) (A, error)) (A, error) {
+	var q Q
+	if err := json.Unmarshal(f.Value, &q); err != nil {
+		var none A
+		return none, fmt.Errorf("what the question %q is about: %w", f.Op, err)
+	}
+	return ask(q)
 }

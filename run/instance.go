@@ -164,8 +164,8 @@ type AssetEvent struct {
 	Name  string         `json:"name,omitempty"`
 	At    time.Time      `json:"at"`
 	Extra map[string]any `json:"extra,omitempty"`
-	// Aliases are the asset aliases among the outlets of its source, if the asset itself is
-	// none of them: the names under which it was updated.
+	// Aliases are the asset aliases among the outlets of its source for which the asset was
+	// updated; none if it was updated as an outlet itself.
 	Aliases []string `json:"aliases,omitempty"`
 	// Source is the instance that produced it; zero when it came from outside.
 	Source Key `json:"source,omitzero"`

@@ -43,8 +43,6 @@ type Result struct {
 	Value any
 	// Branch is what a branching operator decided; nil for all others.
 	Branch *run.Branch
-	// Events adds extras to the events of the task's outlets, by URI.
-	Events map[string]map[string]any
 }
 
 // Attempt is what an operator knows of the attempt it executes, and what it may ask
@@ -72,6 +70,7 @@ type Attempt struct {
 // Services is what an installation offers to attempts.
 type Services struct {
 	XComs     XComs
+	Assets    Assets
 	Settings  Settings
 	Runs      Runs
 	Processes Processes
@@ -130,6 +129,24 @@ type Pull struct {
 type PulledXCom struct {
 	Key   run.Key
 	Value json.RawMessage
+}
+
+// Assets takes what the attempt says of the assets that it updates.
+type Assets interface {
+	// Update adds to the asset events that a success of the attempt makes. What was said
+	// counts only then.
+	Update(u AssetUpdate)
+}
+
+// AssetUpdate is what an attempt says of one asset.
+type AssetUpdate struct {
+	// Asset is an outlet of the task, by URI or name. With Alias it is any asset.
+	Asset dag.AssetRef
+	// Alias is the asset alias among the outlets for which the asset is updated, too.
+	Alias string
+	// Extra is the event's: plain JSON. The last one counts, unless there is an Alias:
+	// then each that differs makes an event.
+	Extra map[string]any
 }
 
 // Settings reads connections and variables.

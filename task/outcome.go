@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -31,7 +29,7 @@ func (x *execution) settle(ctx context.Context, res Result, err error) run.Repor
 	if err == nil {
 		if err = x.ended(ctx, x.push(ctx, &rep, res.Value)); err == nil {
 			rep.Outcome = run.OutcomeSuccess
-			rep.Events = x.events(res.Events)
+			rep.Events = x.updates.events(x.a.Task.Outlets, x.r.cfg.Now(), x.a.Key.Key)
 		}
 	}
 	if err != nil {
@@ -189,34 +187,6 @@ func (x *execution) add(ctx context.Context, rep *run.Report, name string, raw j
 	}
 	rep.XComs = append(rep.XComs, xc)
 	return nil
-}
-
-// events are the updates of the task's outlets, with the extras the operator gave.
-func (x *execution) events(extras map[string]map[string]any) []run.AssetEvent {
-	outlets := x.a.Task.Outlets
-	if len(outlets) == 0 {
-		return nil
-	}
-	var out []run.AssetEvent
-	known := map[string]bool{}
-	var aliases []string
-	at := x.r.cfg.Now()
-	for _, o := range outlets {
-		if o.Alias != "" {
-			aliases = append(aliases, o.Alias)
-			continue
-		}
-		known[o.Key()] = true
-		out = append(out, run.AssetEvent{Asset: o.Key(), Name: o.Name, At: at, Extra: extras[o.Key()], Source: x.a.Key.Key})
-	}
-	if len(aliases) > 0 { // they stand for whatever the operator says it updated
-		for _, uri := range slices.Sorted(maps.Keys(extras)) {
-			if !known[uri] {
-				out = append(out, run.AssetEvent{Asset: uri, At: at, Extra: extras[uri], Aliases: aliases, Source: x.a.Key.Key})
-			}
-		}
-	}
-	return out
 }
 
 // label renders map_index_template; what is wrong with it is no reason to fail.

@@ -322,8 +322,21 @@ func TestLogThatFailsIsNoFailure(t *testing.T) {
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	w.op("op", func(context.Context, *Attempt) (Result, error) {
-		return Result{Events: map[string]map[string]any{"s3://a": {"rows": 5}, "s3://dynamic": {"x": 1}}}, nil
+	w.op("op", func(_ context.Context, a *Attempt) (Result, error) {
+		for _, u := range []AssetUpdate{
+			{Asset: dag.AssetRef{URI: "s3://a"}, Extra: map[string]any{"rows": 4}},
+			{Asset: dag.AssetRef{Name: "a"}, Extra: map[string]any{"rows": 5}},
+			{Asset: dag.AssetRef{Name: "other", URI: "s3://b"}, Extra: map[string]any{"no": 1}},
+			{Asset: dag.AssetRef{URI: "s3://dynamic", Name: "d"}, Alias: "al", Extra: map[string]any{"x": 1}},
+			{Asset: dag.AssetRef{URI: "s3://dynamic", Name: "d"}, Alias: "al", Extra: map[string]any{"x": 1}},
+			{Asset: dag.AssetRef{URI: "s3://dynamic", Name: "d"}, Alias: "second", Extra: map[string]any{"x": 1}},
+			{Asset: dag.AssetRef{URI: "s3://dynamic", Name: "d"}, Alias: "al", Extra: map[string]any{"x": 2}},
+			{Asset: dag.AssetRef{URI: "s3://a"}, Alias: "al"},
+			{Asset: dag.AssetRef{URI: "s3://a"}, Alias: "no outlet"},
+		} {
+			a.Assets.Update(u)
+		}
+		return Result{}, nil
 	})
 	task := w.task("t", "op", nil)
 	task.Outlets = []dag.AssetRef{{Name: "a", URI: "s3://a"}, {URI: "s3://b"}}
@@ -336,8 +349,11 @@ func TestEvents(t *testing.T) {
 	if d := cmp.Diff(want, rep.Events); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	task.Outlets = append(task.Outlets, dag.AssetRef{Alias: "al"})
-	want = append(want, run.AssetEvent{Asset: "s3://dynamic", At: now, Extra: map[string]any{"x": 1}, Aliases: []string{"al"}, Source: key})
+	task.Outlets = append(task.Outlets, dag.AssetRef{Alias: "al"}, dag.AssetRef{Alias: "second"})
+	want = append(want,
+		run.AssetEvent{Asset: "s3://dynamic", Name: "d", At: now, Extra: map[string]any{"x": 1}, Aliases: []string{"al", "second"}, Source: key},
+		run.AssetEvent{Asset: "s3://dynamic", Name: "d", At: now, Extra: map[string]any{"x": 2}, Aliases: []string{"al"}, Source: key},
+		run.AssetEvent{Asset: "s3://a", At: now, Aliases: []string{"al"}, Source: key})
 	rep, _ = w.execute(t, "t", -1)
 	if d := cmp.Diff(want, rep.Events); d != "" {
 		t.Errorf("with an alias (-want +got):\n%s", d)

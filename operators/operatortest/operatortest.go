@@ -38,6 +38,7 @@ type Harness struct {
 
 	Settings *Settings
 	XComs    *XComs
+	Assets   *Assets
 	Runs     *Runs
 	Mails    *Mails
 	// Mail sends the mails; by default they are kept in Mails.
@@ -62,7 +63,7 @@ func New(t testing.TB) *Harness {
 		},
 		Instance: run.Instance{Task: "t", Map: run.Unmapped, State: run.Running, Try: 1},
 		Now:      time.Now, Dir: t.TempDir(),
-		Settings: &Settings{}, XComs: &XComs{}, Runs: &Runs{}, Mails: &Mails{}, Processes: &Processes{}, Templates: verbatim{},
+		Settings: &Settings{}, XComs: &XComs{}, Assets: &Assets{}, Runs: &Runs{}, Mails: &Mails{}, Processes: &Processes{}, Templates: verbatim{},
 		t: t, log: &buffer{},
 	}
 	h.Mail = h.Mails
@@ -76,7 +77,7 @@ func (h *Harness) Attempt(args map[string]any) *task.Attempt {
 		Key: h.Instance.Attempt(h.DAGRun.ID), DAG: h.DAG, Task: h.Task, Run: &h.DAGRun, Instance: &h.Instance,
 		Args: args, Log: slog.New(slog.NewTextHandler(h.log, nil)), Output: h.log, Env: h.Env, Dir: h.Dir,
 		Services: task.Services{
-			XComs: h.XComs, Settings: h.Settings, Runs: h.Runs, Processes: h.Processes, Python: h.Python,
+			XComs: h.XComs, Assets: h.Assets, Settings: h.Settings, Runs: h.Runs, Processes: h.Processes, Python: h.Python,
 			Templates: h.Templates, Mail: h.Mail, Now: h.Now, Environ: h.Environ,
 		},
 	}

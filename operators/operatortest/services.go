@@ -169,3 +169,9 @@ func (m *Mails) Send(_ context.Context, c settings.Connection, mail task.Mail) e
 	m.Sent, m.Through = append(m.Sent, mail), append(m.Through, c)
 	return nil
 }
+
+// Assets keeps what the attempt says of assets.
+type Assets struct{ Updates []task.AssetUpdate }
+
+// Update implements task.Assets.
+func (a *Assets) Update(u task.AssetUpdate) { a.Updates = append(a.Updates, u) }

@@ -88,8 +88,8 @@ class Context(unittest.TestCase):
             "data_interval_start": "2024-05-01T00:00:00Z", "data_interval_end": "2024-05-01T00:00:00Z"}})
         self.assertEqual(sorted(found), want)
         self.assertEqual(str(found["logical_date"]), "2024-05-01 00:00:00+00:00")
-        with self.assertRaisesRegex(NotImplementedError, "outlet_events"):
-            found["outlet_events"]["x"]
+        with self.assertRaisesRegex(NotImplementedError, "task_state_store"):
+            found["task_state_store"]["x"]
 
     def test_names_of_2(self):
         found = context.build({"dag_run": {"logical_date": "2024-05-01T00:00:00Z"}, "execution_date": "2024-05-01T00:00:00Z", "next_ds": "2024-05-02"})

@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 
-from updraft_runner import calls, context, exceptions, frames, objects, report, session, xcom
+from updraft_runner import assets, calls, context, exceptions, frames, objects, report, session, xcom
 
 CHANNEL = 3
 _LOG = logging.getLogger("airflow.task")
@@ -195,7 +195,9 @@ def _run(call, here):
     if inspect.iscoroutine(value):
         import asyncio
         value = asyncio.run(value)
-    return _value(value, mode, call, here)
+    if mode == "task":
+        value = assets.finished(value, given["outlet_events"])
+    return _value(value, mode, call, here, given["outlet_events"].said())
 
 
 def _callback(function, given, kwargs):
@@ -209,8 +211,10 @@ def _callback(function, given, kwargs):
     return function.notify(given)
 
 
-def _value(value, mode, call, here):
+def _value(value, mode, call, here, said):
     frame = {"op": "result", "outcome": "success"}
+    if said:
+        frame["assets"] = said
     if mode == "callback":
         return frames.dumps(frame)
     if mode == "check":

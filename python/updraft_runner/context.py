@@ -1,88 +1,13 @@
 """The context of a task, built from the JSON that Go sends."""
-import datetime
 import logging
 import sys
 
-from updraft_runner import macros, secrets, session, times
+from updraft_runner import assets, lazy, macros, record, secrets, session, times
+from updraft_runner.record import Record
 from updraft_runner.session import NOTSET
 
-_DATES = frozenset((
-    "logical_date", "execution_date", "next_execution_date", "prev_execution_date", "data_interval_start", "data_interval_end", "run_after",
-    "start_date", "end_date", "queued_at", "queued_dttm", "partition_date", "timestamp",
-    "prev_data_interval_start_success", "prev_data_interval_end_success",
-    "prev_start_date_success", "prev_end_date_success",
-))
-_SECONDS = frozenset(("dagrun_timeout", "execution_timeout", "retry_delay"))
 # In Airflow's context whatever the run; None unless Go says otherwise.
-_ALWAYS = (
-    "map_index_template", "partition_date", "partition_key",
-    "prev_data_interval_end_success", "prev_data_interval_start_success",
-    "prev_end_date_success", "prev_start_date_success",
-)
-
-
-def _value(name, value):
-    if name in _DATES and isinstance(value, str):
-        return times.parse(value)
-    if name in _SECONDS and isinstance(value, (int, float)):
-        return datetime.timedelta(seconds=value)
-    return value
-
-
-class Record:
-    """Something of the run, with the attributes that Go sent."""
-
-    def __init__(self, fields):
-        for name, value in fields.items():
-            setattr(self, name, _value(name, value))
-
-    def __getattr__(self, name):
-        behind = self.__dict__.get("_behind")
-        if behind is None or name.startswith("__"):
-            raise AttributeError("%r object has no attribute %r" % (type(self).__name__, name))
-        return getattr(behind, name)
-
-    def stand_before(self, behind):
-        """Lets an object of the author's file answer for what Go did not send."""
-        self._behind = behind
-
-    def __repr__(self):
-        ids = [repr(getattr(self, n)) for n in ("dag_id", "task_id", "run_id") if hasattr(self, n)]
-        return "<%s %s>" % (type(self).__name__, " ".join(ids))
-
-
-class Asset(Record):
-    """An asset that the task reads or writes; an alias has a name only."""
-
-    def __repr__(self):
-        return "Asset(name=%r, uri=%r)" % (self.name, getattr(self, "uri", None))
-
-
-class AssetEvent(Record):
-    """An update of an asset."""
-
-
-class _Events(dict):
-    """Assets and their events; one is also found by its name or URI, and by
-    any object that has these."""
-
-    def __getitem__(self, asset):
-        wanted = (asset,) if isinstance(asset, str) else (getattr(asset, "uri", None), getattr(asset, "name", None))
-        for known, events in self.items():
-            if known is asset or known.uri in wanted or known.name in wanted:
-                return events
-        raise KeyError(asset)
-
-    def __contains__(self, asset):
-        try:
-            self[asset]
-        except KeyError:
-            return False
-        return True
-
-    def get(self, asset, default=None):
-        """The asset's events, or default."""
-        return self[asset] if asset in self else default
+_ALWAYS = ("map_index_template", "partition_date", "partition_key")
 
 
 class DAG(Record):
@@ -280,30 +205,29 @@ def build(raw):
     raw.pop("ti", None)
     _link(dag, task, run, ti)
     context = {name: None for name in _ALWAYS}
-    context.update(inlets=[], outlets=[], params={}, task_reschedule_count=0, triggering_asset_events={})
-    for name in ("inlet_events", "outlet_events", "task_state_store"):
-        context[name] = _Missing(name)
+    context.update(inlets=[], outlets=[], params={}, task_reschedule_count=0, task_state_store=_Missing("task_state_store"))
     for name in ("logical_date", "data_interval_start", "data_interval_end"):
         if getattr(run, name, None) is not None:
             context[name] = getattr(run, name)
-    context.update((name, _value(name, value)) for name, value in raw.items())
+    context.update((name, record.value(name, given)) for name, given in raw.items())
     for name in ("inlets", "outlets"):
-        context[name] = [Asset(a) if isinstance(a, dict) else a for a in context[name]]
+        context[name] = [assets.Asset(a) if isinstance(a, dict) else a for a in context[name]]
         setattr(task, name, context[name])
-    context["triggering_asset_events"] = _Events(
-        (Asset(a["asset"]), [AssetEvent(e) for e in a["events"]]) for a in raw.get("triggering_asset_events") or ())
+    context.update(
+        inlet_events=assets.InletEvents(context["inlets"]), outlet_events=assets.OutletEvents(),
+        triggering_asset_events=assets.triggering(raw.get("triggering_asset_events")))
+    previous = lazy.previous_success(lambda op: session.current().ask(op), lambda text: text and times.parse(text))
+    context.update((name, found) for name, found in previous.items() if run.logical_date or not name.startswith("prev_data_"))
     context.update(
         dag=dag, task=task, dag_run=run, ti=ti, task_instance=ti, run_id=run.run_id,
         var=_Fields(value=_Variables(False), json=_Variables(True)), conn=_Connections(),
         macros=macros)
-    if "execution_date" in raw:  # a DAG that means Airflow 2
-        from updraft_dags.configuration import conf
-        context["conf"] = conf
     for name, value in _stamps(context, ti).items():
         context.setdefault(name, value)
     if "execution_date" in raw:  # the context of 2.x
         from updraft_dags.configuration import conf
         context["conf"] = conf
+        context["triggering_dataset_events"] = {a.uri: events for a, events in context["triggering_asset_events"].items()}
     if isinstance(context.get("exception"), dict):
         context["exception"] = _exception(context["exception"])
     return context

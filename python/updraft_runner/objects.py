@@ -46,6 +46,10 @@ def stand_behind(context, what):
     task = dag.task_dict.get(getattr(context["task"], "task_id", None))
     if task is not None:
         context["task"].stand_before(task)
+        for name in ("inlets", "outlets"):  # the file's own, so that they are equal to its variables
+            own = list(getattr(task, name, None) or ())
+            if len(own) == len(context[name]):
+                context[name] = own
 
 
 def value(what):

@@ -12,7 +12,7 @@ import os
 import sys
 from fnmatch import fnmatchcase
 
-from updraft_runner import times
+from updraft_runner import lazy, times
 
 CLASS, VERSION, DATA = "__classname__", "__version__", "__data__"
 _FIXED = "pendulum.tz.timezone.FixedTimezone"
@@ -37,6 +37,8 @@ def encode(value, where="value"):
         return value
     if kind is float:
         return _float(value, where)
+    if kind is lazy.Lazy:
+        return encode(lazy.plain(value), where)
     if kind is list:
         return [encode(v, "%s[%d]" % (where, i)) for i, v in enumerate(value)]
     if isinstance(value, dict):

@@ -33,6 +33,10 @@ type Config struct {
 	// Python is the interpreter that virtualenvs are made with unless the task names
 	// another; python3 when empty.
 	Python string
+	// Runs lists earlier runs, for the prev_*_success variables, and Events reads the
+	// events of assets, for inlet_events. A store does both.
+	Runs   task.RunLister
+	Events task.EventLister
 	// LogLevel of the callables' root logger; INFO when empty.
 	LogLevel string
 	// Hostname is that of the task instance in the context.
@@ -123,6 +127,11 @@ func (r *Runner) call(ctx context.Context, a *task.Attempt, c task.PythonCall, m
 	}
 	if call.Python != "" && res.Outcome == python.OutcomeFail && res.ExitCode == 0 {
 		res.ExitCode = 1 // as Airflow, where the interpreter ends with its exception
+	}
+	if a.Assets != nil {
+		for _, u := range res.Assets {
+			a.Assets.Update(task.AssetUpdate{Asset: dag.AssetRef{Name: u.Name, URI: u.URI}, Alias: u.Alias, Extra: u.Extra})
+		}
 	}
 	return res, r.ended(ctx, a, &res, before)
 }

@@ -203,32 +203,6 @@ func assets(refs []dag.AssetRef) []map[string]any {
 	return out
 }
 
-// triggers are the asset events that the run consumed, by asset.
-func triggers(r *run.Run) []map[string]any {
-	out := []map[string]any{}
-	events := map[string][]map[string]any{}
-	for _, e := range r.Events {
-		event := map[string]any{
-			"id": e.ID, "timestamp": date(&e.At), "extra": map[string]any{}, "uri": e.Asset, "name": cmp.Or(e.Name, e.Asset), "source_map_index": nil,
-			"source_dag_id": orNil(e.Source.DAG), "source_run_id": orNil(e.Source.Run), "source_task_id": orNil(e.Source.Task),
-		}
-		if e.Extra != nil {
-			event["extra"] = e.Extra
-		}
-		if e.Source.Task != "" {
-			event["source_map_index"] = e.Source.Map
-		}
-		events[e.Asset] = append(events[e.Asset], event)
-	}
-	for _, e := range r.Events {
-		if list, ok := events[e.Asset]; ok {
-			out = append(out, map[string]any{"asset": map[string]any{"name": cmp.Or(e.Name, e.Asset), "uri": e.Asset}, "events": list})
-			delete(events, e.Asset)
-		}
-	}
-	return out
-}
-
 // exceptionOf names the exception by which Airflow's operators would have ended.
 func exceptionOf(end *task.End) map[string]any {
 	var known *exception

@@ -23,7 +23,7 @@ inlets: ["s3://in"]
 map_index_template: null
 outlets: [["out", "asset", {"k": "v"}]]
 params: {"a": "of the task", "b": {"__classname__": "os.system", "__data__": "id", "__version__": 0}, "c": ["2024-05-01T00:00:00Z"], "d": 12345678901234567890}
-prev_start_date_success: null
+prev_start_date_success: "None"
 run_id: "scheduled__2024-05-01T00:00:00+00:00"
 task: {"task_id": "t", "operator": "PythonOperator", "owner": "me", "retries": 2, "retry_delay": "0:01:30", "execution_timeout": null, "params": {"a": "of the task", "b": 2.0, "c": ["2024-05-01T00:00:00Z"]}, "upstream_task_ids": [], "downstream_task_ids": ["below"], "label": "t", "email": []}
 task_reschedule_count: 4
@@ -32,7 +32,7 @@ triggers: [["in", [["2024-05-01 00:00:00+00:00", {"n": 1}, "s"], ["2024-05-01 01
 
 func TestContext(t *testing.T) {
 	t.Parallel()
-	r := open(t, callable.Config{Hostname: "host", BaseURL: "https://up/"})
+	r := open(t, callable.Config{Hostname: "host", BaseURL: "https://up/", Runs: past{}})
 	h := attempt(t, `
 names = {
     "ti": "task_id dag_id run_id map_index try_number max_tries start_date hostname operator queue pool state log_url is_mapped end_date",

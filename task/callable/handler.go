@@ -21,9 +21,8 @@ var (
 
 // handler answers a callable's questions with its attempt's services.
 type handler struct {
-	a *task.Attempt
-	// baseURL is the beginning of links to logs.
-	baseURL string
+	a   *task.Attempt
+	cfg *Config
 }
 
 // XComPush implements python.Handler.

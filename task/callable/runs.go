@@ -3,6 +3,7 @@ package callable
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/updraft-dev/updraft/python"
 	"github.com/updraft-dev/updraft/run"
@@ -11,6 +12,8 @@ import (
 
 // errNoRuns is for calls that belong to no attempt.
 var errNoRuns = errors.New("runs and their tasks cannot be looked at here")
+
+var errNoHistory = errors.New("earlier runs cannot be looked for here: prev_*_success are not available")
 
 // Instances implements python.Watcher.
 func (h handler) Instances(ctx context.Context, dagID, runID string) ([]python.Instance, error) {
@@ -32,7 +35,7 @@ func (h handler) Instances(ctx context.Context, dagID, runID string) ([]python.I
 func (h handler) instance(id run.ID, i *run.Instance) python.Instance {
 	out := python.Instance{
 		TaskID: i.Task, MapIndex: i.Map, TryNumber: i.Try, MaxTries: i.MaxTries,
-		LogURL: task.LogURL(h.baseURL, run.Attempt{Key: i.Key(id), Try: i.Try}),
+		LogURL: task.LogURL(h.cfg.BaseURL, run.Attempt{Key: i.Key(id), Try: i.Try}),
 	}
 	if i.State != run.None {
 		out.State = new(i.State.String())
@@ -47,6 +50,25 @@ func (h handler) instance(id run.ID, i *run.Instance) python.Instance {
 		out.Duration = new(i.End.Sub(i.Start).Seconds())
 	}
 	return out
+}
+
+// PreviousSuccess implements python.Historian.
+func (h handler) PreviousSuccess(ctx context.Context) (python.PreviousRun, error) {
+	if h.cfg.Runs == nil {
+		return python.PreviousRun{}, errNoHistory
+	}
+	p, err := task.PreviousSuccess(ctx, h.cfg.Runs, h.a.Run)
+	if err != nil || p == nil {
+		return python.PreviousRun{}, err
+	}
+	return python.PreviousRun{IntervalStart: p.IntervalStart, IntervalEnd: p.IntervalEnd, Start: known(p.Start), End: known(p.End)}, nil
+}
+
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 // Trigger implements python.Triggerer.

@@ -3,6 +3,7 @@ package template
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -17,8 +18,6 @@ import (
 const (
 	assetModule = "airflow.sdk.definitions.asset"
 	assetGroup  = "asset"
-	// maxInletEvents bounds what inlet_events reads of one asset.
-	maxInletEvents = 10_000
 )
 
 // asset is an Asset, an AssetAlias or the key that Airflow has of an asset.
@@ -203,12 +202,9 @@ func (r *Renderer) eventList(list []run.AssetEvent) (py.Value, error) {
 
 // event is one asset event.
 func (r *Renderer) event(e *run.AssetEvent) (py.Value, error) {
-	extra, err := r.fromGo(e.Extra)
+	extra, err := eventExtra(e.Extra)
 	if err != nil {
 		return nil, fmt.Errorf("extra of an event of asset %s: %w", e.Asset, err)
-	}
-	if e.Extra == nil {
-		extra = py.NewDict()
 	}
 	name := cmp.Or(e.Name, e.Asset)
 	from := &object{
@@ -244,6 +240,18 @@ func (r *Renderer) event(e *run.AssetEvent) (py.Value, error) {
 	o.repr, err = fieldsRepr("AssetEventDagRunReferenceResult", "asset", from, "extra", extra, "source_task_id", textOrNone(s.Task), "source_dag_id", textOrNone(s.DAG),
 		"source_run_id", textOrNone(s.Run), "source_map_index", index, "source_aliases", py.NewList(), "timestamp", at, "partition_key", nil)
 	return o, err
+}
+
+// eventExtra is the dict of an event. It is JSON, in which 3 and 3.0 are one number.
+func eventExtra(extra map[string]any) (py.Value, error) {
+	if extra == nil {
+		return py.NewDict(), nil
+	}
+	raw, err := json.Marshal(extra)
+	if err != nil {
+		return nil, err
+	}
+	return py.LoadJSON(py.Detached(py.Limits{}), string(raw))
 }
 
 // source is the instance that made an event.
@@ -317,19 +325,17 @@ func (r *Renderer) inlet(ctx context.Context, inlets []py.Value, key py.Value) (
 	if !ok {
 		return nil, py.TypeError("inlet_events is indexed by an asset or a number, not by %s", py.TypeOf(key).Name)
 	}
-	if a.class.Name != "Asset" {
-		return nil, errors.New("inlet_events of an asset alias is not available in templates: name the asset")
-	}
 	if r.cfg.Events == nil {
 		return nil, errors.New("asset events cannot be looked for here: inlet_events is not available")
 	}
-	_, uri, _ := strings.Cut(a.key, "\x00")
-	list, err := r.cfg.Events.AssetEvents(ctx, uri, time.Time{}, r.a.Now(), maxInletEvents)
-	if err != nil {
-		return nil, fmt.Errorf("looking for events of asset %s: %w", uri, err)
+	ref := dag.AssetRef{Alias: a.key}
+	if a.class.Name == "Asset" {
+		_, uri, _ := strings.Cut(a.key, "\x00")
+		ref = dag.AssetRef{URI: uri}
 	}
-	if len(list) == maxInletEvents {
-		return nil, fmt.Errorf("asset %s has more than %d events, which is too much for a template", uri, maxInletEvents)
+	list, err := task.AssetEvents(ctx, r.cfg.Events, ref, time.Time{}, r.a.Now())
+	if err != nil {
+		return nil, err
 	}
 	return r.eventList(list)
 }

@@ -160,14 +160,15 @@ func TestAssets(t *testing.T) {
 		return run.AssetEvent{Asset: uri, At: day, Extra: map[string]any{"rows": 3.0}, Source: run.Key{ID: run.ID{DAG: "d", Run: "r"}, Task: from, Map: run.Unmapped}}
 	}
 	w := &world{xcoms: map[string]string{"up": "7"}, events: []run.AssetEvent{e("s3://in", "up"), e("s3://in", "up2"), e("s3://other", "up")}}
+	w.events[2].Aliases = []string{"al"}
 	c, a := full(w)
 	a.Task.Inlets = []dag.AssetRef{{URI: "s3://in", Name: "in", Extra: dag.Values{"k": 1}}, {Alias: "al"}}
 	a.Run.Events = []run.AssetEvent{e("s3://in", "up"), {Asset: "s3://out", At: day}}
 	const control = "watchers=[], access_control=AssetAccessControl(producer_teams=[], consumer_teams=None, allow_global=True))"
 	compare(t, c, a, [][2]string{
 		{"{{ inlets }}", "[Asset(name='in', uri='s3://in', group='asset', extra={'k': 1}, " + control + ", AssetAlias(name='al', group='asset')]"},
-		{"{{ inlet_events[inlets[0]] | length }} {{ inlet_events[0][-1].source_task_id }} {{ inlet_events[0][0].extra.rows }}", "2 up2 3.0"},
-		{"{{ inlet_events[1] }}", "!! inlet_events of an asset alias is not available"},
+		{"{{ inlet_events[inlets[0]] | length }} {{ inlet_events[0][-1].source_task_id }} {{ inlet_events[0][0].extra.rows }}", "2 up2 3"},
+		{"{{ inlet_events[1] | length }} {{ inlet_events[1][0].asset.uri }}", "1 s3://other"},
 		{"{{ inlet_events['s3://in'] }}", "!! InletEventsAccessors object' has no attribute 's3://in'"},
 		{"{% for k, l in triggering_asset_events.items() %}{{ k.uri }}:{{ l | length }} {% endfor %}", "s3://in:1 s3://out:1 "},
 		{"{{ (triggering_asset_events.values() | first | first).source_task_instance.xcom_pull() }}", "7"},
@@ -177,7 +178,7 @@ func TestAssets(t *testing.T) {
 		{"{{ asset_state_store is defined }}", "True"},
 	})
 	a.Run.Events[0].Name = "in"
-	compare(t, c, a, [][2]string{{"{{ triggering_asset_events[inlets[0]][0].extra }} {{ inlets[0] in triggering_asset_events }}", "{'rows': 3.0} True"}})
+	compare(t, c, a, [][2]string{{"{{ triggering_asset_events[inlets[0]][0].extra }} {{ inlets[0] in triggering_asset_events }}", "{'rows': 3} True"}})
 	c.Events = nil
 	compare(t, c, a, [][2]string{{"{{ inlet_events[0] }}", "!! asset events cannot be looked for here"}})
 }

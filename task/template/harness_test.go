@@ -97,7 +97,7 @@ func (w *world) ListRuns(_ context.Context, f store.RunFilter, _ store.Page) (st
 }
 
 func (w *world) AssetEvents(_ context.Context, asset string, _, _ time.Time, _ int) ([]run.AssetEvent, error) {
-	return slices.DeleteFunc(slices.Clone(w.events), func(e run.AssetEvent) bool { return e.Asset != asset }), w.fail
+	return slices.DeleteFunc(slices.Clone(w.events), func(e run.AssetEvent) bool { return asset != "" && e.Asset != asset }), w.fail
 }
 
 // Call has one function, twice, and one that fails.

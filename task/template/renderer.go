@@ -16,7 +16,6 @@ import (
 	"github.com/updraft-dev/updraft/jinja/py"
 	"github.com/updraft-dev/updraft/jinja/pytime"
 	"github.com/updraft-dev/updraft/run"
-	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/task"
 )
 
@@ -28,9 +27,9 @@ type Config struct {
 	// that make a text a file's name: without Specs, or for an operator that it does not know, no text is one.
 	Specs func(operator string) *dag.OperatorSpec
 	// Runs lists earlier runs, for the prev_*_success variables. A store is one.
-	Runs RunLister
+	Runs task.RunLister
 	// Events reads the events of assets, for inlet_events. A store does.
-	Events EventLister
+	Events task.EventLister
 	// BaseURL begins ti.log_url, which is empty without it.
 	BaseURL string
 	// Hostname is ti.hostname.
@@ -43,16 +42,6 @@ type Config struct {
 	// Limits and MaxOutput (bytes) bound what one text may do; zero means the defaults of package jinja.
 	Limits    py.Limits
 	MaxOutput int
-}
-
-// RunLister lists runs, as a store does.
-type RunLister interface {
-	ListRuns(ctx context.Context, f store.RunFilter, p store.Page) (store.RunList, error)
-}
-
-// EventLister reads asset events, as a store does.
-type EventLister interface {
-	AssetEvents(ctx context.Context, asset string, after, until time.Time, limit int) ([]run.AssetEvent, error)
 }
 
 const defaultTimeout = time.Minute

@@ -3,13 +3,11 @@ package template
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/updraft-dev/updraft/jinja/py"
 	"github.com/updraft-dev/updraft/run"
-	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/task"
 )
 
@@ -175,18 +173,10 @@ func (r *Renderer) previousRun(ctx context.Context) (*run.Run, error) {
 	if r.cfg.Runs == nil {
 		return nil, errors.New("earlier runs cannot be looked for here: prev_*_success are not available")
 	}
-	list, err := r.cfg.Runs.ListRuns(ctx, store.RunFilter{
-		DAG: r.a.DAG.ID, States: []run.RunState{run.RunSuccess}, LogicalBefore: *r.a.Run.LogicalDate,
-	}, store.Page{})
+	p, err := task.PreviousSuccess(ctx, r.cfg.Runs, r.a.Run)
 	if err != nil {
-		return nil, fmt.Errorf("looking for the last successful run of %s: %w", r.a.DAG.ID, err)
+		return nil, err
 	}
-	r.looked = true
-	// The list goes by run_after; a manual run of today may have an older logical date.
-	for i := range list.Items {
-		if p := &list.Items[i]; p.LogicalDate != nil && (r.previous == nil || p.LogicalDate.After(*r.previous.LogicalDate)) {
-			r.previous = p
-		}
-	}
+	r.previous, r.looked = p, true
 	return r.previous, nil
 }
