@@ -147,6 +147,9 @@ func (p *post) Delete(_ context.Context, receipts []string) []error {
 // Stats implements queue.Driver; nobody asks.
 func (p *post) Stats(context.Context) (queue.Stats, error) { return queue.Stats{}, nil }
 
+// Purge implements queue.Driver; nobody asks.
+func (p *post) Purge(context.Context, queue.Part) (int, error) { return 0, nil }
+
 // Close implements queue.Driver.
 func (p *post) Close() error { return nil }
 
