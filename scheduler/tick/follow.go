@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler"
 	"github.com/updraft-dev/updraft/store"
@@ -122,15 +123,34 @@ func (w *Worker) goOn(ctx context.Context, h *holding, p *plan, lost map[int]boo
 		p.next, p.send = nil, nil
 	}
 	if len(p.send) > 0 {
-		if err := errors.Join(w.cfg.Executor.Start(ctx, p.send...)...); err != nil {
-			// The scheduler sends what is queued for too long.
-			w.log(h.work.Attempt()).WarnContext(ctx, "sending what follows", "error", err)
+		for i, err := range w.cfg.Executor.Start(ctx, p.send...) {
+			if err != nil {
+				p.notify = w.unsent(ctx, p.send[i].Attempt(), err) || p.notify
+			}
 		}
 	}
 	if p.notify || p.events {
 		w.cfg.Notify(h.work.Run.ID, p.events)
 	}
 	return p.next
+}
+
+// unsent deals with an attempt that could not be sent. It reports whether the scheduler has
+// to look at the run now.
+func (w *Worker) unsent(ctx context.Context, a run.Attempt, cause error) bool {
+	log := w.log(a)
+	log.WarnContext(ctx, "sending what follows", "error", cause)
+	var refused *executors.RefusedError
+	if !errors.As(cause, &refused) {
+		return false // the scheduler sends what is queued for too long
+	}
+	_, err := ReportDeath(ctx, w.cfg.Loader, w.cfg.Now, w.cfg.Token, Death{
+		Worker: w.cfg.Name, Executor: w.cfg.Executor.Name(), Attempts: []run.Attempt{a}, Unclaimed: true, Cause: refused.Cause, Reason: refused.Reason,
+	})
+	if err != nil {
+		log.WarnContext(ctx, "failing what nobody takes; the scheduler does it later", "error", err)
+	}
+	return true
 }
 
 // returnClaim gives back a claim that was made for a report that did not hold: the

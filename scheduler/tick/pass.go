@@ -25,14 +25,13 @@ func (e *Engine) Pass(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	for range maxTurns {
-		now := e.cfg.Now()
 		wake := e.turn(ctx, e.drain(nil))
 		switch {
 		case ctx.Err() != nil:
-			return now, ctx.Err()
+			return wake, ctx.Err()
 		case e.redo.stale || e.fault.text != "":
 			pause(ctx, retryCommit)
-		case wake.IsZero() || wake.After(now):
+		case wake.IsZero() || wake.After(e.cfg.Now()):
 			return wake, nil
 		}
 	}

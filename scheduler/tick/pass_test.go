@@ -24,6 +24,10 @@ import (
 type functions struct {
 	*plant
 	calls sync.WaitGroup
+	// refuse has these tasks refused, crash those that are begun end without a report.
+	refuse, crash map[string]bool
+	// over is closed when the run has ended: hints are of no use then.
+	over chan struct{}
 	// passes counts the passes of schedulers, inside those that are at work.
 	passes, inside atomic.Int64
 	names          atomic.Int64
@@ -36,10 +40,15 @@ func (f *functions) Capacity() int { return 0 }
 func (f *functions) Dispatches()   {}
 
 func (f *functions) Start(_ context.Context, work ...executors.Work) []error {
-	for _, w := range work {
+	errs := make([]error, len(work))
+	for i, w := range work {
+		if f.refuse[w.Instance.Task] {
+			errs[i] = &executors.RefusedError{Cause: run.CauseConfig, Reason: "too large for any place"}
+			continue
+		}
 		f.calls.Go(func() { f.work(w.Attempt()) })
 	}
-	return make([]error, len(work))
+	return errs
 }
 
 func (f *functions) Cancel(context.Context, run.Attempt, string, string) error { return nil }
@@ -47,10 +56,18 @@ func (f *functions) Close(context.Context) error                               {
 
 func (f *functions) work(a run.Attempt) {
 	st := f.store
+	name := fmt.Sprint("worker", f.names.Add(1))
+	execute := func(ctx context.Context, w executors.Work) run.Report {
+		if f.crash[w.Instance.Task] && w.Instance.Try == 1 {
+			f.calls.Go(func() { f.bury(name, a) })
+			<-ctx.Done() // a dead process does not report, and its lease is long
+		}
+		return f.execute(ctx, w)
+	}
 	w, err := tick.NewWorker(tick.WorkerConfig{
-		Store: st, Loader: tick.NewLoader(st), Executor: f, Execute: f.execute, Accepts: func(*dag.Task) bool { return true },
+		Store: st, Loader: tick.NewLoader(st), Executor: f, Execute: execute, Accepts: func(*dag.Task) bool { return true },
 		Notify: func(run.ID, bool) { f.calls.Go(f.schedule) },
-		Now:    time.Now, Token: rand.Text, Name: fmt.Sprint("worker", f.names.Add(1)), Parallelism: 1, Lease: time.Minute,
+		Now:    time.Now, Token: rand.Text, Name: name, Parallelism: 1, Lease: 300 * time.Millisecond,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -62,6 +79,17 @@ func (f *functions) work(a run.Attempt) {
 			f.t.Errorf("worker: %v", err)
 		}
 	}
+}
+
+// bury is the call that somebody makes who has seen a worker die.
+func (f *functions) bury(worker string, a run.Attempt) {
+	d := tick.Death{Worker: worker, Attempts: []run.Attempt{a}, Cause: run.CauseOOM, Reason: "it was killed", ExitCode: 137}
+	for range 2 { // word of a death comes twice as any other
+		if _, err := tick.ReportDeath(context.Background(), tick.NewLoader(f.store), time.Now, rand.Text, d); err != nil {
+			f.t.Error(err)
+		}
+	}
+	f.schedule()
 }
 
 // schedule is one call of a scheduler.
@@ -103,38 +131,54 @@ func (f *functions) pass(ctx context.Context) {
 		f.t.Errorf("pass: %v", err)
 	}
 	if until := time.Until(wake); !wake.IsZero() && until < time.Second {
-		time.AfterFunc(until, func() { f.calls.Go(f.schedule) })
+		f.calls.Go(func() {
+			select {
+			case <-time.After(until):
+				f.schedule()
+			case <-f.over:
+			}
+		})
 	}
+}
+
+// runs works a DAG off by calls and returns how its run ended.
+func (f *functions) runs(d *dag.DAG) run.Run {
+	f.t.Helper()
+	ctx := f.t.Context()
+	body, version, err := dag.Encode(d)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := f.store.PutDAG(ctx, store.Definition{ID: d.ID, Version: version, Body: body, At: time.Now()}); err != nil {
+		f.t.Fatal(err)
+	}
+	created := run.Run{ID: run.ID{DAG: d.ID, Run: "r1"}, Type: run.TypeManual, State: run.RunQueued, Version: version, RunAfter: time.Now(), QueuedAt: time.Now()}
+	if _, err := f.store.Apply(ctx, store.Batch{Run: created.ID, Create: &created}); err != nil {
+		f.t.Fatal(err)
+	}
+	f.calls.Go(f.schedule)
+	r := f.wait()
+	close(f.over)
+	f.calls.Wait()
+	return r
+}
+
+func newFunctions(t *testing.T, acts map[string]act) *functions {
+	p := &plant{t: t, dir: t.TempDir(), ended: make(chan run.Run, 100), acts: acts, begun: map[string]int{}, done: map[string]int{}}
+	p.store = p.openStore()
+	return &functions{plant: p, refuse: map[string]bool{}, crash: map[string]bool{}, over: make(chan struct{})}
 }
 
 // TestNothingRunsBetweenCalls: a run is worked off by calls alone, each attempt once, and
 // limits hold.
 func TestNothingRunsBetweenCalls(t *testing.T) {
 	t.Parallel()
-	p := &plant{
-		t: t, dir: t.TempDir(), ended: make(chan run.Run, 100), acts: map[string]act{"flaky": failsOnce, "list": yields(5)},
-		begun: map[string]int{}, done: map[string]int{},
-	}
-	p.store = p.openStore()
-	f := &functions{plant: p}
+	f := newFunctions(t, map[string]act{"flaky": failsOnce, "list": yields(5)})
 	d := mixed(20)
 	d.MaxActiveTasks = 6
-	body, version, err := dag.Encode(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.store.PutDAG(t.Context(), store.Definition{ID: d.ID, Version: version, Body: body, At: time.Now()}); err != nil {
-		t.Fatal(err)
-	}
-	created := run.Run{ID: run.ID{DAG: d.ID, Run: "r1"}, Type: run.TypeManual, State: run.RunQueued, Version: version, RunAfter: time.Now(), QueuedAt: time.Now()}
-	if _, err := p.store.Apply(t.Context(), store.Batch{Run: created.ID, Create: &created}); err != nil {
-		t.Fatal(err)
-	}
-	f.calls.Go(f.schedule)
-	if r := p.wait(); r.State != run.RunSuccess {
+	if r := f.runs(d); r.State != run.RunSuccess {
 		t.Fatalf("the run ended %s: %s", r.State, r.Reason)
 	}
-	f.calls.Wait()
 	want := map[string]int{"first#1": 1, "second#1": 1, "flaky#1": 1, "flaky#2": 1, "join#1": 1, "list#1": 1, "last#1": 1}
 	for i := range 20 {
 		want[fmt.Sprintf("fan%02d#1", i)] = 1
@@ -142,10 +186,45 @@ func TestNothingRunsBetweenCalls(t *testing.T) {
 	for i := range 5 {
 		want[fmt.Sprintf("each[%d]#1", i)] = 1
 	}
-	if diff := cmp.Diff(want, p.counts()); diff != "" {
+	if diff := cmp.Diff(want, f.counts()); diff != "" {
 		t.Errorf("executions (-want +got):\n%s", diff)
 	}
 	t.Logf("%d passes for %d attempts", f.passes.Load(), len(want))
+}
+
+// TestDeathIsReported: what a dead worker held is failed by whoever sees it, with the cause,
+// and has another try.
+func TestDeathIsReported(t *testing.T) {
+	t.Parallel()
+	f := newFunctions(t, nil)
+	f.crash["t00001"] = true
+	d := chain(3)
+	if r := f.runs(d); r.State != run.RunSuccess {
+		t.Fatalf("the run ended %s: %s", r.State, r.Reason)
+	}
+	in := f.instance(run.ID{DAG: d.ID, Run: "r1"}, "t00001")
+	if in.OOMFailures != 1 || in.Try != 2 {
+		t.Errorf("after a death: try %d, %d OOM failures", in.Try, in.OOMFailures)
+	}
+}
+
+// TestRefusedTaskFails: a task that no place will ever take fails with the reason, whether
+// the scheduler sends it or a worker.
+func TestRefusedTaskFails(t *testing.T) {
+	t.Parallel()
+	for _, task := range []string{"t00000", "t00001"} {
+		f := newFunctions(t, nil)
+		f.refuse[task] = true
+		d := chain(3)
+		d.Tasks[1].Isolated = true // its predecessor's worker does not go on with it
+		if r := f.runs(d); r.State != run.RunFailed {
+			t.Fatalf("%s: the run ended %s: %s", task, r.State, r.Reason)
+		}
+		in := f.instance(run.ID{DAG: d.ID, Run: "r1"}, task)
+		if in.Cause != run.CauseConfig || in.Reason != "too large for any place" {
+			t.Errorf("%s failed of %s: %q", task, in.Cause, in.Reason)
+		}
+	}
 }
 
 // TestGuardIsLeftByTheDead: a scheduler that dies inside keeps others out for its lease only.

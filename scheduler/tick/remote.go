@@ -159,7 +159,30 @@ func (e *Engine) send(ctx context.Context, work []executors.Work) {
 			continue
 		}
 		a := work[i].Attempt()
+		var refused *executors.RefusedError
+		if errors.As(err, &refused) {
+			e.refuse(a, refused)
+			continue
+		}
 		e.cfg.Log.Warn("attempt could not be sent; trying again", "dag", a.DAG, "run", a.Run, "task", a.Name(), "try", a.Try, "error", err)
 		e.remote.unsent = append(e.remote.unsent, a)
 	}
+}
+
+// refuse has the next turn fail an attempt that no place will ever take as it is.
+func (e *Engine) refuse(a run.Attempt, why *executors.RefusedError) {
+	d := Death{
+		Worker: e.cfg.Worker, Executor: e.exec.Name(), Attempts: []run.Attempt{a}, Unclaimed: true, Cause: why.Cause, Reason: why.Reason,
+	}
+	nobody := make(chan error, 1) // if it fails, the attempt is sent, and refused, again
+	e.redo.messages = append(e.redo.messages, message{done: nobody, edit: func(ctx context.Context, ed *Edit) error {
+		v, err := ed.Run(ctx, a.ID)
+		if err != nil {
+			return err
+		}
+		if in := v.Instance(a.Task, a.Map); in != nil {
+			d.fail(ed, in, a.ID, e.cfg.Token)
+		}
+		return nil
+	}})
 }
