@@ -31,6 +31,8 @@ type guarded struct {
 	Until  time.Time `json:"until,omitzero"`
 	// Wanted says that somebody was turned away since the holder last looked.
 	Wanted bool `json:"wanted,omitempty"`
+	// Hint is for when a hint to look again was sent last.
+	Hint time.Time `json:"hint,omitzero"`
 }
 
 // Enter takes the right to schedule. It is false if another process has it; that one then
@@ -38,7 +40,7 @@ type guarded struct {
 func (g *Guard) Enter(ctx context.Context) (inside bool, err error) {
 	err = g.change(ctx, func(s *guarded) bool {
 		if inside = s.Holder == "" || !s.Until.After(g.Now()); inside {
-			*s = guarded{Holder: g.Name, Until: g.Now().Add(g.Lease)}
+			s.Holder, s.Until, s.Wanted = g.Name, g.Now().Add(g.Lease), false
 			return true
 		}
 		had := s.Wanted
@@ -48,23 +50,29 @@ func (g *Guard) Enter(ctx context.Context) (inside bool, err error) {
 	return inside, err
 }
 
-// Leave gives the right back. It is false if somebody has left word in the meantime: the
-// right is then kept, and everything is to be looked at once more.
-func (g *Guard) Leave(ctx context.Context) (left bool, err error) {
+// Leave gives the right back. Left is false if somebody has left word in the meantime: the
+// right is then kept, and everything is to be looked at once more. Wake is when to look
+// again, zero if never: hint says that nobody has sent a hint for that time or an earlier
+// one, so that the caller has to.
+func (g *Guard) Leave(ctx context.Context, wake time.Time) (left, hint bool, err error) {
 	err = g.change(ctx, func(s *guarded) bool {
-		left = true
-		switch {
-		case s.Holder != g.Name:
+		left, hint = true, false
+		now := g.Now()
+		if s.Holder != g.Name {
 			return false // it took too long, and somebody else is inside
-		case s.Wanted:
-			left = false
-			*s = guarded{Holder: g.Name, Until: g.Now().Add(g.Lease)}
-		default:
-			*s = guarded{}
 		}
+		if s.Wanted {
+			left = false
+			s.Until, s.Wanted = now.Add(g.Lease), false
+			return true
+		}
+		if hint = !wake.IsZero() && (!s.Hint.After(now) || wake.Before(s.Hint)); hint {
+			s.Hint = wake
+		}
+		s.Holder, s.Until = "", time.Time{}
 		return true
 	})
-	return left, err
+	return left, hint, err
 }
 
 // change changes the item until nobody interferes. The change is false if there is nothing

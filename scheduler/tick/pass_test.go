@@ -97,19 +97,29 @@ func (f *functions) schedule() {
 	ctx := context.Background()
 	g := &tick.Guard{Store: f.store, Now: time.Now, Name: fmt.Sprint("scheduler", f.names.Add(1)), Lease: time.Minute}
 	inside, err := g.Enter(ctx)
-	for left := !inside; err == nil && !left; left, err = g.Leave(ctx) {
+	for left := !inside; err == nil && !left; {
 		if f.inside.Add(1) != 1 {
 			f.t.Error("two schedulers are at work")
 		}
-		f.pass(ctx)
+		wake := f.pass(ctx)
 		f.inside.Add(-1)
+		var hint bool
+		if left, hint, err = g.Leave(ctx, wake); hint && left {
+			f.calls.Go(func() {
+				select {
+				case <-time.After(time.Until(wake)):
+					f.schedule()
+				case <-f.over:
+				}
+			})
+		}
 	}
 	if err != nil {
 		f.t.Error(err)
 	}
 }
 
-func (f *functions) pass(ctx context.Context) {
+func (f *functions) pass(ctx context.Context) time.Time {
 	e, err := tick.New(tick.Config{
 		Store: f.store, Now: time.Now, Worker: "scheduler", Token: rand.Text, Log: slog.New(slog.DiscardHandler), Schedule: true,
 		QueueTimeout: time.Minute, Open: func(executors.Report) (executors.Executor, error) { return f, nil },
@@ -123,22 +133,14 @@ func (f *functions) pass(ctx context.Context) {
 	})
 	if err != nil {
 		f.t.Error(err)
-		return
+		return time.Time{}
 	}
 	f.passes.Add(1)
 	wake, err := e.Pass(ctx)
 	if err != nil {
 		f.t.Errorf("pass: %v", err)
 	}
-	if until := time.Until(wake); !wake.IsZero() && until < time.Second {
-		f.calls.Go(func() {
-			select {
-			case <-time.After(until):
-				f.schedule()
-			case <-f.over:
-			}
-		})
-	}
+	return wake
 }
 
 // runs works a DAG off by calls and returns how its run ended.
@@ -244,7 +246,7 @@ func TestGuardIsLeftByTheDead(t *testing.T) {
 	}
 	leave := func(name string, want bool) {
 		t.Helper()
-		if got, err := guard(name).Leave(t.Context()); err != nil || got != want {
+		if got, _, err := guard(name).Leave(t.Context(), time.Time{}); err != nil || got != want {
 			t.Fatalf("%s leaves: %t, %v; want %t", name, got, err, want)
 		}
 	}
@@ -257,4 +259,26 @@ func TestGuardIsLeftByTheDead(t *testing.T) {
 	leave("next", false) // the third was turned away
 	leave("next", true)
 	enter("third", true)
+}
+
+// TestGuardSendsEachHintOnce: passes that find the same time to look again send one hint.
+func TestGuardSendsEachHintOnce(t *testing.T) {
+	t.Parallel()
+	p := &plant{t: t, dir: t.TempDir()}
+	now := time.Now()
+	g := &tick.Guard{Store: p.openStore(), Now: func() time.Time { return now }, Name: "scheduler", Lease: time.Minute}
+	at := func(seconds int) time.Time { return now.Add(time.Duration(seconds) * time.Second) }
+	for _, tt := range []struct {
+		after int
+		wake  time.Time
+		hint  bool
+	}{{0, time.Time{}, false}, {0, at(30), true}, {1, at(30), false}, {1, at(20), true}, {2, at(25), false}, {20, at(30), true}} {
+		now = at(tt.after)
+		if in, err := g.Enter(t.Context()); !in || err != nil {
+			t.Fatalf("enter: %t, %v", in, err)
+		}
+		if _, hint, err := g.Leave(t.Context(), tt.wake); err != nil || hint != tt.hint {
+			t.Errorf("hint for %s after %d s: %t, %v; want %t", tt.wake, tt.after, hint, err, tt.hint)
+		}
+	}
 }
