@@ -12,6 +12,7 @@ import (
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/executortest"
 	"github.com/updraft-dev/updraft/executors/queueexec"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/queue/localqueue"
@@ -41,7 +42,7 @@ func work(t *testing.T, queues ...string) []executors.Work {
 }
 
 // local opens queues in a file, and keeps them for looking.
-func local(t *testing.T, opened map[string]*queue.Queue) func(context.Context, string) (*queue.Queue, error) {
+func local(t testing.TB, opened map[string]*queue.Queue) func(context.Context, string) (*queue.Queue, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "queue.db")
 	return func(ctx context.Context, name string) (*queue.Queue, error) {
@@ -97,6 +98,45 @@ func TestStartSendsToTheQueuesOfTasks(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
+}
+
+func TestDispatcher(t *testing.T) {
+	t.Parallel()
+	executortest.RunDispatcher(t, func(t testing.TB) executortest.DispatchHarness {
+		opened := map[string]*queue.Queue{}
+		var seen []run.Attempt
+		return executortest.DispatchHarness{
+			Open: func(t testing.TB, capacity int) executors.Dispatcher {
+				x, err := queueexec.Open(queueexec.Config{Queue: local(t, opened), Parallelism: capacity})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return x
+			},
+			Sent: func(t testing.TB) []run.Attempt {
+				for _, q := range opened {
+					for {
+						got, err := q.Receive(t.Context(), 10, time.Hour, 0)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if len(got) == 0 {
+							break
+						}
+						for _, d := range got {
+							seen = append(seen, d.Envelope.Attempt)
+						}
+					}
+				}
+				return slices.Clone(seen)
+			},
+			Prepare: func(task *dag.Task) {
+				if task.ID == executortest.Broken {
+					task.Queue = "broken"
+				}
+			},
+		}
+	})
 }
 
 func TestClosedSendsNothing(t *testing.T) {
