@@ -19,7 +19,8 @@ const (
 	KindAttempt Kind = "attempt"
 	// KindCancel asks for an attempt to be stopped.
 	KindCancel Kind = "cancel"
-	// KindPlan asks for a run to be planned again. It is only a hint.
+	// KindPlan asks for a run to be planned again, or, if it names none, for all that
+	// may be due. It is only a hint.
 	KindPlan Kind = "plan"
 )
 
@@ -119,6 +120,12 @@ func Decode(b []byte) (Envelope, error) {
 }
 
 func (w *wire) validate() error {
+	if w.Kind == KindPlan && w.DAG == "" && w.Run == "" && w.Task == "" && w.Map == nil && w.Try == 0 && w.Token == "" {
+		if w.Data != nil && !json.Valid(w.Data) {
+			return errors.New("its data is not JSON")
+		}
+		return nil
+	}
 	if w.DAG == "" {
 		return errors.New("it names no DAG")
 	}

@@ -22,6 +22,7 @@ func TestEnvelopeRoundTrip(t *testing.T) {
 		{Kind: queue.KindAttempt, Attempt: attempt("d", "scheduled__2026-01-01T00:00:00+00:00", "g.t", 0, 12), Token: "tok"},
 		{Kind: queue.KindCancel, Attempt: attempt("任务", "\x00\n<&>\u2028", "\"", 3, 1), Token: "t", Data: json.RawMessage(`{"reason":"cleared"}`)},
 		{Kind: queue.KindPlan, Attempt: attempt("d", "r", "", run.Unmapped, 0)},
+		{Kind: queue.KindPlan, Attempt: attempt("", "", "", run.Unmapped, 0)},
 	} {
 		b, err := queue.Encode(e)
 		if err != nil {
