@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/updraft-dev/updraft/run"
 )
@@ -38,9 +39,35 @@ type Appender interface {
 	// made if it is not there; then the one before it is complete. It says how much of p
 	// was written, and keeps nothing of p. A driver with a Buffer in its Config gets one
 	// call per segment, and calling it again for the same segment replaces it.
+	//
+	// ErrTaken says that somebody else has written there since the log was opened (a
+	// zombie, or the successor of one): nothing was written, and the log is to be opened
+	// again. Only a driver with a Buffer needs to tell.
 	Append(ctx context.Context, segment int64, p []byte) (int, error)
-	// Close marks the log as closed.
-	Close(ctx context.Context) error
+	// Close marks the log as closed, and before that adds p as Append does, where segment
+	// is that of p, or the end of the log if p is empty. A driver with a Buffer does both
+	// in one step, so that a short log costs one write.
+	Close(ctx context.Context, segment int64, p []byte) error
+}
+
+// Packer is a Driver that can keep several short logs in one object.
+type Packer interface {
+	// WritePack keeps whole logs of one run in one step; they count as closed. Those of
+	// which something was kept before are left out and returned: they are to be written
+	// one by one. What it has kept already (a Whole with the same Token) is kept once.
+	// After an error it may be called again with the same logs.
+	WritePack(ctx context.Context, id run.ID, whole []Whole) (left []Whole, err error)
+}
+
+// Whole is a log that has ended and of which nothing was written yet.
+type Whole struct {
+	Attempt run.Attempt
+	// Text is what is to be kept.
+	Text []byte
+	// Written is when the end of it was written.
+	Written time.Time
+	// Token is different for each Whole.
+	Token string
 }
 
 // Watcher is a Driver that notices when a log changes.

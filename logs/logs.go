@@ -6,6 +6,7 @@ package logs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -18,6 +19,8 @@ var (
 	ErrNotFound = errors.New("log not found")
 	// ErrClosed says that a log was written to after Close.
 	ErrClosed = errors.New("log is closed")
+	// ErrTaken is what an Appender says when another one has written in its place.
+	ErrTaken = errors.New("somebody else has written to the log")
 )
 
 // Log is one attempt's log, open for writing. It may be used concurrently; one Write
@@ -29,7 +32,8 @@ type Log interface {
 	// Redact masks these texts in everything written from then on. Texts that are not
 	// Maskable are ignored.
 	Redact(secrets ...string)
-	// Close writes what is still held back and ends the log for those who follow it.
+	// Close writes what is still held back and ends the log for those who follow it. With
+	// a PackTime in the Config, a short log may be held back longer: see Logs.Flush.
 	// A log that was never written to leaves nothing behind.
 	Close() error
 }
@@ -96,6 +100,11 @@ type Config struct {
 	// that every write goes through to the driver at once.
 	Buffer     int
 	BufferTime time.Duration
+	// PackTime is for drivers that are Packers: a log that ends before anything of it was
+	// written may wait, so that it is written in one object with others; at most for so
+	// long since its first text. 0 means that none waits. Who sets it calls Flush before
+	// the process ends.
+	PackTime time.Duration
 	// Poll is how often a log that is followed is looked at if the driver tells nothing
 	// of it meanwhile. 0 means half a second.
 	Poll time.Duration
@@ -114,6 +123,8 @@ const (
 type Logs struct {
 	d Driver
 	c Config
+	// packer is nil if logs are not packed.
+	packer *packer
 }
 
 // New returns the logs that a driver keeps. It is for the Open functions of drivers.
@@ -127,11 +138,28 @@ func New(d Driver, c Config) *Logs {
 	if c.BufferTime <= 0 {
 		c.BufferTime = defaultBufferTime
 	}
-	return &Logs{d: d, c: c}
+	l := &Logs{d: d, c: c}
+	if p, ok := d.(Packer); ok && c.PackTime > 0 && c.Buffer > 0 {
+		l.packer = newPacker(d, c, p)
+	}
+	return l
 }
 
 // Open opens an attempt's log for appending; nothing is made before the first Write.
 // The log lives until Close, also when ctx ends: a cancelled task still has last words.
 func (l *Logs) Open(ctx context.Context, a run.Attempt) (Log, error) {
-	return &writer{ctx: context.WithoutCancel(ctx), d: l.d, c: l.c, a: a}, nil
+	return &writer{ctx: context.WithoutCancel(ctx), d: l.d, c: l.c, packer: l.packer, a: a}, nil
+}
+
+// Flush writes the logs that have ended and wait for others to be written with. A worker
+// calls it when it has nothing to do, and before it ends or is frozen. What could not be
+// written is kept and tried again, as long as the process lives.
+func (l *Logs) Flush(ctx context.Context) error {
+	if l.packer == nil {
+		return nil
+	}
+	if err := l.packer.flush(ctx); err != nil {
+		return fmt.Errorf("write the logs that wait: %w", err)
+	}
+	return nil
 }

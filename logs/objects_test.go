@@ -39,13 +39,14 @@ func (o *objects) Open(ctx context.Context, a run.Attempt) (logs.Appender, error
 	if errors.Is(err, logs.ErrNotFound) {
 		err = nil
 	}
-	return &appender{o: o, a: a, segs: info.Segments}, err
+	return &appender{o: o, a: a, segs: info.Segments, own: map[int64]bool{}}, err
 }
 
 type appender struct {
 	o    *objects
 	a    run.Attempt
 	segs []logs.Segment
+	own  map[int64]bool
 }
 
 func (p *appender) Segments() []logs.Segment { return p.segs }
@@ -63,11 +64,20 @@ func (p *appender) Append(_ context.Context, segment int64, b []byte) (int, erro
 		l = &object{segs: map[int64][]byte{}}
 		p.o.logs[p.a] = l
 	}
+	if l.segs[segment] != nil && !p.own[segment] {
+		return 0, logs.ErrTaken
+	}
+	p.own[segment] = true
 	l.segs[segment], l.modified, l.closed = bytes.Clone(b), time.Now(), false
 	return len(b), nil
 }
 
-func (p *appender) Close(context.Context) error {
+func (p *appender) Close(ctx context.Context, segment int64, b []byte) error {
+	if len(b) > 0 {
+		if _, err := p.Append(ctx, segment, b); err != nil {
+			return err
+		}
+	}
 	p.o.mu.Lock()
 	defer p.o.mu.Unlock()
 	if l := p.o.logs[p.a]; l != nil {

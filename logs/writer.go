@@ -17,6 +17,8 @@ type writer struct {
 	d   Driver
 	c   Config
 	a   run.Attempt
+	// packer takes the log if it is short; nil if it is to be written by itself.
+	packer *packer
 
 	mu   sync.Mutex
 	mask Masker
@@ -25,6 +27,7 @@ type writer struct {
 
 	// buf is what a driver that cannot append is to get as one segment.
 	buf    []byte
+	since  time.Time // when the first text came
 	timer  *time.Timer
 	err    error // of the last flush by timer
 	closed bool
@@ -67,21 +70,44 @@ func (w *writer) Close() error {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
-	err := w.emit(w.mask.Rest())
-	err = errors.Join(err, w.flush())
-	if w.out != nil {
-		err = errors.Join(err, w.out.Close(w.ctx))
-	}
-	if err != nil {
+	if err := w.finish(); err != nil {
 		return fmt.Errorf("close the log of %s: %w", w.a, err)
 	}
 	return nil
+}
+
+// finish writes what is held back, and closes the log; w.mu is held.
+func (w *writer) finish() error {
+	err := w.emit(w.mask.Rest())
+	if w.c.Buffer > 0 && len(w.buf) > 0 {
+		if w.out == nil && w.packer != nil && w.packer.take(w.ctx, w.a, w.since, w.buf) {
+			return err
+		}
+		if oerr := w.open(); oerr != nil {
+			return errors.Join(err, oerr)
+		}
+		var n int
+		var werr error
+		if n, werr = w.append(w.buf, true); werr == nil {
+			return err
+		}
+		err, w.buf = errors.Join(err, werr), w.buf[n:]
+	}
+	if w.out == nil {
+		return err
+	}
+	return errors.Join(err, w.out.Close(w.ctx, w.segs.end(), nil))
 }
 
 // open opens the log in the driver, at its end; w.mu is held.
 func (w *writer) open() error {
 	if w.out != nil {
 		return nil
+	}
+	if w.packer != nil {
+		if err := w.packer.settle(w.ctx, w.a); err != nil {
+			return err
+		}
 	}
 	out, err := w.d.Open(w.ctx, w.a)
 	if err != nil {
@@ -101,11 +127,14 @@ func (w *writer) emit(p []byte) error {
 		if err := w.open(); err != nil {
 			return err
 		}
-		_, err := w.append(p)
+		_, err := w.append(p, false)
 		return err
 	}
 	if len(w.buf) > maxBacklog*w.c.Buffer {
 		return fmt.Errorf("%d bytes wait to be written: %w", len(w.buf), w.err)
+	}
+	if w.since.IsZero() {
+		w.since = time.Now()
 	}
 	w.buf = append(w.buf, p...)
 	if len(w.buf) >= w.c.Buffer {
@@ -137,15 +166,19 @@ func (w *writer) flush() error {
 	if err := w.open(); err != nil {
 		return err
 	}
-	n, err := w.append(w.buf)
+	n, err := w.append(w.buf, false)
 	w.buf = append(w.buf[:0], w.buf[n:]...)
 	return err
 }
 
+// maxTaken is how often a log is opened again because somebody else writes to it.
+const maxTaken = 5
+
 // append writes to the last segment, or to new ones where it is full or cannot be
-// appended to, and says how much it wrote; w.mu is held.
-func (w *writer) append(p []byte) (done int, err error) {
-	for done < len(p) {
+// appended to, and says how much it wrote. The last write closes the log if that is
+// said. w.mu is held.
+func (w *writer) append(p []byte, last bool) (done int, err error) {
+	for taken := 0; done < len(p); {
 		if w.c.Buffer > 0 || w.segs.room() == 0 {
 			w.segs.begin()
 		}
@@ -154,7 +187,14 @@ func (w *writer) append(p []byte) (done int, err error) {
 			w.segs.begin()
 			continue
 		}
-		n, err := w.out.Append(w.ctx, w.segs.last().Offset, p[done:done+n])
+		n, err := w.write(p[done:done+n], last && done+n == len(p))
+		if errors.Is(err, ErrTaken) && taken < maxTaken {
+			taken, w.out = taken+1, nil
+			if err := w.open(); err != nil {
+				return done, err
+			}
+			continue
+		}
 		if w.c.Buffer > 0 && err != nil {
 			return done, err // the segment will be written again, whole
 		}
@@ -167,6 +207,18 @@ func (w *writer) append(p []byte) (done int, err error) {
 		}
 	}
 	return done, nil
+}
+
+// write adds p to the last segment, and closes the log if that is said; w.mu is held.
+func (w *writer) write(p []byte, last bool) (int, error) {
+	at := w.segs.last().Offset
+	if !last {
+		return w.out.Append(w.ctx, at, p)
+	}
+	if err := w.out.Close(w.ctx, at, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // drop removes what is too much; w.mu is held.
@@ -215,6 +267,9 @@ func (s *segments) room() int64 {
 	}
 	return max(0, s.max-last.Size)
 }
+
+// end is the offset of the next byte.
+func (s *segments) end() int64 { return s.last().Offset + s.last().Size }
 
 func (s *segments) grow(n int) { s.last().Size += int64(n) }
 

@@ -42,13 +42,13 @@ func Layers() []Layer {
 			Deps: []string{"github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema", "golang.org/x/text"},
 		},
 		{Name: "aws", Packages: []string{"internal/awsconf"}, Deps: []string{"*"}},
-		{Name: "contracts", Packages: []string{"store", "queue", "logs", "executors"}, May: []string{"words"}},
+		{Name: "contracts", Packages: []string{"store", "queue", "logs", "logs/layout", "logs/objects", "executors"}, May: []string{"words"}},
 		{
 			Name: "runtime", Packages: []string{"settings", "task", "task/template", "task/callable", "task/smtpmail", "python", "dag/bag", "dag/pyfile", "config"},
 			May: []string{"words", "language", "decisions", "contracts"}, Deps: []string{"*"},
 		},
 		{
-			Name: "suites", Packages: []string{"store/storetest", "queue/queuetest", "logs/logstest", "executors/executortest", "operators/operatortest", "dag/dagfile/dagfiletest"},
+			Name: "suites", Packages: []string{"store/storetest", "queue/queuetest", "logs/logstest", "logs/objects/objectstest", "executors/executortest", "operators/operatortest", "dag/dagfile/dagfiletest"},
 			May: []string{"words", "decisions", "contracts", "runtime"}, Deps: []string{"*"},
 		},
 		{

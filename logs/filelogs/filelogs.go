@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/updraft-dev/updraft/logs"
+	"github.com/updraft-dev/updraft/logs/layout"
 	"github.com/updraft-dev/updraft/run"
 )
 
@@ -99,7 +100,7 @@ func (d *driver) Open(_ context.Context, a run.Attempt) (logs.Appender, error) {
 		if err != nil {
 			return nil, err
 		}
-		f, err := openFile(filepath.Join(dir, attemptName(a.Try)), before.Segments)
+		f, err := openFile(dir, a.Try, before.Segments)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -111,6 +112,7 @@ func (d *driver) Open(_ context.Context, a run.Attempt) (logs.Appender, error) {
 // file implements logs.Appender. The first segment's file is locked as long as the log
 // is open: that says that it is being written to, and ends with the process.
 type file struct {
+	try   int
 	first *os.File
 	segs  []logs.Segment
 	// last is the file of the last segment, which begins at this offset; it may be first.
@@ -118,8 +120,8 @@ type file struct {
 	offset int64
 }
 
-func openFile(base string, segs []logs.Segment) (logs.Appender, error) {
-	first, err := openSegment(base)
+func openFile(dir string, try int, segs []logs.Segment) (logs.Appender, error) {
+	first, err := openSegment(filepath.Join(dir, layout.Log(try)))
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func openFile(base string, segs []logs.Segment) (logs.Appender, error) {
 		first.Close()
 		return nil, fmt.Errorf("lock a log: %w", err)
 	}
-	return &file{first: first, segs: segs, last: first}, nil
+	return &file{try: try, first: first, segs: segs, last: first}, nil
 }
 
 func openSegment(path string) (*os.File, error) {
@@ -140,7 +142,7 @@ func (f *file) Segments() []logs.Segment { return f.segs }
 // Append implements logs.Appender.
 func (f *file) Append(_ context.Context, segment int64, p []byte) (int, error) {
 	if segment != f.offset {
-		next, err := openSegment(segmentPath(f.first.Name(), segment))
+		next, err := openSegment(filepath.Join(filepath.Dir(f.first.Name()), layout.Segment(f.try, segment, digits)))
 		if err != nil {
 			return 0, err
 		}
@@ -157,19 +159,23 @@ func (f *file) closeLast() {
 }
 
 // Close implements logs.Appender.
-func (f *file) Close(context.Context) error {
+func (f *file) Close(ctx context.Context, segment int64, p []byte) error {
+	var err error
+	if len(p) > 0 {
+		_, err = f.Append(ctx, segment, p)
+	}
 	f.closeLast()
-	if err := unlock(f.first); err != nil {
-		return errors.Join(err, f.first.Close())
+	if uerr := unlock(f.first); uerr != nil {
+		return errors.Join(err, uerr, f.first.Close())
 	}
 	// A change of mode is told to those who watch; that it was unlocked is not.
-	return errors.Join(f.first.Chmod(0o600), f.first.Close())
+	return errors.Join(err, f.first.Chmod(0o600), f.first.Close())
 }
 
 // Stat implements logs.Driver.
 func (d *driver) Stat(_ context.Context, a run.Attempt) (logs.Info, error) {
 	dir := d.dir(a.Key)
-	closed, err := isClosed(filepath.Join(dir, attemptName(a.Try)))
+	closed, err := isClosed(filepath.Join(dir, layout.Log(a.Try)))
 	if err != nil {
 		return logs.Info{}, err
 	}
@@ -196,7 +202,7 @@ func isClosed(base string) (bool, error) {
 
 // ReadAt implements logs.Driver.
 func (d *driver) ReadAt(_ context.Context, a run.Attempt, segment int64, p []byte, from int64) (int, error) {
-	f, err := os.Open(segmentPath(filepath.Join(d.dir(a.Key), attemptName(a.Try)), segment))
+	f, err := os.Open(filepath.Join(d.dir(a.Key), layout.Segment(a.Try, segment, digits)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, logs.ErrNotFound
 	}
@@ -226,7 +232,7 @@ func (d *driver) Remove(_ context.Context, a run.Attempt, offsets ...int64) erro
 		slices.Reverse(offsets) // a log that is half removed still begins at its beginning
 	}
 	for _, o := range offsets {
-		err := os.Remove(segmentPath(filepath.Join(dir, attemptName(a.Try)), o))
+		err := os.Remove(filepath.Join(dir, layout.Segment(a.Try, o, digits)))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -7,10 +7,9 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/updraft-dev/updraft/logs"
+	"github.com/updraft-dev/updraft/logs/layout"
 	"github.com/updraft-dev/updraft/run"
 )
 
@@ -18,9 +17,9 @@ import (
 func (d *driver) List(ctx context.Context, s logs.Scope) iter.Seq2[logs.Info, error] {
 	return func(yield func(logs.Info, error) bool) {
 		w := walker{ctx: ctx, yield: yield}
-		w.level(d.root, dagLevel, s.DAG, func(dir, dag string) bool {
-			return w.level(dir, runLevel, s.Run, func(dir, runID string) bool {
-				return w.level(dir, taskLevel, s.Task, func(dir, task string) bool {
+		w.level(d.root, layout.DAG, s.DAG, func(dir, dag string) bool {
+			return w.level(dir, layout.Run, s.Run, func(dir, runID string) bool {
+				return w.level(dir, layout.Task, s.Task, func(dir, task string) bool {
 					return w.task(dir, run.Key{ID: run.ID{DAG: dag, Run: runID}, Task: task}, s.Map)
 				})
 			})
@@ -48,8 +47,7 @@ func (w *walker) level(dir, level, id string, visit func(dir, id string) bool) b
 		return false
 	}
 	if id != "" {
-		name, _ := folder(level, id)
-		return visit(filepath.Join(dir, name), id)
+		return visit(filepath.Join(dir, limit.Folder(level, id).Name), id)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -82,19 +80,15 @@ func (w *walker) task(dir string, k run.Key, index *int) bool {
 		if k.Map = *index; k.Map == run.Unmapped {
 			return true
 		}
-		return w.instance(filepath.Join(dir, mapLevel+strconv.Itoa(k.Map)), k)
+		return w.instance(filepath.Join(dir, layout.MapFolder(k.Map)), k)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return w.fail(err)
 	}
 	for _, e := range entries {
-		s, ok := strings.CutPrefix(e.Name(), mapLevel)
+		n, ok := layout.ParseMapFolder(e.Name())
 		if !ok || !e.IsDir() {
-			continue
-		}
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 0 || strconv.Itoa(n) != s {
 			continue // not ours
 		}
 		if k.Map = n; !w.instance(filepath.Join(dir, e.Name()), k) {

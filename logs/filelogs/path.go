@@ -1,8 +1,6 @@
 package filelogs
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,129 +8,40 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/updraft-dev/updraft/logs"
+	"github.com/updraft-dev/updraft/logs/layout"
 	"github.com/updraft-dev/updraft/run"
 )
 
-// The names of the folder levels and of files, Airflow's.
-const (
-	dagLevel  = "dag_id="
-	runLevel  = "run_id="
-	taskLevel = "task_id="
-	mapLevel  = "map_index="
-	attempt   = "attempt="
-	suffix    = ".log"
-)
+// limit is how long names may be: file systems allow 255 bytes, of which the level takes
+// up to 10.
+var limit = layout.Limit{Max: 240, Kept: 160}
 
-const (
-	// maxName is how long an escaped id may be in a file name: file systems allow 255
-	// bytes, of which the level takes up to 10.
-	maxName = 240
-	// keptName is how much of a longer one is kept for people, before the hash.
-	keptName = 160
-	// hashMark stands between the two; an escaped id cannot contain it.
-	hashMark = "%~"
-	// idFile holds, in a folder whose name has a hash, the whole id.
-	idFile = ".id"
-)
-
-// escape makes an id a part of a file name: what would be a path, what a terminal would
-// obey, and what is no UTF-8 becomes %XX.
-func escape(id string) string {
-	if !strings.ContainsFunc(id, unsafe) && utf8.ValidString(id) {
-		return id
-	}
-	var b strings.Builder
-	for i := 0; i < len(id); {
-		r, n := utf8.DecodeRuneInString(id[i:])
-		if unsafe(r) || r == utf8.RuneError && n == 1 {
-			for _, c := range []byte(id[i : i+n]) {
-				fmt.Fprintf(&b, "%%%02X", c)
-			}
-		} else {
-			b.WriteString(id[i : i+n])
-		}
-		i += n
-	}
-	return b.String()
-}
-
-func unsafe(r rune) bool {
-	return r == '/' || r == '\\' || r == '%' || r < ' ' || r >= 0x7f && r < 0xa0
-}
-
-// folder is the name of the folder of an id, and whether it holds a hash.
-func folder(level, id string) (name string, hashed bool) {
-	s := escape(id)
-	if len(s) <= maxName {
-		return level + s, false
-	}
-	sum := sha256.Sum256([]byte(id))
-	kept := s[:keptName]
-	for !utf8.ValidString(kept) {
-		kept = kept[:len(kept)-1]
-	}
-	return level + kept + hashMark + hex.EncodeToString(sum[:16]), true
-}
+// digits is how many the offset in the name of a segment has at least.
+const digits = 1
 
 // parseFolder returns the id of a folder in a parent; ok is false for other folders.
 func parseFolder(parent, level, name string) (id string, ok bool, err error) {
-	s, ok := strings.CutPrefix(name, level)
-	if !ok {
-		return "", false, nil
+	id, hashed, ok := layout.ParseFolder(level, name)
+	if !hashed {
+		return id, ok, nil
 	}
-	if strings.Contains(s, hashMark) {
-		b, err := os.ReadFile(filepath.Join(parent, name, idFile))
-		if errors.Is(err, fs.ErrNotExist) {
-			return "", false, nil // just being made
-		}
-		return string(b), err == nil, err
+	b, err := os.ReadFile(filepath.Join(parent, name, layout.IDFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil // just being made
 	}
-	if !strings.Contains(s, "%") {
-		return s, true, nil
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '%' {
-			b.WriteByte(s[i])
-			continue
-		}
-		if i+3 > len(s) {
-			return "", false, nil
-		}
-		c, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
-		if err != nil {
-			return "", false, nil // not ours
-		}
-		b.WriteByte(byte(c))
-		i += 2
-	}
-	return b.String(), true, nil
-}
-
-// levels are the folders of an instance below the root, with their ids.
-func levels(k run.Key) (names []string, ids []string) {
-	for _, l := range []struct{ level, id string }{{dagLevel, k.DAG}, {runLevel, k.Run}, {taskLevel, k.Task}} {
-		name, hashed := folder(l.level, l.id)
-		if !hashed {
-			l.id = ""
-		}
-		names, ids = append(names, name), append(ids, l.id)
-	}
-	if k.Map != run.Unmapped {
-		names, ids = append(names, mapLevel+strconv.Itoa(k.Map)), append(ids, "")
-	}
-	return names, ids
+	return string(b), err == nil, err
 }
 
 // dir is the folder of an instance's logs.
 func (d *driver) dir(k run.Key) string {
-	names, _ := levels(k)
-	return filepath.Join(append([]string{d.root}, names...)...)
+	dir := d.root
+	for _, f := range limit.Folders(k) {
+		dir = filepath.Join(dir, f.Name)
+	}
+	return dir
 }
 
 // makeDir makes the folder of an instance's logs.
@@ -144,14 +53,13 @@ func (d *driver) makeDir(k run.Key) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the folder of a log: %w", err)
 	}
-	names, ids := levels(k)
 	at := d.root
-	for i, name := range names {
-		at = filepath.Join(at, name)
-		if ids[i] == "" {
+	for _, f := range limit.Folders(k) {
+		at = filepath.Join(at, f.Name)
+		if f.ID == "" {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(at, idFile), []byte(ids[i]), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(at, layout.IDFile), []byte(f.ID), 0o600); err != nil {
 			return fmt.Errorf("note the name of a log: %w", err)
 		}
 	}
@@ -162,50 +70,17 @@ func (d *driver) makeDir(k run.Key) error {
 func (d *driver) prune(dir string) {
 	for dir != d.root && strings.HasPrefix(dir, d.root) {
 		entries, err := os.ReadDir(dir)
-		if err != nil || len(entries) > 1 || len(entries) == 1 && entries[0].Name() != idFile {
+		if err != nil || len(entries) > 1 || len(entries) == 1 && entries[0].Name() != layout.IDFile {
 			return
 		}
 		if len(entries) == 1 {
-			os.Remove(filepath.Join(dir, idFile))
+			os.Remove(filepath.Join(dir, layout.IDFile))
 		}
 		if os.Remove(dir) != nil {
 			return // somebody writes there again
 		}
 		dir = filepath.Dir(dir)
 	}
-}
-
-// attemptName is the file name of a try's first segment.
-func attemptName(try int) string { return attempt + strconv.Itoa(try) + suffix }
-
-// segmentPath is the path of a segment, from that of the first one.
-func segmentPath(base string, offset int64) string {
-	if offset == 0 {
-		return base
-	}
-	return base + "." + strconv.FormatInt(offset, 10)
-}
-
-// parseFile reads the name of a segment's file.
-func parseFile(name string) (try int, offset int64, ok bool) {
-	s, ok := strings.CutPrefix(name, attempt)
-	if !ok {
-		return 0, 0, false
-	}
-	number, rest, ok := strings.Cut(s, suffix)
-	if !ok {
-		return 0, 0, false
-	}
-	try, err := strconv.Atoi(number)
-	if err != nil {
-		return 0, 0, false
-	}
-	if rest != "" {
-		if offset, err = strconv.ParseInt(strings.TrimPrefix(rest, "."), 10, 64); err != nil || offset <= 0 {
-			return 0, 0, false
-		}
-	}
-	return try, offset, segmentPath(attemptName(try), offset) == name
 }
 
 // find finds the log of a try in a folder; it has no segments if there is none.
@@ -225,7 +100,7 @@ func tries(dir string) ([]logs.Info, error) {
 	}
 	byTry := map[int]*logs.Info{}
 	for _, e := range entries {
-		try, offset, ok := parseFile(e.Name())
+		try, offset, ok := layout.ParseSegment(e.Name(), digits)
 		if !ok {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/updraft-dev/updraft/logs/layout"
 	"github.com/updraft-dev/updraft/run"
 )
 
@@ -30,7 +31,7 @@ func (d *driver) Watch(_ context.Context, a run.Attempt) (<-chan struct{}, func(
 				if !ok {
 					return
 				}
-				if !strings.HasPrefix(filepath.Base(e.Name), attemptName(a.Try)) {
+				if !strings.HasPrefix(filepath.Base(e.Name), layout.Log(a.Try)) {
 					continue
 				}
 			case _, ok := <-w.Errors:

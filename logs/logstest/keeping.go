@@ -65,7 +65,7 @@ func testBound(t *testing.T, h Harness) {
 	for i := range lines {
 		write(t, w, line(i))
 	}
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	info, err := l.Stat(t.Context(), try(1))
 	ok(t, "Stat", err)
 	if info.Size() > bound+h.Slack || info.End() != lines*lineSize {
@@ -80,7 +80,7 @@ func testBound(t *testing.T, h Harness) {
 	w = open(t, l, try(2))
 	write(t, w, strings.Repeat("x", 3*bound))
 	write(t, w, strings.Repeat("y", bound/10))
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	text := missing.ReplaceAllString(read(t, l, try(2)), "…")
 	if int64(len(text)) > bound+h.Slack+10 || !strings.HasSuffix(text, "xy"+strings.Repeat("y", bound/10-1)) {
 		t.Errorf("got %d bytes that end in %.40q", len(text), text[max(0, len(text)-40):])
@@ -95,7 +95,7 @@ func testBoundReopened(t *testing.T, h Harness) {
 		for j := range 250 {
 			write(t, w, line(i+j))
 		}
-		ok(t, "Close", w.Close())
+		finish(t, l, w)
 	}
 	l := h.Open(t, bound)
 	info, err := l.Stat(t.Context(), try(1))
@@ -117,7 +117,7 @@ func testBoundFollowed(t *testing.T, h Harness) {
 			f.await(line(i))
 		}
 	}
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	// It is never behind by more than is kept, so nothing is missing.
 	var want strings.Builder
 	for i := range lines {
@@ -235,7 +235,7 @@ func testCleanKeepsOpen(t *testing.T, h Harness) {
 	done, err := other.Clean(t.Context(), keep)
 	ok(t, "Clean", err)
 	equal(t, "removed while it is written to", logs.Removed{}, done)
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	done, err = other.Clean(t.Context(), keep)
 	ok(t, "Clean", err)
 	equal(t, "removed when it is closed", logs.Removed{Logs: 1, Bytes: 4}, done)

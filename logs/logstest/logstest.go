@@ -29,6 +29,9 @@ type Harness struct {
 	// Crash lets the process die that opened these logs, if that can be done: files and
 	// locks of its open logs are released, and nothing more is written.
 	Crash func(t testing.TB, l *logs.Logs)
+	// Blind says that the driver cannot tell that a writer has died: who follows learns it
+	// from elsewhere.
+	Blind bool
 }
 
 // Run runs the whole suite. open is called for each test.
@@ -47,6 +50,9 @@ func Run(t *testing.T, open func(t testing.TB) Harness) {
 		{"a log goes on where it ended", testReopen},
 		{"a log is read from an offset on", testOffset},
 		{"what was written is there without closing", testUnclosed},
+		{"a killed writer loses what it held back, and no more", testKilled},
+		{"what is written is listed at once", testListed},
+		{"two writers lose nothing of each other", testTwoWriters},
 		{"a reader follows a writer", testFollow},
 		{"following ends with the context", testFollowCancelled},
 		{"a reader stops where its own writer fails", testFailingReader},
@@ -116,7 +122,14 @@ func write(t testing.TB, w logs.Log, text string) {
 	}
 }
 
-// put writes whole logs.
+// finish closes a log; what short logs wait for does not come.
+func finish(t testing.TB, l *logs.Logs, w logs.Log) {
+	t.Helper()
+	ok(t, "Close", w.Close())
+	ok(t, "Flush", l.Flush(t.Context()))
+}
+
+// put writes whole logs, beside each other where a driver packs short ones.
 func put(t testing.TB, l *logs.Logs, text string, attempts ...run.Attempt) {
 	t.Helper()
 	for _, a := range attempts {
@@ -124,6 +137,7 @@ func put(t testing.TB, l *logs.Logs, text string, attempts ...run.Attempt) {
 		write(t, w, text)
 		ok(t, "Close", w.Close())
 	}
+	ok(t, "Flush", l.Flush(t.Context()))
 }
 
 // read reads a whole log.

@@ -35,7 +35,7 @@ func testOffset(t *testing.T, h Harness) {
 	// What one read leaves, the next one gets.
 	w := open(t, l, try(1))
 	write(t, w, "abc")
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	var b bytes.Buffer
 	if next, err := l.Read(t.Context(), try(1), 10, &b); err != nil || next != 13 || b.String() != "abc" {
 		t.Errorf("got %q up to %d, %v", b.String(), next, err)
@@ -59,16 +59,69 @@ func testUnclosed(t *testing.T, h Harness) {
 	if info, err := other.Stat(t.Context(), try(1)); err != nil || info.Closed {
 		t.Errorf("got %+v, %v, want an open log", info, err)
 	}
+	finish(t, l, w)
+}
+
+func testKilled(t *testing.T, h Harness) {
 	if h.Crash == nil {
-		ok(t, "Close", w.Close())
 		return
 	}
+	l, other := h.Open(t, 0), h.Open(t, 0)
+	w := started(t, l, "line\nhalf a li")
 	f := follow(t, other, try(1), 0)
 	f.await("half a li")
 	h.Crash(t, l)
+	if h.Blind {
+		_, _ = w.Write([]byte("text that nobody sees"))
+		_ = w.Close()
+		if info, err := other.Stat(t.Context(), try(1)); err != nil || info.Closed {
+			t.Errorf("got %+v, %v, want a log that nobody has closed", info, err)
+		}
+		f.cancel()
+	}
 	equal(t, "log of the dead", "line\nhalf a li", f.end())
 	put(t, other, "ne\nand on", try(1)) // its successor
 	equal(t, "log", "line\nhalf a line\nand on", read(t, other, try(1)))
+}
+
+func testListed(t *testing.T, h Harness) {
+	l := h.Open(t, 0)
+	for i := range 10 {
+		put(t, l, "text", try(i+1))
+		infos, err := h.Open(t, 0).Tries(t.Context(), try(1).Key)
+		if err != nil || len(infos) != i+1 {
+			t.Fatalf("listed %v, %v after %d tries", attemptsOf(infos), err, i+1)
+		}
+	}
+}
+
+// testTwoWriters: a zombie and its successor write to the same log.
+func testTwoWriters(t *testing.T, h Harness) {
+	l, other := h.Open(t, 0), h.Open(t, 0)
+	w := started(t, l, "zombie 0\n")
+	o := open(t, other, try(1))
+	count := map[string]int{"zombie 0\n": 1}
+	for i := 1; i <= 5; i++ {
+		for name, w := range map[string]logs.Log{"zombie": w, "successor": o} {
+			line := fmt.Sprintf("%s %d\n", name, i)
+			write(t, w, line)
+			count[line] = 1
+			until(t, func() bool {
+				var b strings.Builder
+				_, err := l.Read(t.Context(), try(1), 0, &b)
+				return err == nil && strings.Contains(b.String(), line)
+			})
+		}
+	}
+	finish(t, other, o)
+	write(t, w, "last words\n")
+	count["last words\n"] = 1
+	finish(t, l, w)
+	got := map[string]int{}
+	for line := range strings.Lines(read(t, l, try(1))) {
+		got[line]++
+	}
+	equal(t, "lines", count, got)
 }
 
 func testFollow(t *testing.T, h Harness) {
@@ -88,7 +141,7 @@ func testFollow(t *testing.T, h Harness) {
 	followers = append(followers, follow(t, other, try(1), 0))
 	write(t, w, "last")
 	want.WriteString("last")
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	for _, f := range followers {
 		equal(t, "followed", want.String(), f.end())
 		equal(t, "next", int64(want.Len()), f.next)
@@ -103,7 +156,7 @@ func testFollowCancelled(t *testing.T, h Harness) {
 	f.cancel()
 	equal(t, "followed", "text", f.end())
 	equal(t, "next", int64(4), f.next)
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 }
 
 // failing is a writer that fails.

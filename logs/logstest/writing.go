@@ -21,7 +21,7 @@ func testOrder(t *testing.T, h Harness) {
 		write(t, w, line)
 		want.WriteString(line)
 	}
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	equal(t, "log", want.String(), read(t, l, try(1)))
 	equal(t, "log for another process", want.String(), read(t, h.Open(t, 0), try(1)))
 	info, err := l.Stat(t.Context(), try(1))
@@ -49,7 +49,7 @@ func testAttempts(t *testing.T, h Harness) {
 		}
 	}
 	for _, w := range open {
-		ok(t, "Close", w.Close())
+		finish(t, l, w)
 	}
 	for _, a := range attempts {
 		equal(t, a.String(), strings.Repeat(a.String()+"\n", 3), read(t, l, a))
@@ -102,7 +102,7 @@ func testBytes(t *testing.T, h Harness) {
 		w.Redact("something that is not there")
 		write(t, w, text)
 		write(t, w, "")
-		ok(t, "Close", w.Close())
+		finish(t, l, w)
 		if got := read(t, l, try(i+1)); got != text {
 			t.Errorf("got %d bytes %.40q, want %d bytes %.40q", len(got), got, len(text), text)
 		}
@@ -124,7 +124,7 @@ func testMissing(t *testing.T, h Harness) {
 	w := open(t, l, try(1))
 	w.Redact("a secret")
 	missing("opened only", try(1))
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	missing("never written to", try(1))
 	put(t, l, "", try(1))
 	missing("written nothing to", try(1))
@@ -148,7 +148,7 @@ func testConcurrentWrites(t *testing.T, h Harness) {
 		})
 	}
 	wg.Wait()
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	count := map[string]int{}
 	for line := range strings.Lines(read(t, l, try(1))) {
 		count[line]++
@@ -164,7 +164,7 @@ func testClose(t *testing.T, h Harness) {
 	l := h.Open(t, 0)
 	w := open(t, l, try(1))
 	write(t, w, "text")
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	ok(t, "Close again", w.Close())
 	_, err := w.Write([]byte("more"))
 	is(t, "Write after Close", err, logs.ErrClosed)
@@ -193,13 +193,13 @@ func testRedact(t *testing.T, h Harness) {
 	write(t, w, "er2")
 	w.Redact("tower 7")
 	write(t, w, "\ntower 7\nhunter2")
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	equal(t, "log", "before: hunter2\nacross all borders: ***, ***, ***-and\nfour ***\n***\n***", read(t, l, try(1)))
 
 	w = open(t, l, try(2))
 	w.Redact("hunter2")
 	write(t, w, "the end is only hunt")
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	equal(t, "log", "the end is only hunt", read(t, l, try(2)))
 }
 
@@ -220,6 +220,6 @@ func testRedactConcurrently(t *testing.T, h Harness) {
 		})
 	}
 	wg.Wait()
-	ok(t, "Close", w.Close())
+	finish(t, l, w)
 	equal(t, "log", strings.Repeat("x***y\n", 1000), read(t, l, try(1)))
 }
