@@ -26,6 +26,7 @@ func TestMacros(t *testing.T) {
 		{"{{ macros.random() < 1 }} {{ macros.uuid.uuid4() }}", "True ffffffff-ffff-4fff-bfff-ffffffffffff"},
 		{"{{ macros.uuid.uuid3(macros.uuid.NAMESPACE_URL, 'x').version }} {{ macros.uuid.uuid1() }}", "!! macros.uuid.uuid1 is not supported"},
 		{"{{ macros.uuid.uuid5(macros.uuid.NAMESPACE_DNS, 'example.com') }}", "cfbff0d1-9375-5685-968c-48ce8b15ae17"},
+		{"{{ (macros.uuid.uuid4() | string) | length }} {{ macros.uuid.uuid4() is string }}", "36 False"},
 		{"{{ macros.uuid.UUID('x') }}", "!! badly formed hexadecimal UUID string"},
 		{`{{ macros.json.dumps({'b': 1.5, 'a': [none, 'é']}, sort_keys=true, indent=1) }}`, "{\n \"a\": [\n  null,\n  \"\\u00e9\"\n ],\n \"b\": 1.5\n}"},
 		{`{{ macros.json.dumps({'a': [1]}, separators=(',', ':')) }} {{ macros.json.loads('[1e3, {"a": null}]') }}`, `{"a":[1]} [1000.0, {'a': None}]`},

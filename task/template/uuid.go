@@ -42,16 +42,16 @@ func newUUID(_ *py.Thread, a py.Args) (py.Value, error) {
 // Type is uuid.UUID.
 func (uuid) Type() *py.Type { return uuidClass }
 
-func (u uuid) String() string {
+func (u uuid) text() string {
 	h := hex.EncodeToString(u[:])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
 // Str is the usual form.
-func (u uuid) Str(*py.Thread) (string, error) { return u.String(), nil }
+func (u uuid) Str(*py.Thread) (string, error) { return u.text(), nil }
 
 // Repr is UUID('...').
-func (u uuid) Repr(*py.Thread) (string, error) { return "UUID('" + u.String() + "')", nil }
+func (u uuid) Repr(*py.Thread) (string, error) { return "UUID('" + u.text() + "')", nil }
 
 // Hash is that of the value.
 func (u uuid) Hash() (any, error) { return u, nil }
@@ -73,7 +73,7 @@ func (u uuid) Attr(_ *py.Thread, name string) (py.Value, bool, error) {
 	case "int":
 		return py.Norm(new(big.Int).SetBytes(u[:])), true, nil
 	case "urn":
-		return "urn:uuid:" + u.String(), true, nil
+		return "urn:uuid:" + u.text(), true, nil
 	case "bytes":
 		return py.Bytes(u[:]), true, nil
 	case "version":
