@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/updraft-dev/updraft/dag"
 )
 
 // ErrNotFound is what a Handler's error is when there is no such variable or
@@ -50,6 +52,36 @@ type Watcher interface {
 type AssetReader interface {
 	// AssetEvents returns the events of an asset, oldest first.
 	AssetEvents(ctx context.Context, q AssetQuery) ([]AssetEvent, error)
+}
+
+// Operator is what a Handler may be, too: it does what operators do that are not written in
+// Python, for authors who extend them.
+type Operator interface {
+	// Operate runs an operator as part of the attempt. How it ended is in the answer; the
+	// error is about what cannot be run.
+	Operate(ctx context.Context, o Operation) (Operated, error)
+}
+
+// Operation is an operator to run.
+type Operation struct {
+	Class string `json:"class"`
+	// Args are in the JSON form of DAGs.
+	Args dag.Values `json:"args"`
+	// Once has a sensor look once.
+	Once bool `json:"once"`
+}
+
+// Operated is how an operator ended.
+type Operated struct {
+	// Value is in Airflow's tagged JSON form; nil if there is none.
+	Value json.RawMessage `json:"value,omitempty"`
+	// Done is whether a sensor that looked once has seen what it waits for.
+	Done bool `json:"done"`
+	// Outcome is empty for a success, or else skip, fatal, timeout, reschedule (At) or fail;
+	// Reason says more.
+	Outcome string     `json:"outcome,omitempty"`
+	Reason  string     `json:"reason,omitempty"`
+	At      *time.Time `json:"at,omitempty"`
 }
 
 // Historian is what a Handler may be, too: it knows the run before.
@@ -239,6 +271,10 @@ func askMore(ctx context.Context, h Handler, f *attemptFrame) (any, error) {
 	case "asset_events":
 		if r, ok := h.(AssetReader); ok {
 			return askWith(f, func(q AssetQuery) ([]AssetEvent, error) { return r.AssetEvents(ctx, q) })
+		}
+	case "operate":
+		if w, ok := h.(Operator); ok {
+			return askWith(f, func(o Operation) (Operated, error) { return w.Operate(ctx, o) })
 		}
 	case "previous_success":
 		if p, ok := h.(Historian); ok {

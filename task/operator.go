@@ -74,6 +74,9 @@ type Services struct {
 	Settings  Settings
 	Runs      Runs
 	Processes Processes
+	// Operators finds an operator by its import path, nil if there is none, for those that
+	// authors extend in Python.
+	Operators func(path string) *Operator
 	Python    Python
 	Templates Templates
 	Mail      Mailer

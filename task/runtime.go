@@ -161,7 +161,7 @@ func (x *execution) prepare(ctx context.Context) error {
 	}
 	x.a = Attempt{
 		Key: w.Instance.Attempt(w.Run.ID), DAG: w.DAG, Run: &w.Run, Instance: &w.Instance,
-		Services: Services{XComs: x, Assets: &x.updates, Settings: settingsOf{x}, Runs: runsOf{x}, Processes: c.Processes, Templates: x, Mail: c.Mail, Now: c.Now, Environ: c.Environ},
+		Services: Services{XComs: x, Assets: &x.updates, Settings: settingsOf{x}, Runs: runsOf{x}, Processes: c.Processes, Operators: c.Operators, Templates: x, Mail: c.Mail, Now: c.Now, Environ: c.Environ},
 	}
 	if c.Python != nil {
 		x.a.Python = c.Python

@@ -117,8 +117,9 @@ with DAG('d', schedule=None, default_args={"cwd": "/tmp", "append_env": True}):
             self.assertTrue(issubclass(found, BaseOperator))
 
     def test_without_a_body(self):
+        """Go does what they do, in a task only (see task/callable/operate_test.go)."""
         with DAG("d", schedule=None):
-            with self.assertRaisesRegex(RuntimeError, "ExternalTaskSensor runs in Updraft itself"):
+            with self.assertRaisesRegex(RuntimeError, "only inside of a running Updraft task"):
                 ExternalTaskSensor(task_id="t", external_dag_id="x").poke({})
 
 

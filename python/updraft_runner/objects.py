@@ -11,6 +11,12 @@ from updraft_runner.exceptions import (
     AirflowSkipException, AirflowTaskTerminated, AirflowTaskTimeout, TaskDeferralError, TaskDeferralTimeout, TaskDeferred)
 
 _loaded = {}
+_running = None
+
+
+def running():
+    """The {"file", "dag", "task"} of the task's object whose method is called; None beside that."""
+    return _running
 
 
 def dags(path, dag="", task=""):
@@ -63,7 +69,9 @@ class Method:
     """A method of a task's object: execute, poke, choose_branch."""
 
     def __init__(self, what, own_modules):
+        global _running
         self.name = what.get("name") or "execute"
+        _running = what
         self.task = find(dict(what, name=""), own_modules)
 
     def __call__(self, context, attributes, kwargs):

@@ -11,8 +11,9 @@ from typing import Any
 
 from updraft_dags import specs
 from updraft_dags.operator import BaseOperator
+from updraft_dags.providers import handover
 from updraft_dags.providers.base import BaseBranchOperator
-from updraft_dags.providers.native import native, refuse
+from updraft_dags.providers.native import native
 from updraft_dags.sensor import BaseSensorOperator
 
 # The beginning of a path -> the module that has a body for some of its classes.
@@ -59,6 +60,6 @@ def __getattr__(path: str) -> Any:
 
 def _make(spec: specs.Spec) -> type:
     base = {"sensor": BaseSensorOperator, "branch": BaseBranchOperator}.get(spec.kind, BaseOperator)
-    method = {"sensor": "poke", "branch": "choose_branch"}.get(spec.kind, "execute")
-    made = type(base)(spec.path.rpartition(".")[2], (base,), {"__doc__": "See docs/operators.md.", method: refuse})
+    method = {"sensor": handover.poke, "branch": handover.choose_branch}.get(spec.kind, handover.execute)
+    made = type(base)(spec.path.rpartition(".")[2], (base,), {"__doc__": "See docs/operators.md.", method.__name__: method})
     return native(spec.path)(made)

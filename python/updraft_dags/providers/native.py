@@ -79,11 +79,3 @@ def _modern(spec: specs.Spec, given: dict[str, Any]) -> dict[str, Any]:
             here.old(old)
             given[new] = given.pop(old)
     return given
-
-
-def refuse(self: Any, context: Any) -> Any:
-    """The execute of an operator that has no body in Python."""
-    del context
-    raise RuntimeError(
-        "%s runs in Updraft itself and has no execute to call from Python: use it as a task of its own, "
-        "or override execute without calling super().execute()" % type(self).__mro__[0].__name__)
