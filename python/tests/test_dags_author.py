@@ -208,6 +208,22 @@ b.doc_md = "later"
         self.assertEqual(found["args"]["bash_command"], {"__type": "xcom", "task": "a", "key": ""})
 
 
+    def test_literals(self):
+        body = """BashOperator(task_id="b", bash_command=literal("echo '{{ ds }}' ${#x}"), env={"A": literal("{% x"), "B": "{{ ds }}"})
+PythonOperator(task_id="p", python_callable=print, op_args=[literal(["a", ("{{", 1)])])
+"""
+        found = tasks(with_dag("from airflow.sdk import literal\n" + body))
+        self.assertEqual((found["b"]["args"]["bash_command"], found["b"]["args"]["env"]), ("""{{ "echo '{{ ds }}' ${#x}" }}""", {"A": "{{ '{% x' }}", "B": "{{ ds }}"}))
+        self.assertEqual(found["p"]["args"]["op_args"][0], ["{{ 'a' }}", {"__classname__": "builtins.tuple", "__version__": 1, "__data__": ["{{ '{{' }}", 1]}])
+        native = tasks(with_dag("from airflow.sdk import literal\n" + body, "schedule=None, render_template_as_native_obj=True"))
+        self.assertEqual(native["b"]["args"]["env"]["A"], """{{ "'{% x'" }}""")
+
+    def test_left_open(self):
+        """A None in default_args leaves Airflow's own default."""
+        found = tasks(with_dag("EmptyOperator(task_id='a')", "schedule=None, default_args={'priority_weight': None, 'pool_slots': None}"))
+        self.assertEqual((found["a"]["priority_weight"], found["a"]["pool_slots"]), (1, 1))
+
+
 class Callbacks(unittest.TestCase):
     def test_deadlines_and_notifiers(self):
         found = dag(HEAD + """

@@ -68,6 +68,9 @@ def normal(kwargs: dict[str, Any], task: Any, dag: Any) -> Any:
     """The values of all of DEFAULTS for a task, checked and in one form."""
     out = dict(DEFAULTS)
     out.update((name, value) for name, value in kwargs.items() if name in DEFAULTS)
+    for name in ("priority_weight", "pool_slots"):
+        if out[name] is None:  # a default_args that leaves it open: Airflow does not write it down
+            out[name] = DEFAULTS[name]
     out["retries"] = retries(out["retries"])
     for name in ("retry_delay", "max_retry_delay"):
         if out[name] is not None and not isinstance(out[name], datetime.timedelta):

@@ -10,7 +10,7 @@ from updraft_dags.groups import TaskGroup
 
 def dag(found: Any, reading: Any, module: str) -> Any:
     """One DAG, of the reading of its file; module is the name the file was executed under."""
-    to = values.Encoder(reading, module, found.dag_id)
+    to = values.Encoder(reading, module, found.dag_id, bool(found.render_template_as_native_obj))
     zone = times.zone_name(found.timezone)
     out = {
         "dag_id": found.dag_id, "schedule": encode_schedule.schedule(found.schedule, zone),

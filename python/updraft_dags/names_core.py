@@ -35,6 +35,8 @@ airflow.sdk.definitions.connection              updraft_runner.secrets      Conn
 airflow.sdk.definitions.context                 updraft_runner.session      get_current_context
 airflow.sdk.definitions.context                 updraft_dags.models         Context
 airflow.sdk.definitions.context                 updraft_dags.scope          AirflowParsingContext get_parsing_context
+airflow.sdk.definitions.template                updraft_dags.template       literal
+airflow.sdk.definitions._internal.templater     updraft_dags.template       LiteralValue
 airflow.sdk.execution_time.macros               updraft_runner.macros       ds_add ds_format ds_format_locale datetime_diff_for_humans
 airflow.sdk.exceptions                          updraft_runner.exceptions   AirflowException AirflowBadRequest AirflowNotFoundException AirflowConfigException
 airflow.sdk.exceptions                          updraft_runner.exceptions   AirflowRuntimeError AirflowSkipException AirflowFailException AirflowSensorTimeout
@@ -116,6 +118,7 @@ airflow.sdk         airflow.sdk.definitions.asset.decorators    asset
 airflow.sdk         airflow.sdk.definitions.asset.metadata  Metadata
 airflow.sdk         airflow.sdk.definitions.deadline        DeadlineAlert DeadlineReference
 airflow.sdk         airflow.sdk.definitions.callback        AsyncCallback SyncCallback
+airflow.sdk         airflow.sdk.definitions.template        literal
 airflow.sdk         airflow.sdk.definitions.variable        Variable
 airflow.sdk         airflow.sdk.definitions.connection      Connection
 airflow.sdk         airflow.sdk.definitions.context         Context get_current_context get_parsing_context

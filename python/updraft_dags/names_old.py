@@ -84,6 +84,7 @@ airflow.utils                   updraft_dags.helpers                    apply_de
 airflow.models                  airflow.utils.xcom                      XCOM_RETURN_KEY
 airflow.utils.helpers           airflow.sdk.bases.operator              chain cross_downstream
 airflow.utils.weekday           airflow.providers.standard.utils.weekday    WeekDay
+airflow.utils.template          airflow.sdk.definitions.template        literal
 airflow.utils.module_loading    updraft_dags.helpers                    import_string qualname
 airflow.utils.dag_cycle_tester  updraft_dags.helpers                    check_cycle test_cycle=check_cycle
 airflow.utils.operator_helpers  updraft_dags.helpers                    context_to_airflow_vars determine_kwargs

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any, Callable, Optional
 
-from updraft_dags import assets, dag, errors, names, times, xcomarg
+from updraft_dags import assets, dag, errors, names, template, times, xcomarg
 from updraft_dags.params import Param, ParamsDict
 from updraft_runner import xcom
 from updraft_runner.session import NOTSET
@@ -23,9 +23,9 @@ class Encoder:
     """Writes values of one DAG. Functions that only the file can make are named by where
     they are: file, DAG id, task id and attribute."""
 
-    def __init__(self, reading: Any, module: str, dag_id: str) -> None:
+    def __init__(self, reading: Any, module: str, dag_id: str, native: bool = False) -> None:
         self.reading, self.file = reading, reading.relative
-        self.module, self.dag_id = module, dag_id
+        self.module, self.dag_id, self.native = module, dag_id, native
 
     def value(self, value: Any, place: tuple[str, str], python: bool = False) -> Any:
         """The JSON form of a value; place is (task id, name). With python, the value goes to
@@ -59,6 +59,8 @@ class Encoder:
             return NOTSET if python and isinstance(value, datetime.time) else _date(value)
         if isinstance(value, (xcomarg.XComArg, xcomarg.MappedArgument)):
             return self._argument(value, place)
+        if isinstance(value, template.LiteralValue):
+            return self.literal(value, place, python)
         if isinstance(value, dag.DagParam):
             return obj("airflow.sdk.definitions.param.DagParam", [value.name])
         if isinstance(value, (dict, ParamsDict)):
@@ -115,6 +117,10 @@ class Encoder:
         if kind == "zip" and value.fillvalue is not NOTSET:
             out.update(fill=self.value(value.fillvalue, _at(place, "fillvalue"), True), filled=True)
         return out
+
+    def literal(self, value: template.LiteralValue, place: tuple[str, str], python: bool) -> Any:
+        """What is no template, as one that says so."""
+        return self.value(template.escaped(value.value, self.native), place, python)
 
     def callable(self, function: Callable[..., Any], place: tuple[str, str]) -> dict[str, Any]:
         """A function, tagged."""
