@@ -71,7 +71,7 @@ type Object struct {
 	Key      string
 	Size     int64
 	Modified time.Time
-	// Version changes whenever the object is written.
+	// Version changes whenever an object is written that is not the same.
 	Version string
 	// Meta is what Put was given. List leaves it nil.
 	Meta map[string]string
