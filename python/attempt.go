@@ -72,7 +72,7 @@ func (a *attempt) start(frame []byte) error {
 	if python := a.python(); python != "" {
 		argv = a.parent.attemptArgv(python)
 	}
-	a.process, err = a.parent.spawn(argv, envMap(a.call.Env), theirs, a.output.file)
+	a.process, err = a.parent.spawn(spawnFrame{Exec: argv, Env: envMap(a.call.Env), Bare: a.call.BareEnv}, theirs, a.output.file)
 	a.output.given()
 	if err != nil {
 		_ = conn.Close()

@@ -88,6 +88,10 @@ type Call struct {
 	// Isolated runs a fresh interpreter; Python another one (a path).
 	Isolated bool
 	Python   string
+	// BareEnv starts another interpreter with Env alone as its environment.
+	BareEnv bool
+	// Globals are set in the module of the callable before it is called.
+	Globals map[string]any
 	// MemoryLimit bounds the process's data in bytes: beyond it allocations fail
 	// with MemoryError. 0 is no bound; macOS does not hold to it.
 	MemoryLimit int64
@@ -173,6 +177,7 @@ type callFrame struct {
 	Responses       []Response        `json:"responses,omitempty"`
 	Paged           bool              `json:"paged,omitempty"`
 	Env             map[string]string `json:"env,omitempty"`
+	Globals         map[string]any    `json:"globals,omitempty"`
 	Dir             string            `json:"dir,omitempty"`
 	Path            []string          `json:"path,omitempty"`
 	LogLevel        string            `json:"log_level,omitempty"`
@@ -188,7 +193,7 @@ func (c *Call) frame() callFrame {
 		Callable: c.Callable, Mode: c.Mode, Args: c.Args, Kwargs: c.Kwargs,
 		TemplatesDict: c.TemplatesDict, Attributes: c.Attributes, Context: c.Context, NoContext: c.NoContext, Parse: c.parse,
 		Responses: c.Responses, Paged: c.Responses != nil,
-		Env: envMap(c.Env), Dir: c.Dir, Path: c.Path, LogLevel: c.LogLevel,
+		Env: envMap(c.Env), Globals: c.Globals, Dir: c.Dir, Path: c.Path, LogLevel: c.LogLevel,
 		MemoryLimit: c.MemoryLimit, Timeout: c.Timeout.Seconds(),
 		MultipleOutputs: c.MultipleOutputs, OptionalValue: c.OptionalValue, HideValue: c.HideValue,
 	}

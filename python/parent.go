@@ -70,6 +70,7 @@ type spawnFrame struct {
 	ID   int64             `json:"id"`
 	Exec []string          `json:"exec,omitempty"`
 	Env  map[string]string `json:"env,omitempty"`
+	Bare bool              `json:"bare,omitempty"`
 }
 
 type signalFrame struct {
@@ -179,8 +180,8 @@ func (p *parent) dispatch(f exitFrame) {
 }
 
 // spawn starts a process with its ends of the attempt's socket and output.
-// It is a fork, or with argv another interpreter.
-func (p *parent) spawn(argv []string, env map[string]string, channel, output *os.File) (*child, error) {
+// It is a fork, or with s.Exec another interpreter.
+func (p *parent) spawn(s spawnFrame, channel, output *os.File) (*child, error) {
 	p.mu.Lock()
 	p.last++
 	c := &child{id: p.last, exit: make(chan exitFrame, 1)}
@@ -190,8 +191,9 @@ func (p *parent) spawn(argv []string, env map[string]string, channel, output *os
 	if dead {
 		return nil, errors.New("the parent process has ended")
 	}
+	s.Op, s.ID = "spawn", c.id
 	rights := syscall.UnixRights(int(channel.Fd()), int(output.Fd()))
-	if err := p.write(spawnFrame{Op: "spawn", ID: c.id, Exec: argv, Env: env}, rights); err != nil {
+	if err := p.write(s, rights); err != nil {
 		p.mu.Lock()
 		delete(p.children, c.id)
 		p.mu.Unlock()

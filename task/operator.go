@@ -314,8 +314,12 @@ type PythonCall struct {
 	NoContext bool
 	// HideValue keeps the returned value out of the log.
 	HideValue bool
-	// Env adds to the environment of the call.
-	Env []string
+	// Env adds to the environment of the call. With BareEnv it is all of the environment
+	// of another interpreter.
+	Env     []string
+	BareEnv bool
+	// Globals are set in the callable's module.
+	Globals map[string]any
 }
 
 // PythonResponse is an HTTP answer for a callable that checks or filters it.

@@ -24,9 +24,12 @@ func waiter(s dag.OperatorSpec, async bool, when func(a *task.Attempt) (time.Tim
 		deferrable.Default = true
 	}
 	s.Kind = dag.OperatorSensor
-	s.Args = slices.Concat(s.Args, []dag.ArgSpec{deferrable, {
-		Name: "end_from_trigger", Type: dag.ArgBool, Default: false, Doc: "Without effect: there is no triggerer.",
-	}}, sensor.Args())
+	s.Args = slices.Concat(s.Args, []dag.ArgSpec{
+		deferrable,
+		{Name: "start_from_trigger", Type: dag.ArgBool, Default: false, Doc: "Without effect: there is no triggerer."},
+		{Name: "end_from_trigger", Type: dag.ArgBool, Default: false, Doc: "Without effect: there is no triggerer."},
+		{Name: "trigger_kwargs", Type: dag.ArgDict, Doc: "Without effect: there is no triggerer."},
+	}, sensor.Args())
 	return task.Operator{Spec: s, Resumable: true, Run: func(ctx context.Context, a *task.Attempt) (task.Result, error) {
 		at, err := when(a)
 		if err != nil {

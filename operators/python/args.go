@@ -42,6 +42,8 @@ func processArgs() []dag.ArgSpec {
 		{Name: "expect_airflow", Type: dag.ArgBool, Default: true, Doc: "Without effect: the function finds Airflow's names either way."},
 		exitcode.Arg(nil),
 		{Name: "env_vars", Type: dag.ArgDict, Doc: "Variables added to the environment."},
+		{Name: "inherit_env", Type: dag.ArgBool, Default: true, Doc: "Without it, env_vars are the whole environment."},
+		{Name: "string_args", Type: dag.ArgStrings, Doc: "Texts that the function finds in the global variable virtualenv_string_args."},
 	}
 }
 

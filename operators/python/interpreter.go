@@ -68,6 +68,20 @@ func callInProcess(ctx context.Context, a *task.Attempt, c task.PythonCall) (jso
 		}
 		c.Env = append(c.Env, k+"="+v)
 	}
+	inherit, err := task.Get(a, "inherit_env", true)
+	if err != nil {
+		return nil, err
+	}
+	c.BareEnv = !inherit
+	texts, err := task.Get(a, "string_args", []string(nil))
+	if err != nil {
+		return nil, err
+	}
+	list := make([]any, len(texts))
+	for i, s := range texts {
+		list[i] = s
+	}
+	c.Globals = map[string]any{"virtualenv_string_args": list}
 	raw, err := a.Python.Call(ctx, a, c)
 	var ended *task.CauseError
 	switch {

@@ -77,6 +77,11 @@ func TestCall(t *testing.T) {
 			name: "external", class: "ExternalPythonOperator", args: args{"python": "/usr/bin/python3"},
 			want: task.PythonCall{Interpreter: "/usr/bin/python3"},
 		},
+		{
+			name: "an environment of its own, and texts", class: "ExternalPythonOperator",
+			args: args{"python": "p", "inherit_env": false, "env_vars": args{"A": "1"}, "string_args": []any{"x"}},
+			want: task.PythonCall{Interpreter: "p", Env: []string{"A=1"}, BareEnv: true, Globals: args{"virtualenv_string_args": []any{"x"}}},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -89,6 +94,9 @@ func TestCall(t *testing.T) {
 				all[k] = v
 			}
 			tt.want.Callable = callable
+			if tt.class != "PythonOperator" && tt.want.Globals == nil {
+				tt.want.Globals = map[string]any{"virtualenv_string_args": []any{}}
+			}
 			got, err := h.Run(t.Context(), find(t, tt.class), all)
 			if err != nil {
 				t.Fatal(err)

@@ -116,7 +116,7 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             for fd in [self.control.detach(), self.wake_read, self.wake_write] + self.fds:
                 os.close(fd)
-            child.forked(channel, output, frame.get("exec"), frame.get("env"))
+            child.forked(channel, output, frame.get("exec"), frame.get("env"), frame.get("bare"))
         finally:
             os._exit(1)
 

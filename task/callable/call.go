@@ -23,8 +23,14 @@ func (r *Runner) describe(a *task.Attempt, c task.PythonCall, end *task.End) (py
 		// Branches need their value even if it is not pushed; others may return anything.
 		OptionalValue: !a.Task.DoXComPush && !a.Task.MultipleOutputs,
 	}
+	if c.BareEnv {
+		call.Env, call.BareEnv = c.Env, true
+	}
 	var err error
 	c = r.referring(c, a.Dir)
+	if call.Globals, err = encodeDict(c.Globals); err != nil {
+		return call, fmt.Errorf("global %w", err)
+	}
 	if call.Args, err = encodeList(c.Args); err != nil {
 		return call, fmt.Errorf("op_args%w", err)
 	}

@@ -59,7 +59,9 @@ func TestOperate(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := open(t, callable.Config{Folder: h.Dir})
-	at := func(task, name string) dag.Callable { return dag.Callable{File: "d.py", DAG: "d", Task: task, Name: name} }
+	at := func(task, name string) dag.Callable {
+		return dag.Callable{File: "d.py", DAG: "d", Task: task, Name: name}
+	}
 	file, err := filepath.Abs(filepath.Join(h.Dir, "d.py"))
 	if err != nil {
 		t.Fatal(err)

@@ -181,7 +181,9 @@ import os, sys
 def same(): return os.environ.get("MARK") or "no mark"
 def fail(): raise ValueError("x")
 def leave(): sys.exit(4)
+def bare(): return [virtualenv_string_args, os.environ["A"], [k for k in ("HOME", "AIRFLOW_CTX_DAG_ID") if k in os.environ]]
 `)
+	h.Env = []string{"AIRFLOW_CTX_DAG_ID=d"}
 	// The interpreter beside the DAG is the machine's, with a mark.
 	script(t, h.Dir, `MARK=marked exec python3 "$@"`)
 	for _, tt := range []struct {
@@ -193,6 +195,11 @@ def leave(): sys.exit(4)
 	}{
 		{"isolated", task.PythonCall{Isolated: true}, "success", "same", `"no mark"`},
 		{"relative", task.PythonCall{Interpreter: "./python"}, "success", "same", `"marked"`},
+		{
+			"an environment of its own, and a global",
+			task.PythonCall{Interpreter: "python3", BareEnv: true, Env: []string{"A=1"}, Globals: dict{"virtualenv_string_args": []any{"x"}}},
+			"success", "bare", `[["x"],"1",[]]`,
+		},
 		{"failure", task.PythonCall{Interpreter: "./python"}, "failed (task, 1): ValueError: x", "fail", ""},
 		{"exit code", task.PythonCall{Interpreter: "python3"}, "failed (task, 4): SystemExit: the callable called sys.exit(4)", "leave", ""},
 		{"missing", task.PythonCall{Interpreter: "./nothing"}, "failed (task, 1): FileNotFoundError: cannot run ", "same", ""},
