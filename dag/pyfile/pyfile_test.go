@@ -174,6 +174,15 @@ func TestProblems(t *testing.T) {
 				"use y, or wait until Updraft runs tasks with the Task SDK of Airflow itself",
 		},
 		{
+			"tasks that ask people, and others", python.Parsed{Error: &python.ParseError{Type: "ImportError", Missing: []python.MissingName{
+				{Name: "airflow.providers.standard.operators.hitl.ApprovalOperator", Package: "apache-airflow-providers-standard"}, {Name: "airflow.providers.x.hooks.XHook", Instead: "y"},
+			}}},
+			nil, "/dags/d.py:1:1: Updraft does not have airflow.providers.standard.operators.hitl.ApprovalOperator (of apache-airflow-providers-standard), " +
+				"airflow.providers.x.hooks.XHook: use y, or wait until Updraft runs tasks with the Task SDK of Airflow itself; " +
+				"tasks that ask people need a web page to answer on, which Updraft does not have: let a PythonSensor wait for a variable " +
+				"that somebody sets with `updraft variables set`, and branch by it",
+		},
+		{
 			"a variable", python.Parsed{Error: &python.ParseError{Type: "KeyError", Message: "'Variable team does not exist'"}},
 			nil, "/dags/d.py:1:1: KeyError: 'Variable team does not exist': " +
 				"set it with `updraft variables set team …` or AIRFLOW_VAR_TEAM, or give Variable.get a default",

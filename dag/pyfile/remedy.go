@@ -91,8 +91,19 @@ func onlyOf2(message string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.Contains(message, "'"+n+"'") })
 }
 
+// asksPeople is the remedy for tasks that wait for somebody's answer.
+const asksPeople = "tasks that ask people need a web page to answer on, which Updraft does not have: let a PythonSensor wait for a variable " +
+	"that somebody sets with `updraft variables set`, and branch by it"
+
 // instead names the two ways out for names that are missing.
 func (a *answer) instead(names []python.MissingName) string {
+	others := slices.DeleteFunc(slices.Clone(names), func(n python.MissingName) bool { return strings.Contains(n.Name, ".hitl") })
+	if len(others) == 0 {
+		return asksPeople
+	}
+	if len(others) < len(names) {
+		return a.instead(others) + "; " + asksPeople
+	}
 	var natives []string
 	core := true // parts of Airflow itself, which no package of an operator replaces
 	for _, n := range names {

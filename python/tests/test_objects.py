@@ -21,7 +21,7 @@ from airflow.models import BaseOperator
 from airflow.operators.python import PythonOperator
 from airflow.sdk import DAG, task
 from airflow.sensors.base import BaseSensorOperator
-from airflow.triggers.base import BaseTrigger, TriggerEvent, TaskSkippedEvent
+from airflow.triggers.base import BaseTrigger, StartTriggerArgs, TriggerEvent, TaskSkippedEvent
 
 @dataclass
 class Point:
@@ -58,6 +58,15 @@ class Deferring(BaseOperator):
     def resume(self, context, event, a):
         return [event, a]
 
+class Begins(BaseSensorOperator):
+    start_trigger_args = StartTriggerArgs(trigger_cls=__name__ + ".Soon", trigger_kwargs={}, next_method="resume", next_kwargs={"a": 2}, timeout=None)
+    start_from_trigger = True
+    def __init__(self, event, **kw):
+        super().__init__(**kw)
+        self.start_trigger_args = self.start_trigger_args._replace(trigger_kwargs={"event": event})
+    def resume(self, context, event, a):
+        return [event, a]
+
 class Growing(BaseSensorOperator):
     seen = 0
     def poke(self, context):
@@ -73,6 +82,7 @@ with DAG("d", schedule=None, start_date=datetime(2024, 1, 1), user_defined_macro
     Deferring(task_id="defers", event=TriggerEvent("e"))
     Deferring(task_id="skips", event=TaskSkippedEvent())
     Deferring(task_id="fails", event=None)
+    Begins(task_id="begins", event=TriggerEvent("first"), mode="reschedule")
     Growing(task_id="grows", poke_interval=0.01)
     Growing(task_id="asks", mode="reschedule")
     for i in range(2):
@@ -125,6 +135,8 @@ class Objects(unittest.TestCase):
         self.assertEqual(self.run_method("defers")[1], ["e", 1])
         with self.assertRaises(AirflowSkipException):
             self.run_method("skips")
+        self.assertEqual(self.run_method("begins")[1], ["first", 2])
+        self.assertEqual(tasks(SOURCE)["begins"]["args"]["kind"], "operator")
         with self.assertRaisesRegex(TaskDeferralError, "the trigger failed: no event"):
             self.run_method("fails")
 

@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -133,6 +134,20 @@ class Connections(unittest.TestCase):
         self.assertEqual(got, ("postgres", "us/er", "p@ss", "h.example", 5433, "db", {"a": "1"}))
         self.assertEqual(found.get_uri(), "postgres://us%2Fer:p%40ss@h.example:5433/db?a=1")
         self.assertEqual(secrets.Connection(uri="http://https://h.example:80/x").host, "https://h.example")
+
+
+    def test_written_by_the_file(self):
+        secrets.note_environment()
+        said = {"AIRFLOW_CONN_MINE": "postgres://u:p@h:5/db", "AIRFLOW_CONN_JSON": '{"conn_type": "http", "host": "h", "port": "80"}', "AIRFLOW_VAR_N": "[1]"}
+        with mock.patch.dict(os.environ, said):
+            found = secrets.BaseHook.get_connection("mine")
+            self.assertEqual((found.conn_id, found.host, found.password), ("mine", "h", "p"))
+            self.assertEqual(secrets.Connection.get("json").port, 80)
+            self.assertEqual((secrets.Variable.get("n"), secrets.Variable.get("n", deserialize_json=True)), ("[1]", [1]))
+            secrets.note_environment()  # then they are what the worker was started with, which Go answers for
+            with self.assertRaises(exceptions.AirflowNotFoundException):
+                secrets.Connection.get("mine")
+        secrets.note_environment()
 
 
 class Reports(unittest.TestCase):

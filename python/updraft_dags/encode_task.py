@@ -164,6 +164,8 @@ def _looks_again(found: Any, cls: Any) -> bool:
     so its process does the waiting, as in Airflow; and so it does if execute is an author's."""
     if not cls._is_sensor or cls.execute is not sensor.BaseSensorOperator.execute:
         return False
+    if found.partial_kwargs.get("start_from_trigger", cls.start_from_trigger) if found.is_mapped else found.start_from_trigger:
+        return False  # its trigger does the waiting
     return (found.partial_kwargs.get("mode") if found.is_mapped else found.mode) == "reschedule"
 
 

@@ -96,6 +96,7 @@ airflow.hooks.sqlite_hook       airflow.providers.sqlite.hooks.sqlite   SqliteHo
 airflow.hooks.postgres_hook     airflow.providers.postgres.hooks.postgres   PostgresHook
 airflow.hooks.mysql_hook        airflow.providers.mysql.hooks.mysql     MySqlHook
 airflow.contrib.hooks.fs_hook   airflow.providers.standard.hooks.filesystem FSHook
+airflow.contrib.hooks.ssh_hook  airflow.providers.ssh.hooks.ssh         SSHHook
 airflow.contrib.utils.weekday   airflow.providers.standard.utils.weekday    WeekDay
 airflow.hooks                   airflow.sdk.bases.hook                  BaseHook
 airflow.sensors.base_sensor_operator    airflow.sdk.bases.sensor        BaseSensorOperator

@@ -11,13 +11,13 @@ import socket
 import sys
 import time
 
-from updraft_runner import assets, calls, context, exceptions, frames, objects, report, session, xcom
+from updraft_runner import assets, calls, context, exceptions, frames, objects, report, secrets, session, xcom
 
 CHANNEL = 3
 _LOG = logging.getLogger("airflow.task")
 
 
-def forked(channel, output, argv, env):
+def forked(channel, output, argv, env, bare):
     """In a new fork of the parent: takes the descriptors, runs, ends the process."""
     for target in (1, 2):
         os.dup2(output, target)
@@ -29,20 +29,20 @@ def forked(channel, output, argv, env):
         signal.signal(number, signal.SIG_DFL)
     if argv:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-        execute(channel, argv, env)
+        execute(channel, argv, env, bare)
     else:
         os.set_inheritable(channel, False)
         attempt(socket.socket(fileno=channel))
     os._exit(0)
 
 
-def execute(channel, argv, env):
+def execute(channel, argv, env, bare=False):
     """Becomes another interpreter; says so in a result when that fails."""
     try:
         if channel != CHANNEL:
             os.dup2(channel, CHANNEL)
         os.set_inheritable(CHANNEL, True)
-        full = dict(os.environ, **(env or {}))
+        full = dict({} if bare else os.environ, **(env or {}))
         if argv[0] != sys.executable:
             full.pop("PYTHONHOME", None)  # it names the library of this Python
         os.execve(argv[0], argv, full)
@@ -122,6 +122,7 @@ def _prepare(call):
     os.environ.update(env)
     if "TZ" in env:
         time.tzset()
+    secrets.note_environment()
     paths = (env.get("PYTHONPATH") or "").split(os.pathsep) if "PYTHONPATH" in env else []
     paths = [p for p in (call.get("path") or []) + paths if p]
     sys.path[:0] = [p for p in paths if p not in sys.path]
@@ -177,6 +178,8 @@ def _run(call, here):
     function = (objects.Method if method else calls.load)(call["callable"], here.own_modules)
     if call["callable"].get("dag"):
         objects.stand_behind(given, call["callable"])
+    if call.get("globals"):
+        getattr(inspect.unwrap(function), "__globals__", {}).update(xcom.decode(call["globals"], here.own_modules))
     args = [xcom.decode(a, here.own_modules) for a in call.get("args") or []]
     kwargs = {k: xcom.decode(v, here.own_modules) for k, v in (call.get("kwargs") or {}).items()}
     if call.get("responses") is not None:

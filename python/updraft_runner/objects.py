@@ -3,6 +3,7 @@
 The file is executed again in each attempt, as the module of any callable is.
 """
 import asyncio
+import importlib
 import os
 import sys
 
@@ -114,9 +115,11 @@ def _resumed(task, function, context):
     """Calls execute. What it defers to is waited for here: there is no triggerer."""
     from updraft_dags import triggers
     kwargs = {}
+    wish = _first_wish(task)
     while True:
         try:
-            return function(context, **kwargs)
+            if wish is None:
+                return function(context, **kwargs)
         except TaskDeferred as deferred:
             wish = deferred
         event = _wait(task, wish)
@@ -127,6 +130,18 @@ def _resumed(task, function, context):
         if isinstance(event, triggers.TaskFailedEvent):
             raise TaskDeferralError("the trigger failed the task")
         function, kwargs = getattr(task, wish.method_name), {**(wish.kwargs or {}), "event": event.payload}
+        wish = None
+
+
+def _first_wish(task):
+    """What a task waits for that starts with a trigger instead of execute; None for others."""
+    start = getattr(task, "start_trigger_args", None)
+    if start is None or not getattr(task, "start_from_trigger", False):
+        return None
+    module, _, name = start.trigger_cls.rpartition(".")
+    kind = getattr(importlib.import_module(module), name)
+    return TaskDeferred(trigger=kind(**(start.trigger_kwargs or {})), method_name=start.next_method,
+                        kwargs=start.next_kwargs, timeout=start.timeout)
 
 
 def _wait(task, deferred):

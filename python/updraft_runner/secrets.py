@@ -2,8 +2,26 @@
 import json
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+import os
+
 from updraft_runner import exceptions, session
 from updraft_runner.session import NOTSET
+
+_PREFIXES = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
+_at_start = {}
+
+
+def note_environment():
+    """Notes the environment of before any of the author's code: Go knows what that says."""
+    _at_start.clear()
+    _at_start.update((k, v) for k, v in os.environ.items() if k.startswith(_PREFIXES))
+
+
+def _written(prefix, name):
+    """What the author's code has put into the environment; None if it has not."""
+    key = prefix + name.upper()
+    found = os.environ.get(key)
+    return None if found == _at_start.get(key) else found
 
 
 class Variable:
@@ -16,10 +34,12 @@ class Variable:
     def get(cls, key, default_var=NOTSET, deserialize_json=False, *, default=NOTSET):
         """The variable's text, or what its JSON says."""
         default = default if default_var is NOTSET else default_var
-        if not session.running():
+        text = _written("AIRFLOW_VAR_", key)
+        if text is None and not session.running():
             return _while_parsing(key, default)
         try:
-            text = session.current().ask("variable_get", key=key)
+            if text is None:
+                text = session.current().ask("variable_get", key=key)
         except session.NotFound:
             if default is NOTSET:
                 raise KeyError("Variable %s does not exist" % key) from None
@@ -153,6 +173,9 @@ class Connection:
     @classmethod
     def get(cls, conn_id):
         """The connection; AirflowNotFoundException when there is none."""
+        written = _written("AIRFLOW_CONN_", conn_id)
+        if written is not None:
+            return cls.from_json(written, conn_id) if written.lstrip().startswith("{") else cls(conn_id, uri=written)
         if not session.running():
             raise exceptions.AirflowNotFoundException(
                 "The conn_id `%s` is not known while a DAG file is read: ask for it inside of a task" % conn_id)

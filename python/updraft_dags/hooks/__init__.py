@@ -13,6 +13,7 @@ _BY_TYPE = {
     "mysql": ("sql", "MySqlHook", "mysql_conn_id"),
     "fs": ("files", "FSHook", "fs_conn_id"),
     "smtp": ("smtp", "SmtpHook", "smtp_conn_id"),
+    "ssh": ("ssh", "SSHHook", "ssh_conn_id"),
     "email": ("smtp", "SmtpHook", "smtp_conn_id"),
 }
 

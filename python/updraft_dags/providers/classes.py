@@ -39,6 +39,7 @@ _BODIES = {
     "airflow.providers.postgres.operators.postgres": "sql",
     "airflow.providers.mysql.operators.mysql": "sql",
     "airflow.providers.smtp.operators.smtp": "email",
+    "airflow.providers.ssh.operators.ssh": "ssh",
 }
 
 
