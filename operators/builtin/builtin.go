@@ -17,6 +17,7 @@ import (
 	"github.com/updraft-dev/updraft/operators/pyobject"
 	"github.com/updraft-dev/updraft/operators/python"
 	"github.com/updraft-dev/updraft/operators/sql"
+	"github.com/updraft-dev/updraft/operators/ssh"
 	"github.com/updraft-dev/updraft/task"
 )
 
@@ -29,6 +30,7 @@ func Operators() []task.Operator {
 		python.Operators(),
 		http.Operators(),
 		sql.Operators(),
+		ssh.Operators(),
 		dagrun.Operators(),
 		clock.Operators(),
 		filesystem.Operators(),
