@@ -48,14 +48,14 @@ func Layers() []Layer {
 			May: []string{"words", "language", "decisions", "contracts"}, Deps: []string{"*"},
 		},
 		{
-			Name: "suites", Packages: []string{"store/storetest", "queue/queuetest", "logs/logstest", "logs/objects/objectstest", "executors/executortest", "operators/operatortest", "dag/dagfile/dagfiletest"},
+			Name: "suites", Packages: []string{"store/storetest", "queue/queuetest", "logs/logstest", "logs/objects/objectstest", "executors/executortest", "operators/operatortest", "operators/aws/awstest", "dag/dagfile/dagfiletest"},
 			May: []string{"words", "decisions", "contracts", "runtime"}, Deps: []string{"*"},
 		},
 		{
 			Name: "drivers", Packages: []string{"store/*", "queue/*", "logs/*", "executors/*", "operators/*"},
 			May: []string{"words", "contracts", "runtime", "aws"}, Deps: []string{"*"},
 		},
-		{Name: "use cases", Packages: []string{"scheduler/tick"}, May: []string{"words", "decisions", "contracts", "runtime"}},
+		{Name: "use cases", Packages: []string{"scheduler/tick", "api"}, May: []string{"words", "decisions", "contracts", "runtime"}},
 		{Name: "internal", Packages: []string{"internal/*"}, May: []string{"*"}, Deps: []string{"*"}},
 		{Name: "composition", Packages: []string{"embedded", "local", "cli"}, May: []string{"*"}, Deps: []string{"*"}},
 		{Name: "mains", Packages: []string{"cmd/*"}, May: []string{"*"}, Deps: []string{"*"}},

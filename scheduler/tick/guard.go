@@ -10,20 +10,17 @@ import (
 	"github.com/updraft-dev/updraft/store"
 )
 
-// Guard lets one scheduler at a time work on a store that several processes have: limits
-// across runs hold only if one of them counts. Who is turned away leaves word, and the one
+// Guard lets one process at a time do something with a store that several have. It is how
+// one scheduler at a time works: limits across runs hold only if one of them counts. Who is turned away leaves word, and the one
 // inside looks once more before it leaves, so that no hint is lost.
 type Guard struct {
 	Store store.Store
 	Now   func() time.Time
-	// Name names this process.
-	Name string
+	// Of names what is guarded, Name this process.
+	Of, Name string
 	// Lease is for how long one that dies inside keeps others out.
 	Lease time.Duration
 }
-
-// guardID is the name of the guard's item in the store.
-const guardID = "scheduler"
 
 // guarded is that item.
 type guarded struct {
@@ -35,7 +32,7 @@ type guarded struct {
 	Hint time.Time `json:"hint,omitzero"`
 }
 
-// Enter takes the right to schedule. It is false if another process has it; that one then
+// Enter takes the right. It is false if another process has it; that one then
 // looks again.
 func (g *Guard) Enter(ctx context.Context) (inside bool, err error) {
 	err = g.change(ctx, func(s *guarded) bool {
@@ -80,12 +77,12 @@ func (g *Guard) Leave(ctx context.Context, wake time.Time) (left, hint bool, err
 func (g *Guard) change(ctx context.Context, change func(*guarded) bool) error {
 	for wait := firstPause; ; wait = min(2*wait, errPause) {
 		var s guarded
-		row, err := g.Store.Setting(ctx, store.KindLease, guardID)
+		row, err := g.Store.Setting(ctx, store.KindLease, g.Of)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			row = store.Setting{ID: guardID, Revision: -1}
+			row = store.Setting{ID: g.Of, Revision: -1}
 		case err != nil:
-			return fmt.Errorf("see who schedules: %w", err)
+			return fmt.Errorf("see who is at %s: %w", g.Of, err)
 		default:
 			// What cannot be read is nobody's: the right can be taken, and is written anew.
 			_ = json.Unmarshal(row.Value, &s)
@@ -102,7 +99,7 @@ func (g *Guard) change(ctx context.Context, change func(*guarded) bool) error {
 		case err == nil:
 			return nil
 		case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrExists):
-			return fmt.Errorf("say who schedules: %w", err)
+			return fmt.Errorf("say who is at %s: %w", g.Of, err)
 		}
 		if pause(ctx, wait); ctx.Err() != nil {
 			return ctx.Err()

@@ -95,7 +95,7 @@ func (f *functions) bury(worker string, a run.Attempt) {
 // schedule is one call of a scheduler.
 func (f *functions) schedule() {
 	ctx := context.Background()
-	g := &tick.Guard{Store: f.store, Now: time.Now, Name: fmt.Sprint("scheduler", f.names.Add(1)), Lease: time.Minute}
+	g := &tick.Guard{Store: f.store, Now: time.Now, Of: "scheduler", Name: fmt.Sprint("scheduler", f.names.Add(1)), Lease: time.Minute}
 	inside, err := g.Enter(ctx)
 	for left := !inside; err == nil && !left; {
 		if f.inside.Add(1) != 1 {
@@ -236,7 +236,7 @@ func TestGuardIsLeftByTheDead(t *testing.T) {
 	st := p.openStore()
 	now := time.Now()
 	guard := func(name string) *tick.Guard {
-		return &tick.Guard{Store: st, Now: func() time.Time { return now }, Name: name, Lease: time.Minute}
+		return &tick.Guard{Store: st, Now: func() time.Time { return now }, Of: "scheduler", Name: name, Lease: time.Minute}
 	}
 	enter := func(name string, want bool) {
 		t.Helper()
@@ -266,7 +266,7 @@ func TestGuardSendsEachHintOnce(t *testing.T) {
 	t.Parallel()
 	p := &plant{t: t, dir: t.TempDir()}
 	now := time.Now()
-	g := &tick.Guard{Store: p.openStore(), Now: func() time.Time { return now }, Name: "scheduler", Lease: time.Minute}
+	g := &tick.Guard{Store: p.openStore(), Now: func() time.Time { return now }, Of: "scheduler", Name: "one", Lease: time.Minute}
 	at := func(seconds int) time.Time { return now.Add(time.Duration(seconds) * time.Second) }
 	for _, tt := range []struct {
 		after int

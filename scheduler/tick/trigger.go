@@ -28,7 +28,7 @@ func (e *Edit) Trigger(ctx context.Context, t task.Trigger, by string, suffix fu
 	}
 	r, err := newRun(info, t, by, e.Now, suffix)
 	if err != nil {
-		return run.Run{}, err
+		return run.Run{}, &task.TriggerError{Err: err}
 	}
 	existing, err := e.existing(ctx, &r)
 	if err != nil {
