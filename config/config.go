@@ -33,6 +33,7 @@ type key struct {
 func keys() []key {
 	return []key{
 		{"dags", "{home}/dags", "folder of DAG files", notEmpty},
+		{"dag_source", "", "where functions copy DAG files from into the folder dags: s3://BUCKET/PREFIX", optional(scheme("s3"))},
 		{"store", "sqlite://{home}/updraft.db", "where DAGs, runs and settings are kept: sqlite:///PATH[?durability=full|normal], dynamodb://TABLE", scheme("sqlite", "dynamodb")},
 		{"logs", "file://{home}/logs", "where task logs are kept: file:///PATH, s3://BUCKET/PREFIX, minio://HOST:PORT/BUCKET/PREFIX, gs://BUCKET/PREFIX", scheme("file", "s3", "minio", "gs")},
 		{"queue", "local:", "how schedulers and workers send each other word: local:, sqs://PREFIX (names of queues begin with it)", oneOfOr("sqs", "local:")},

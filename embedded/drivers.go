@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/logs"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/run"
@@ -26,6 +27,10 @@ type Drivers struct {
 	Logs   map[string]func(ctx context.Context, url string, o *Options) (Objects, error)
 	Queues map[string]func(ctx context.Context, url string, o *Options) (Queues, error)
 	Keys   map[string]func(ctx context.Context, url string, o *Options) (*settings.Keys, error)
+	// Sources are those of dag_source.
+	Sources map[string]func(ctx context.Context, url string, o *Options) (Source, error)
+	// Executors are those that send attempts elsewhere, by name.
+	Executors map[string]func(ctx context.Context, o *Options) (executors.Dispatcher, error)
 }
 
 // Join returns the drivers of all.
@@ -36,6 +41,8 @@ func Join(all ...Drivers) Drivers {
 		out.Logs = merged(out.Logs, d.Logs)
 		out.Queues = merged(out.Queues, d.Queues)
 		out.Keys = merged(out.Keys, d.Keys)
+		out.Sources = merged(out.Sources, d.Sources)
+		out.Executors = merged(out.Executors, d.Executors)
 	}
 	return out
 }
@@ -68,9 +75,10 @@ type XComs interface {
 type Queues struct {
 	// Open opens the queue with a name, as tasks give it.
 	Open func(ctx context.Context, name string) (*queue.Queue, error)
-	// Wake has a scheduler look at a run; at everything if id is zero. It is only a hint.
+	// Wake has a scheduler look at a run after a while; at everything if id is zero. It is
+	// only a hint.
 	// Nil stands for the socket of the process that works on UPDRAFT_HOME.
-	Wake func(id run.ID)
+	Wake func(id run.ID, after time.Duration)
 }
 
 // Keeper is what a store offers that has to be looked after.

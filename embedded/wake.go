@@ -24,16 +24,24 @@ func (i *Installation) wakeSocket() string { return filepath.Join(i.Config.Home,
 // something was written.
 func (i *Installation) Wake() {
 	if i.messaging.Wake != nil {
-		i.messaging.Wake(run.ID{})
+		i.messaging.Wake(run.ID{}, 0)
 		return
 	}
 	i.wake([]byte{1})
 }
 
+// WakeAfter is Wake for later, about one run or, if id is zero, about everything. Where the
+// process that works on the installation lives on, it knows by itself when something is due.
+func (i *Installation) WakeAfter(id run.ID, after time.Duration) {
+	if i.messaging.Wake != nil {
+		i.messaging.Wake(id, after)
+	}
+}
+
 // wakeRun is Wake for what concerns one run only.
 func (i *Installation) wakeRun(id run.ID) {
 	if i.messaging.Wake != nil {
-		i.messaging.Wake(id)
+		i.messaging.Wake(id, 0)
 		return
 	}
 	b, err := json.Marshal(id)

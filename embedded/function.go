@@ -1,0 +1,312 @@
+package embedded
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/scheduler/tick"
+	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/task"
+	"github.com/updraft-dev/updraft/task/callable"
+)
+
+// Function is an installation that works by calls: between them nothing of it runs. Any
+// number of processes may have one of the same installation.
+type Function struct {
+	*Installation
+	exec   executors.Dispatcher
+	source Source
+	place  *workplace
+	py     *callable.Runner
+	rt     *task.Runtime
+	// folder is the version of the DAG files that this process has.
+	folder string
+}
+
+// Source is where DAG files come from, if it is not a folder of this machine.
+type Source interface {
+	// Sync makes a folder what the source is, reading only what has changed, and returns
+	// its version, which is another one after every change.
+	Sync(ctx context.Context, dir string) (version string, err error)
+}
+
+// bucketState is the id under which the version of the source is kept that was read last.
+const bucketState = "source"
+
+// Function returns what works by calls. The executor named by the settings has to be one
+// that sends attempts elsewhere.
+func (i *Installation) Function(ctx context.Context) (_ *Function, err error) {
+	f := &Function{Installation: i}
+	if f.exec, err = i.dispatcher(ctx); err != nil {
+		return nil, err
+	}
+	if i.Config.Text("dag_source") != "" {
+		if f.source, err = opened(ctx, i.Drivers.Sources, "dag_source", &i.Options); err != nil {
+			return nil, err
+		}
+	}
+	if f.place, err = i.workplace(); err != nil {
+		return nil, err
+	}
+	f.py = i.python()
+	f.rt = i.runtime(f.place.host, f.py, func(ctx context.Context, t task.Trigger) (run.Run, error) {
+		return i.Trigger(ctx, t, "operator")
+	})
+	return f, nil
+}
+
+// dispatcher opens the executor named by the settings.
+func (i *Installation) dispatcher(ctx context.Context) (executors.Dispatcher, error) {
+	name := i.Config.Text("executor")
+	open, ok := i.Drivers.Executors[name]
+	if !ok {
+		return nil, fmt.Errorf("setting executor is %q: a function cannot execute tasks that way: use lambda, fargate or auto", name)
+	}
+	return open(ctx, &i.Options)
+}
+
+// Close releases the installation, too.
+func (f *Function) Close(ctx context.Context) error {
+	return errors.Join(f.py.Close(), f.place.close(), f.exec.Close(ctx), f.Installation.Close())
+}
+
+// Invocation is one call of a function.
+type Invocation struct {
+	// Name names it: no other one ever has the same. Place is the executor that it works
+	// for, as its claims name it.
+	Name, Place string
+	// Deadline is when the process is stopped, whatever it does.
+	Deadline time.Time
+}
+
+const (
+	// inTime is how long before the deadline nothing is begun any more.
+	inTime = 10 * time.Second
+	// lastWords is how long before the deadline what still runs is stopped.
+	lastWords = 5 * time.Second
+	// shortWait is how long a scheduler waits for what is due soon, rather than being
+	// called again for it.
+	shortWait = time.Second
+	// resendAfter is after how long an attempt that nobody has claimed is sent again. Word
+	// of it takes milliseconds; a worker that is throttled takes longer.
+	resendAfter = 2 * time.Minute
+)
+
+// Schedule plans until nothing more is to be done now. All says that DAGs may be due and
+// assets updated, and not only that runs go on. A scheduler that is at work already looks
+// again in this one's place. It returns when somebody has to call again, zero if nobody
+// has to because of the time.
+func (f *Function) Schedule(ctx context.Context, inv Invocation, all bool) (wake time.Time, err error) {
+	g := &tick.Guard{Store: f.Store, Now: f.Now, Of: "scheduler", Name: inv.Name, Lease: max(time.Until(inv.Deadline), time.Second)}
+	inside, err := g.Enter(ctx)
+	if err != nil || !inside {
+		return time.Time{}, err
+	}
+	for {
+		wake, err := f.pass(ctx, inv, all)
+		if err != nil {
+			// The right runs out with the deadline at the latest; another call tries again.
+			_, _, gerr := g.Leave(context.WithoutCancel(ctx), time.Time{})
+			return time.Time{}, errors.Join(err, gerr)
+		}
+		if until := wake.Sub(f.Now()); !wake.IsZero() && until <= shortWait && time.Until(inv.Deadline) > inTime {
+			if err := sleep(ctx, until); err != nil {
+				return time.Time{}, err
+			}
+			continue
+		}
+		left, hint, err := g.Leave(ctx, wake)
+		switch {
+		case err != nil:
+			return time.Time{}, err
+		case !left:
+			all = true // whoever was turned away may have wanted everything
+		case hint:
+			return wake, nil
+		default:
+			return time.Time{}, nil
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pass plans once and makes the calls that runs owe.
+func (f *Function) pass(ctx context.Context, inv Invocation, all bool) (time.Time, error) {
+	calls := tick.NewCaller(tick.CallerConfig{
+		Store: f.Store, Loader: f.Loader, Call: f.callWith(f.rt, f.place.host), Poll: callPoll, Log: f.Log,
+		Do: func(ctx context.Context, edit func(context.Context, *tick.Edit) error) error {
+			return tick.ApplyEdit(ctx, f.Loader, f.Now, edit)
+		},
+	})
+	owed := all
+	engine, err := tick.New(tick.Config{
+		Store: f.Store, Now: f.Now, Token: rand.Text, Worker: inv.Name, Log: f.Log, Schedule: all, QueueTimeout: resendAfter,
+		Open: func(executors.Report) (executors.Executor, error) { return f.exec, nil },
+		OnChange: func(batches []run.Batch) {
+			calls.See(batches)
+			for _, b := range batches {
+				owed = owed || b.Update != nil && len(b.Update.Want.Owed) > 0
+			}
+		},
+	})
+	if err != nil {
+		return time.Time{}, err
+	}
+	wake, err := engine.Pass(ctx)
+	if err != nil || !owed {
+		return wake, err
+	}
+	hush := callWhile(ctx, calls)
+	defer hush()
+	until, cancel := context.WithDeadline(ctx, inv.Deadline.Add(-inTime))
+	defer cancel()
+	if err := calls.Idle(until); err != nil {
+		f.Log.WarnContext(ctx, "callbacks are still owed; they are called by the next tick", "error", err)
+	}
+	return wake, nil
+}
+
+// workLease is for how long a function counts as alive without a sign of life. What ends
+// sooner costs no write for it.
+const workLease = time.Minute
+
+// Work executes attempts that were sent, and what follows from them as far as accepts says
+// that it may be done here. There is an error for each whose message has to come again.
+// Before the deadline it begins nothing any more, and stops what still runs.
+func (f *Function) Work(ctx context.Context, inv Invocation, accepts func(*dag.Task) bool, attempts ...run.Attempt) []error {
+	if err := f.follow(ctx); err != nil {
+		return repeated(err, len(attempts))
+	}
+	w, err := tick.NewWorker(tick.WorkerConfig{
+		Store: f.Store, Loader: f.Loader, Executor: placed{f.exec, inv.Place}, Accepts: accepts, Name: inv.Name,
+		Execute: func(ctx context.Context, w executors.Work) run.Report {
+			return f.rt.Execute(ctx, task.Work{Graph: w.Graph, Run: w.Run, Instance: w.Instance, Resume: w.Resume})
+		},
+		OnSettled: func(a ...run.Attempt) {
+			if err := f.place.host.Forget(a...); err != nil {
+				f.Log.Warn("tidying up after attempts", "error", err)
+			}
+		},
+		Notify: func(id run.ID, all bool) {
+			if all {
+				f.Wake()
+			} else {
+				f.wakeRun(id)
+			}
+		},
+		Now: f.Now, Token: rand.Text, Parallelism: max(1, len(attempts)), Lease: workLease,
+		Grace: inTime - lastWords, Log: f.Log,
+	})
+	if err != nil {
+		return repeated(err, len(attempts))
+	}
+	ctx, cancel := context.WithDeadline(ctx, inv.Deadline.Add(-inTime))
+	defer cancel()
+	return w.Handle(ctx, attempts...)
+}
+
+// placed is a dispatcher for a worker that is itself at one of the places it sends to.
+type placed struct {
+	executors.Dispatcher
+	place string
+}
+
+// Name implements executors.Executor.
+func (p placed) Name() string { return p.place }
+
+func repeated(err error, n int) []error {
+	out := make([]error, n)
+	for i := range out {
+		out[i] = err
+	}
+	return out
+}
+
+// Process reads the DAG files that have changed at their source, and stores what is in
+// them. Another process that does so looks again in this one's place.
+func (f *Function) Process(ctx context.Context, inv Invocation) error {
+	if f.source == nil {
+		return errors.New("setting dag_source is empty: say where DAG files come from")
+	}
+	g := &tick.Guard{Store: f.Store, Now: f.Now, Of: "processor", Name: inv.Name, Lease: max(time.Until(inv.Deadline), time.Second)}
+	left, err := g.Enter(ctx)
+	for left = !left; err == nil && !left; {
+		_, err = f.processOnce(ctx)
+		var lerr error
+		left, _, lerr = g.Leave(context.WithoutCancel(ctx), time.Time{})
+		err = errors.Join(err, lerr)
+	}
+	return err
+}
+
+func (f *Function) processOnce(ctx context.Context) (Synced, error) {
+	version, err := f.source.Sync(ctx, f.Config.Text("dags"))
+	if err != nil {
+		return Synced{}, err
+	}
+	files, err := f.Folder(ctx)
+	if err != nil {
+		return Synced{}, err
+	}
+	synced, err := f.SyncDAGs(ctx, files)
+	if err != nil {
+		return synced, err
+	}
+	f.tell(synced)
+	err = f.Store.PutSetting(ctx, store.KindFolder, store.Setting{ID: bucketState, Value: []byte(version), At: f.Now()})
+	if err != nil {
+		return synced, fmt.Errorf("store the version of the DAG files: %w", err)
+	}
+	f.folder = version
+	if len(synced.IDs()) > 0 {
+		f.Wake()
+	}
+	return synced, nil
+}
+
+// follow has this process have the DAG files that were processed last: tasks in Python,
+// scripts and templates are files.
+func (f *Function) follow(ctx context.Context) error {
+	if f.source == nil {
+		return nil
+	}
+	row, err := f.Store.Setting(ctx, store.KindFolder, bucketState)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil // what the store has came from elsewhere
+	case err != nil:
+		return fmt.Errorf("read the version of the DAG files: %w", err)
+	case string(row.Value) == f.folder:
+		return nil
+	}
+	version, err := f.source.Sync(ctx, f.Config.Text("dags"))
+	if err == nil {
+		f.folder = version
+	}
+	return err
+}
+
+// Died fails what a worker held that somebody has seen die, and has its runs planned.
+func (f *Function) Died(ctx context.Context, d tick.Death) error {
+	changed, err := tick.ReportDeath(ctx, f.Loader, f.Now, rand.Text, d)
+	for _, id := range changed {
+		f.wakeRun(id)
+	}
+	return err
+}
