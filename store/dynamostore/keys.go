@@ -1,0 +1,150 @@
+package dynamostore
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/updraft-dev/updraft/run"
+)
+
+// The attributes of the table's key and of retention. Every other attribute is named by
+// the code of the item it belongs to.
+const (
+	attrPK  = "pk"
+	attrSK  = "sk"
+	attrTTL = "ttl"
+)
+
+// item is an item as the SDK has it.
+type item = map[string]types.AttributeValue
+
+// key is the primary key of an item.
+type key struct{ pk, sk string }
+
+func (k key) item() item { return item{attrPK: str(k.pk), attrSK: str(k.sk)} }
+
+// The sort keys of a run's partition are chosen so that one range, from sortMeta to
+// sortEnd, is all that is needed to work on the run. History and large XComs lie outside.
+const (
+	sortMeta    = "m"
+	sortDetail  = "r#"
+	sortShard   = "s#"
+	sortEnd     = "s~"
+	sortHistory = "h#"
+	sortXCom    = "x#"
+)
+
+// Keys are texts with parts between '#'. In a part, '#', '$' and what sorts before them
+// are escaped so that keys sort as the lists of their parts do. A part that is too long
+// for a key is cut and ends in a hash: such names are found all the same, but sort only
+// by their first characters.
+const (
+	separator = '#'
+	escape    = '$'
+	// maxPart is the size of a part in bytes: two of them and a time fit into the 1024
+	// bytes of a sort key.
+	maxPart = 440
+	hashed  = "$~"
+)
+
+// part makes a name a part of a key.
+func part(name string) string {
+	n := 0
+	for i := range len(name) {
+		if name[i] <= escape {
+			n++
+		}
+	}
+	if n > 0 {
+		var b strings.Builder
+		b.Grow(len(name) + n)
+		for i := range len(name) {
+			if c := name[i]; c <= escape {
+				b.WriteByte(escape)
+				b.WriteByte(c + 0x40)
+			} else {
+				b.WriteByte(c)
+			}
+		}
+		return cut(name, b.String())
+	}
+	return cut(name, name)
+}
+
+func cut(name, escaped string) string {
+	if len(escaped) <= maxPart {
+		return escaped
+	}
+	sum := sha256.Sum256([]byte(name))
+	hash := hashed + base64.RawURLEncoding.EncodeToString(sum[:16])
+	end := maxPart - len(hash)
+	for !utf8.RuneStart(escaped[end]) {
+		end--
+	}
+	return strings.TrimSuffix(escaped[:end], string(escape)) + hash
+}
+
+func runKey(id run.ID) string { return "run#" + part(id.DAG) + "#" + part(id.Run) }
+
+func metaKey(id run.ID) key { return key{runKey(id), sortMeta} }
+
+// sortable makes numbers sort as text.
+func sortable(n int64) string { return fmt.Sprintf("%016x", uint64(n)^1<<63) }
+
+// entryName names the attribute of an instance in its shard.
+func entryName(task string, index int) string {
+	if index == run.Unmapped {
+		return ":" + task
+	}
+	return strconv.Itoa(index) + ":" + task
+}
+
+// entryOf is the inverse of entryName; ok is false for attributes that are none.
+func entryOf(attr string) (task string, index int, ok bool) {
+	n, task, ok := strings.Cut(attr, ":")
+	switch {
+	case !ok || strings.HasPrefix(n, xcomPrefix):
+		return "", 0, false
+	case n == "":
+		return task, run.Unmapped, true
+	}
+	index, err := strconv.Atoi(n)
+	return task, index, err == nil
+}
+
+// xcomPrefix begins the name of the attribute that has the XComs of an instance.
+const xcomPrefix = "x"
+
+// perShard is the number of instances of a shard: as many as usually fit into the 1024
+// bytes of a write unit. It must not change while there are runs.
+const perShard = 16
+
+// hashShards is the number of shards of tasks that are in no layout.
+const hashShards = 32
+
+// shardOf returns the sort key of an instance's shard. Unmapped instances of neighbouring
+// tasks share one, so that a chain goes on in one write; those of a mapped task share
+// theirs with their neighbours by index.
+func (l *layout) shardOf(epoch, task string, index int) string {
+	s := sortShard + epoch + "#"
+	pos, known := l.position(task)
+	switch {
+	case index == run.Unmapped && known:
+		return s + strconv.Itoa(pos/perShard)
+	case index == run.Unmapped:
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(task))
+		return s + "h" + strconv.FormatUint(uint64(h.Sum32()%hashShards), 10)
+	case known:
+		return s + "t" + strconv.Itoa(pos) + "." + strconv.Itoa(index/perShard)
+	}
+	sum := sha256.Sum256([]byte(task))
+	return s + "k" + base64.RawURLEncoding.EncodeToString(sum[:9]) + "." + strconv.Itoa(index/perShard)
+}

@@ -1,0 +1,21 @@
+package dynamostore_test
+
+import (
+	"flag"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain looks for goroutines that outlive their call. The server is slow, so random
+// histories are fewer than elsewhere unless the command line says otherwise.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "15"); err != nil {
+		panic(err)
+	}
+	idle := []goleak.Option{ // connections that wait to be used again
+		goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"),
+		goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"),
+	}
+	goleak.VerifyTestMain(m, idle...)
+}
