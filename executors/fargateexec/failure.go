@@ -69,10 +69,10 @@ func explain(err error) error {
 			return fmt.Errorf("%w: %w", executors.ErrBusy, err)
 		case strings.Contains(message, "capacity provider"):
 			return fmt.Errorf("%w: add FARGATE_SPOT to the capacity providers of the cluster, or leave spot away", err)
+		case strings.Contains(message, "not a container"):
+			return fmt.Errorf("%w: is the container in the setting fargate the name of one in the task definition?", err)
 		case strings.Contains(message, "task definition"), strings.Contains(message, "taskdefinition"):
 			return fmt.Errorf("%w: is the task definition in the setting fargate right?", err)
-		case strings.Contains(message, "container"):
-			return fmt.Errorf("%w: is the container in the setting fargate the name of one in the task definition?", err)
 		}
 	}
 	return err

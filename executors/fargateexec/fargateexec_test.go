@@ -196,7 +196,7 @@ func TestRefusals(t *testing.T) {
 		{"provisioning", exception("ClientException", "Tasks provisioning capacity limit exceeded."), true, "provisioning"},
 		{"no cluster", exception("ClusterNotFoundException", "Cluster not found."), false, "is the cluster in the setting fargate right"},
 		{"no definition", exception("ClientException", "TaskDefinition not found."), false, "is the task definition in the setting fargate right"},
-		{"no container", exception("InvalidParameterException", "Override for container named x is not a container in it."), false, "container in the setting"},
+		{"no container", exception("InvalidParameterException", "Override for container named x is not a container in the TaskDefinition."), false, "container in the setting"},
 		{"no provider", exception("InvalidParameterException", "The specified capacity provider was not found"), false, "capacity providers of the cluster"},
 		{"not allowed", exception("AccessDeniedException", "no"), false, "iam:PassRole"},
 		{"blocked", exception("BlockedException", "no"), false, "AWS support"},
