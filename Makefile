@@ -64,6 +64,19 @@ fuzz: ## fuzz every parser for FUZZTIME each
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | cut -d' ' -f2); do \
 	    echo "== $$dir $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir; done; done
 
+.PHONY: local-up
+local-up: ## start the local AWS of docs/local-aws.md [PARTS=part ...]
+	localstack/up $(PARTS)
+
+.PHONY: local-down
+local-down: ## stop it and remove its data [PARTS=part ...]
+	localstack/down $(PARTS)
+
+.PHONY: emulator-test
+emulator-test: local-up ## run the tests that need emulators, too [PKG=packages]
+	@from=$$SECONDS; set -a; . $${STATE:-.local}/env; $(GO) test -count=1 -tags emulator $(or $(PKG),./...) && \
+	  echo "all tests passed with emulators in $$((SECONDS - from)) s"
+
 .PHONY: docs
 docs: ## write the generated parts of docs/
 	$(GO) run ./internal/gendocs
