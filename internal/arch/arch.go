@@ -44,7 +44,7 @@ func Layers() []Layer {
 		{Name: "aws", Packages: []string{"internal/awsconf"}, Deps: []string{"*"}},
 		{Name: "contracts", Packages: []string{"store", "queue", "logs", "logs/layout", "logs/objects", "executors"}, May: []string{"words"}},
 		{
-			Name: "runtime", Packages: []string{"settings", "task", "task/template", "task/callable", "task/smtpmail", "python", "dag/bag", "dag/pyfile", "config"},
+			Name: "runtime", Packages: []string{"settings", "task", "task/template", "task/callable", "task/smtpmail", "python", "dag/bag", "dag/pyfile", "dag/source", "config"},
 			May: []string{"words", "language", "decisions", "contracts"}, Deps: []string{"*"},
 		},
 		{
