@@ -28,8 +28,9 @@ type Need struct {
 	Task string
 	// Executor is the name that the task gives; empty if it leaves the choice.
 	Executor string
-	Queue    string
-	Pool     string
+	// Queue is the queue that the task names; empty if that is the default one.
+	Queue string
+	Pool  string
 	// Time is the task's execution_timeout.
 	Time time.Duration
 	// CPUMilli is in thousandths of a core, Memory and Storage are in bytes.
@@ -64,6 +65,9 @@ func NeedOf(t *dag.Task) (Need, error) {
 	n := Need{
 		Task: t.ID, Executor: Canonical(t.Executor), Queue: t.Queue, Pool: t.Pool, Time: t.ExecutionTimeout,
 		CPUMilli: t.Resources.CPUMilli, Memory: t.Resources.Memory, Storage: t.Resources.EphemeralStorage,
+	}
+	if n.Queue == dag.DefaultQueue {
+		n.Queue = ""
 	}
 	for key, to := range map[string]*string{"image": &n.Image, "function": &n.Function} {
 		v, there := t.ExecutorConfig[key]

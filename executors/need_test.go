@@ -65,6 +65,9 @@ func TestNeedFaults(t *testing.T) {
 			t.Errorf("%s: error %v, want one of configuration with a remedy", name, err)
 		}
 	}
+	if n, err := executors.NeedOf(dag.NewTask("t", "updraft.noop")); err != nil || n != (executors.Need{Task: "t", Pool: dag.DefaultPool}) {
+		t.Errorf("a task that asks for nothing asks for %+v, %v", n, err)
+	}
 	w := work(t, dag.NewTask("t", "updraft.noop"), run.Instance{})
 	w.Instance.Task = "gone"
 	if _, err := w.Need(); err == nil {

@@ -18,11 +18,11 @@ var errCapacity = fmt.Errorf("%w: no capacity", executors.ErrBusy)
 // judgeFailures makes an error of the failures in an answer that started so many tasks.
 // Source: ECS developer guide, "API failure reasons".
 func judgeFailures(failures []types.Failure, started int) error {
-	if len(failures) == 0 {
-		if started == 0 {
-			return errors.New("ECS started no task, and gave no reason")
-		}
+	switch {
+	case started > 0:
 		return nil
+	case len(failures) == 0:
+		return errors.New("ECS started no task, and gave no reason")
 	}
 	f := failures[0]
 	reason := aws.ToString(f.Reason)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"golang.org/x/time/rate"
 
@@ -112,25 +113,46 @@ func (e *Executor) run(ctx context.Context, r *request) error {
 	return e.runTask(ctx, r, onDemand)
 }
 
+// maxDead is how many dead tasks of one attempt are passed over.
+const maxDead = 3
+
+// runTask starts the task of a request. If it was started before, and has ended without
+// the attempt being claimed (which is queued still), another one takes its place.
 func (e *Executor) runTask(ctx context.Context, r *request, c capacity) error {
+	dead := ""
+	for range maxDead {
+		arn, ended, err := e.callOnce(ctx, r, c, dead)
+		if err != nil {
+			return fmt.Errorf("start a task for %s: %w", r.work.Attempt(), err)
+		}
+		if !ended {
+			return nil
+		}
+		dead = arn
+	}
+	return fmt.Errorf("start a task for %s: %d tasks have ended before they did anything, %s the last", r.work.Attempt(), maxDead, dead)
+}
+
+// callOnce calls RunTask. It says which task the attempt has, and whether that has ended.
+func (e *Executor) callOnce(ctx context.Context, r *request, c capacity, dead string) (arn string, ended bool, err error) {
 	if err := e.pace.Wait(ctx); err != nil {
-		return fmt.Errorf("start a task for %s: %w: %w", r.work.Attempt(), executors.ErrBusy, err)
+		return "", false, fmt.Errorf("%w: %w", executors.ErrBusy, err)
 	}
 	if e.closed.Load() {
-		return executors.ErrClosed
+		return "", false, executors.ErrClosed
 	}
-	out, err := e.client.RunTask(ctx, r.input(c))
-	if err == nil {
-		err = judgeFailures(out.Failures, len(out.Tasks))
-	} else if isStarted(err) {
-		err = nil
-	} else {
-		err = explain(err)
+	out, err := e.client.RunTask(ctx, r.input(c, dead))
+	if isStarted(err) {
+		return "", false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("start a task for %s: %w", r.work.Attempt(), err)
+		return "", false, explain(err)
 	}
-	return nil
+	if err := judgeFailures(out.Failures, len(out.Tasks)); err != nil {
+		return "", false, err
+	}
+	t := &out.Tasks[0]
+	return aws.ToString(t.TaskArn), aws.ToString(t.LastStatus) == "STOPPED", nil
 }
 
 // Close implements executors.Executor: it starts nothing any more. The tasks go on

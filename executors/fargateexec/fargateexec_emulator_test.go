@@ -286,6 +286,9 @@ func TestLocalStackStartsOnce(t *testing.T) {
 	p.running(t, w.Attempt())
 	ok(t, x.Cancel(t.Context(), w.Attempt(), "", "over"))
 	swept(t, x, w.Attempt())
+	ok(t, errors.Join(x.Start(t.Context(), w)...)) // it is queued still, as far as this test is concerned
+	p.running(t, w.Attempt())
+	ok(t, x.Cancel(t.Context(), w.Attempt(), "", "over"))
 	missing := p.open(t, func(c *fargateexec.Config) { c.Cluster = "missing" })
 	if err := missing.Start(t.Context(), w)[0]; err == nil || !strings.Contains(err.Error(), "is the cluster in the setting fargate right") {
 		t.Errorf("a cluster that is not there: %v", err)

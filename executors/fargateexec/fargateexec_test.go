@@ -2,6 +2,7 @@ package fargateexec_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -45,12 +46,12 @@ func TestDispatcher(t *testing.T) {
 	})
 }
 
-var queuedAt = time.Date(2026, 1, 1, 0, 0, 0, 123456789, time.UTC)
+var lastStart = time.Date(2026, 1, 1, 0, 0, 0, 123456789, time.UTC)
 
 func work(t testing.TB, change func(*dag.Task, *run.Instance)) executors.Work {
 	t.Helper()
 	task := dag.NewTask("t", "updraft.noop")
-	in := run.Instance{Task: "t", Map: run.Unmapped, Try: 1, State: run.Queued, QueuedAt: queuedAt}
+	in := run.Instance{Task: "t", Map: run.Unmapped, Try: 1, State: run.Queued}
 	if change != nil {
 		change(task, &in)
 	}
@@ -99,32 +100,65 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// TestTokens: the same task as long as an attempt is queued, another one when it is queued
-// again.
+// TestTokens: the same task as long as an attempt is queued, another one when it is
+// executed again.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	first, second := open(t, c, nil), open(t, c, nil)
 	again := work(t, nil)
-	first.Start(t.Context(), work(t, nil), again)
-	again.Instance.QueuedAt = queuedAt.Truncate(time.Millisecond) // as a store may keep it
+	again.Instance.Start = lastStart
+	first.Start(t.Context(), again, again)
+	again.Instance.Start = lastStart.Truncate(time.Millisecond) // as a store may keep it
+	again.Instance.QueuedAt = time.Now()                        // sent again
 	second.Start(t.Context(), again)
 	if n := len(c.started()); n != 1 {
 		t.Errorf("%d tasks for one attempt, want 1", n)
 	}
 	for name, change := range map[string]func(*executors.Work){
-		"queued again": func(w *executors.Work) { w.Instance.QueuedAt = queuedAt.Add(time.Second) },
-		"another try":  func(w *executors.Work) { w.Instance.Try = 2 },
-		"another run":  func(w *executors.Work) { w.Run.Run = "r2" },
-		"another map":  func(w *executors.Work) { w.Instance.Map = 0 },
+		"first execution": func(w *executors.Work) { w.Instance.Start = time.Time{} },
+		"executed again":  func(w *executors.Work) { w.Instance.Start = lastStart.Add(time.Second) },
+		"another try":     func(w *executors.Work) { w.Instance.Try = 2 },
+		"another run":     func(w *executors.Work) { w.Run.Run = "r2" },
+		"run made again":  func(w *executors.Work) { w.Run.QueuedAt = lastStart },
+		"another map":     func(w *executors.Work) { w.Instance.Map = 0 },
 	} {
 		before := len(c.started())
-		w := work(t, nil)
+		w := again
 		change(&w)
 		first.Start(t.Context(), w)
 		if n := len(c.started()); n != before+1 {
 			t.Errorf("%s: %d tasks more, want 1", name, n-before)
 		}
+	}
+}
+
+// TestDeadTask: a task that ended before it did anything is replaced, by one of a token
+// that follows from it.
+func TestDeadTask(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	dead := 1
+	c.answer = func(r *runTask) string {
+		if n := slices.IndexFunc(c.asked, func(o runTask) bool { return o.ClientToken == r.ClientToken }); n < dead {
+			return fmt.Sprintf(`{"failures":[],"tasks":[{"taskArn":"arn:%d","lastStatus":"STOPPED"}]}`, n)
+		}
+		return ""
+	}
+	x := open(t, c, nil)
+	w := work(t, nil)
+	for range 2 {
+		if err := x.Start(t.Context(), w)[0]; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(c.started()); n != 1 || len(c.asked) != 4 {
+		t.Errorf("%d tasks in %d calls, want 1 in 4", n, len(c.asked))
+	}
+	dead = 100
+	w.Instance.Try = 2
+	if err := x.Start(t.Context(), w)[0]; err == nil || !strings.Contains(err.Error(), "ended before they did anything") {
+		t.Errorf("all die: %v", err)
 	}
 }
 
@@ -266,7 +300,7 @@ func TestImageOfItsOwn(t *testing.T) {
 	image := func(name string) executors.Work {
 		return work(t, func(task *dag.Task, in *run.Instance) {
 			task.ExecutorConfig = dag.Values{"image": name}
-			in.QueuedAt = in.QueuedAt.Add(time.Duration(len(c.asked)) * time.Second)
+			in.Try += len(c.asked)
 		})
 	}
 	x, y := open(t, c, nil), open(t, c, nil)

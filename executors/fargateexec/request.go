@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -91,11 +92,11 @@ func (r *request) fill() error {
 	return nil
 }
 
-// input is the call that starts the task.
-func (r *request) input(c capacity) *ecs.RunTaskInput {
+// input is the call that starts the task, in the place of a dead one if that is named.
+func (r *request) input(c capacity, dead string) *ecs.RunTaskInput {
 	in := &ecs.RunTaskInput{
 		Cluster: aws.String(r.cfg.Cluster), TaskDefinition: aws.String(r.definition), Count: aws.Int32(1),
-		ClientToken: aws.String(clientToken(r.work, c)), StartedBy: aws.String(startedBy(r.work.Attempt())),
+		ClientToken: aws.String(clientToken(r.work, c, dead)), StartedBy: aws.String(startedBy(r.work.Attempt())),
 		Overrides: &r.overrides, Tags: r.tags(),
 		NetworkConfiguration: &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{
 			Subnets: r.cfg.Subnets, SecurityGroups: r.cfg.SecurityGroups, AssignPublicIp: types.AssignPublicIpDisabled,
@@ -126,12 +127,21 @@ func (r *request) tags() []types.Tag {
 	return out
 }
 
-// clientToken is the same as often as an attempt is started while it is queued, so that
-// ECS starts one task. An attempt may be queued again with the same try (a sensor that is
-// rescheduled, for one): that is told by when it was queued. A task on demand is not the
-// one on Spot, whose token it would conflict with.
-func clientToken(w *executors.Work, c capacity) string {
-	return digest(w.Attempt(), strconv.FormatInt(w.Instance.QueuedAt.UnixMilli(), 10), string(c))
+// clientToken is the same as often as an attempt is started, so that ECS starts one task.
+// An attempt is executed again with the same try if it was rescheduled, which is told by
+// when it was executed last, and if its run was deleted and made again, which is told by
+// when that was queued. A task on demand is not the one on Spot, and one that takes the
+// place of a dead one not that: with other parameters a token is refused.
+func clientToken(w *executors.Work, c capacity, dead string) string {
+	return digest(w.Attempt(), millis(w.Run.QueuedAt), millis(w.Instance.Start), string(c), dead)
+}
+
+// millis is a time with the precision that all stores keep.
+func millis(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(t.UnixMilli(), 10)
 }
 
 // prefix is that of startedBy of all our tasks.

@@ -17,11 +17,15 @@ type Place struct {
 	// Limits are what fits in there.
 	Limits executors.Limits
 	// Queues are the names of queues that lead there: tasks that name one of them, and no
-	// executor, go there if they fit.
+	// executor, go there if they fit. AnyQueue is for those that are nobody else's.
 	Queues []string
 	// ByName says that nothing else leads there: the task names the place or its queue.
 	ByName bool
 }
+
+// AnyQueue, among the queues of a place, leads there from every queue that is not another
+// place's, but for the default one.
+const AnyQueue = "*"
 
 // Rule is where attempts can run, in order of preference: the first place with room for
 // what a task asks for is the one. It is data, and Route a function of it and the task.
@@ -125,17 +129,21 @@ func (r Rule) nowhere(n executors.Need, passed []*Place) error {
 	return &executors.RefusedError{Cause: run.CauseConfig, Reason: strings.Join(parts, "; ") + ": ask for less"}
 }
 
-// queued is the place that a queue leads to; nil if it is no place's, as the default is.
+// queued is the place that a queue leads to; nil if it is no place's.
 func (r Rule) queued(queue string) *Place {
 	if queue == "" {
 		return nil
 	}
+	var rest *Place
 	for i := range r {
 		if slices.Contains(r[i].Queues, queue) {
 			return &r[i]
 		}
+		if slices.Contains(r[i].Queues, AnyQueue) {
+			rest = &r[i]
+		}
 	}
-	return nil
+	return rest
 }
 
 // first is the first place that has room, and those before it that have not.

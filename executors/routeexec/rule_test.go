@@ -107,6 +107,12 @@ func TestRouteLarger(t *testing.T) {
 	if err != nil || place != "fargate" || !strings.Contains(reason, "ran out") {
 		t.Errorf("the second try runs on %s because %q, error %v; want fargate, for the memory", place, reason, err)
 	}
+	more := append(rule(), routeexec.Place{Name: "workers", ByName: true, Queues: []string{routeexec.AnyQueue}})
+	for queue, want := range map[string]string{"": "lambda", "slow": "lambda-sqs", "gpu": "workers"} {
+		if place, _, err := more.Route(executors.Need{Queue: queue}); err != nil || place != want {
+			t.Errorf("queue %q leads to %s, %v; want %s", queue, place, err, want)
+		}
+	}
 	byName := routeexec.Rule{{Name: "only", ByName: true}}
 	if _, _, err := byName.Route(executors.Need{}); err == nil || err.Error() != "nothing leads to an executor: write executor: only" {
 		t.Errorf("a task without a name: %v", err)
