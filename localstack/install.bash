@@ -23,8 +23,8 @@ stamp() { printf '%s\n' "$2" > "$state/run/$1.version"; }
 # syntax of 3.12, and some of what it needs has no build for 3.14 yet.
 find_python() {
   local python
-  for python in python3.13 python3.12 python3 \
-    "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[23].*/bin/python \
+  for python in python3.13 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.13.*/bin/python \
+    python3.12 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.12.*/bin/python python3 \
     "$(uv python find '>=3.12,<3.14' 2> /dev/null || true)"; do
     if [ -n "$python" ] && "$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 12) <= sys.version_info < (3, 14))' 2> /dev/null; then
       printf '%s\n' "$python"

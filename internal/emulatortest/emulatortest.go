@@ -19,6 +19,8 @@
 // is not there is a failure, never a skip; one that is not on this machine is refused, so
 // that no test runs in a real account.
 //
+// Faults leads through a proxy that has calls go wrong.
+//
 // All tests share the emulators and run side by side: what a test makes is named by Name,
 // and it must not count on being alone. S3 clients need UsePathStyle.
 package emulatortest
@@ -75,17 +77,6 @@ func DynamoDBLocal(t testing.TB) aws.Config {
 	cfg.BaseEndpoint = aws.String(endpoint)
 	cfg.ConfigSources = nil // or AWS_ENDPOINT_URL would be used instead
 	return cfg
-}
-
-// Faults returns the configuration of LocalStack behind the proxy that fails on demand, and
-// the URL of its rules. The rules hold for every test at once: name resources in them.
-func Faults(t testing.TB) (cfg aws.Config, rules string) {
-	t.Helper()
-	endpoint := at(t, faultsVariable)
-	cfg = load(t)
-	cfg.BaseEndpoint = aws.String(endpoint)
-	cfg.ConfigSources = nil
-	return cfg, endpoint + "/_microburst/rules"
 }
 
 // Server is where an emulator is and who may use it.
