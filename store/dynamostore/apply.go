@@ -167,6 +167,8 @@ func (b *batch) portions(p *place) []portion {
 	at := map[string]int{}
 	for i := range b.changes {
 		c := &b.changes[i]
+		c.attr = p.layout.entryName(c.Want.Task, c.Want.Map)
+		c.xattr = xcomPrefix + c.attr
 		sk := p.layout.shardOf(p.epoch, c.Want.Task, c.Want.Map)
 		n, known := at[sk]
 		if !known {

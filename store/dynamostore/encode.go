@@ -26,7 +26,8 @@ type batch struct {
 // change is a run.Change as it will be written.
 type change struct {
 	*run.Change
-	// attr and xattr are the attributes of the instance and of its XComs.
+	// attr and xattr are the attributes of the instance and of its XComs; they follow from
+	// the run's layout.
 	attr, xattr string
 	// entry is the instance, nil if it goes.
 	entry []byte
@@ -85,8 +86,7 @@ func (s *Store) encodeBatch(b *run.Batch) (*batch, error) {
 }
 
 func (s *Store) encodeChange(e *batch, c *run.Change) (change, error) {
-	name := entryName(c.Want.Task, c.Want.Map)
-	v := change{Change: c, attr: name, xattr: xcomPrefix + name}
+	v := change{Change: c}
 	var err error
 	if !c.Gone {
 		v.entry = encodeInstance(&c.Want, func(long []byte) *ref {

@@ -1,6 +1,7 @@
 package dynamostore
 
 import (
+	"encoding/base32"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -51,8 +52,42 @@ const (
 
 // appendPrefix appends what conditions are about.
 func appendPrefix(b []byte, s run.State, try int, token string) []byte {
-	b = binary.AppendVarint(append(b, byte(s)), int64(try))
-	return append(binary.AppendUvarint(b, uint64(len(token))), token...)
+	return appendToken(binary.AppendVarint(append(b, byte(s)), int64(try)), token)
+}
+
+// tokens are what crypto/rand.Text makes: 26 letters of 5 bits. They are packed; any other
+// token is kept as it is. The length says which: 1 for packed, twice the length otherwise.
+var tokens = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+const tokenLen = 26
+
+func appendToken(b []byte, token string) []byte {
+	if len(token) == tokenLen {
+		// 24 letters are 15 bytes; the last two stay letters.
+		packed, err := tokens.DecodeString(token[:tokenLen-2])
+		if err == nil && tokens.EncodeToString(packed) == token[:tokenLen-2] {
+			return append(append(append(b, 1), packed...), token[tokenLen-2:]...)
+		}
+	}
+	return append(binary.AppendUvarint(b, uint64(len(token))<<1), token...)
+}
+
+func (r *reader) token() string {
+	n, packed := r.uvarint(), false
+	if packed = n == 1; packed {
+		n = 2 * (15 + 2)
+	}
+	n >>= 1
+	if r.err != nil || n > uint64(len(r.b)) {
+		r.fail(errShort)
+		return ""
+	}
+	t := r.b[:n]
+	r.b = r.b[n:]
+	if packed {
+		return tokens.EncodeToString(t[:15]) + string(t[15:])
+	}
+	return string(t)
 }
 
 // encodeInstance returns the entry of an instance. If it is too long for a shard, it
@@ -108,13 +143,7 @@ func decodeInstance(b []byte, i *run.Instance) (*ref, error) {
 	r := &reader{b: b}
 	state := r.uvarint()
 	i.Try = int(r.varint())
-	n := r.uvarint()
-	if r.err == nil && n > uint64(len(r.b)) {
-		r.fail(errShort)
-	}
-	if r.err == nil {
-		i.Token, r.b = string(r.b[:n]), r.b[n:]
-	}
+	i.Token = r.token()
 	if state >= uint64(run.NumStates) {
 		r.fail(fmt.Errorf("it has an unknown state %d", state))
 	}

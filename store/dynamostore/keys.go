@@ -98,33 +98,51 @@ func metaKey(id run.ID) key { return key{runKey(id), sortMeta} }
 // sortable makes numbers sort as text.
 func sortable(n int64) string { return fmt.Sprintf("%016x", uint64(n)^1<<63) }
 
-// entryName names the attribute of an instance in its shard.
-func entryName(task string, index int) string {
-	if index == run.Unmapped {
+// entryName names the attribute of an instance in its shard: by the position of its task,
+// as each character of a name is paid for again and again, or by the task's id if that has
+// none.
+func (l *layout) entryName(task string, index int) string {
+	pos, known := l.position(task)
+	switch {
+	case known && index == run.Unmapped:
+		return strconv.Itoa(pos)
+	case known:
+		return strconv.Itoa(pos) + "." + strconv.Itoa(index)
+	case index == run.Unmapped:
 		return ":" + task
 	}
 	return strconv.Itoa(index) + ":" + task
 }
 
 // entryOf is the inverse of entryName; ok is false for attributes that are none.
-func entryOf(attr string) (task string, index int, ok bool) {
-	n, task, ok := strings.Cut(attr, ":")
-	switch {
-	case !ok || strings.HasPrefix(n, xcomPrefix):
-		return "", 0, false
-	case n == "":
-		return task, run.Unmapped, true
+func (l *layout) entryOf(attr string) (task string, index int, ok bool) {
+	if n, task, ok := strings.Cut(attr, ":"); ok {
+		if n == "" {
+			return task, run.Unmapped, true
+		}
+		index, err := strconv.Atoi(n)
+		return task, index, err == nil
 	}
-	index, err := strconv.Atoi(n)
-	return task, index, err == nil
+	index = run.Unmapped
+	p, n, mapped := strings.Cut(attr, ".")
+	pos, err := strconv.Atoi(p)
+	if err == nil && mapped {
+		index, err = strconv.Atoi(n)
+	}
+	if err != nil || l == nil || pos < 0 || pos >= len(l.order) {
+		return "", 0, false
+	}
+	return l.order[pos], index, true
 }
 
 // xcomPrefix begins the name of the attribute that has the XComs of an instance.
 const xcomPrefix = "x"
 
-// perShard is the number of instances of a shard: as many as usually fit into the 1024
-// bytes of a write unit. It must not change while there are runs.
-const perShard = 16
+// perShard is the number of instances of a shard: as many as fit into the 1024 bytes of a
+// write unit if each has a small return value. More of them would save the second write
+// where a chain goes from shard to shard, and cost more with every other one: see
+// docs/design/run-state.md. It must not change while there are runs.
+const perShard = 11
 
 // hashShards is the number of shards of tasks that are in no layout.
 const hashShards = 32

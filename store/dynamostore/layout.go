@@ -13,13 +13,14 @@ import (
 // version, and never changes, so that every writer of a run looks for an instance in the
 // same shard. Runs of a version without one have nil.
 type layout struct {
-	tasks map[string]place1
+	tasks map[string]taskPlace
+	order []string
 	// mapped says that some tasks are.
 	mapped bool
 }
 
-// place1 is the place of one task.
-type place1 struct {
+// taskPlace is where a task is in the order of its DAG.
+type taskPlace struct {
 	pos    int
 	mapped bool
 }
@@ -62,7 +63,7 @@ func encodeLayout(body []byte) []byte {
 }
 
 func decodeLayout(b []byte) (*layout, error) {
-	l := &layout{tasks: map[string]place1{}}
+	l := &layout{tasks: map[string]taskPlace{}}
 	for pos := 0; len(b) > 0; pos++ {
 		flag := b[0]
 		n, k := binary.Uvarint(b[1:])
@@ -70,7 +71,8 @@ func decodeLayout(b []byte) (*layout, error) {
 			return nil, errors.New("it is no list of tasks")
 		}
 		b = b[1+k:]
-		l.tasks[string(b[:n])] = place1{pos: pos, mapped: flag == 1}
+		task := string(b[:n])
+		l.tasks[task], l.order = taskPlace{pos: pos, mapped: flag == 1}, append(l.order, task)
 		l.mapped = l.mapped || flag == 1
 		b = b[n:]
 	}

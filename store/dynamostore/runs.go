@@ -128,7 +128,7 @@ func (s *Store) run(ctx context.Context, id run.ID, tasks []string) (store.RunDa
 	list := instances{s: s, id: id, epoch: l.epoch, details: l.details}
 	for _, sh := range l.shards {
 		for attr, v := range sh {
-			task, index, ok := entryOf(attr)
+			task, index, ok := l.place.layout.entryOf(attr)
 			if !ok || len(tasks) > 0 && !slices.Contains(tasks, task) {
 				continue
 			}

@@ -73,7 +73,7 @@ func (s *Store) changeXComs(
 	if err != nil {
 		return err
 	}
-	attr := entryName(k.Task, k.Map)
+	attr := p.layout.entryName(k.Task, k.Map)
 	sk := key{runKey(k.ID), p.layout.shardOf(p.epoch, k.Task, k.Map)}
 	sh, err := s.get(ctx, sk)
 	for n := 0; n < trials && err == nil; n++ {
@@ -133,7 +133,7 @@ func (s *Store) xcoms(ctx context.Context, q store.XComQuery) ([]store.XComItem,
 	for _, sh := range l.shards {
 		for attr := range sh {
 			name, is := strings.CutPrefix(attr, xcomPrefix)
-			task, index, ok := entryOf(name)
+			task, index, ok := l.place.layout.entryOf(name)
 			if !is || !ok || len(q.Tasks) > 0 && !slices.Contains(q.Tasks, task) || q.Maps != nil && !slices.Contains(q.Maps, index) {
 				continue
 			}
