@@ -79,24 +79,34 @@ func (w *writer) Close() error {
 // finish writes what is held back, and closes the log; w.mu is held.
 func (w *writer) finish() error {
 	err := w.emit(w.mask.Rest())
-	if w.c.Buffer > 0 && len(w.buf) > 0 {
-		if w.out == nil && w.packer != nil && w.packer.take(w.ctx, w.a, w.since, w.buf) {
-			return err
-		}
-		if oerr := w.open(); oerr != nil {
-			return errors.Join(err, oerr)
-		}
-		var n int
-		var werr error
-		if n, werr = w.append(w.buf, true); werr == nil {
-			return err
-		}
-		err, w.buf = errors.Join(err, werr), w.buf[n:]
+	switch {
+	case w.out == nil && len(w.buf) == 0:
+		return err
+	case w.out == nil && w.packer != nil && w.packer.take(w.ctx, w.a, w.since, w.buf):
+		return err
+	case w.c.Buffer <= 0:
+		return errors.Join(err, w.out.Close(w.ctx, w.segs.end(), nil))
 	}
-	if w.out == nil {
+	cerr := w.end()
+	if cerr != nil {
+		// It may have been done, and only the answer was lost.
+		cerr = w.end()
+	}
+	return errors.Join(err, cerr)
+}
+
+// end closes the log with the last of what is held back; w.mu is held. A log that lacks its
+// end is not closed.
+func (w *writer) end() error {
+	if err := w.open(); err != nil {
 		return err
 	}
-	return errors.Join(err, w.out.Close(w.ctx, w.segs.end(), nil))
+	if len(w.buf) == 0 {
+		return w.out.Close(w.ctx, w.segs.end(), nil)
+	}
+	n, err := w.append(w.buf, true)
+	w.buf = w.buf[n:]
+	return err
 }
 
 // open opens the log in the driver, at its end; w.mu is held.

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -166,7 +165,7 @@ func (m *Memory) List(ctx context.Context, prefix, token string) (objects.Page, 
 // Delete implements objects.Bucket.
 func (m *Memory) Delete(ctx context.Context, keys ...string) error {
 	if len(keys) == 0 {
-		return errors.New("nothing to delete")
+		return ctx.Err()
 	}
 	if err := m.begin(ctx, "Delete", keys[0]); err != nil {
 		return err

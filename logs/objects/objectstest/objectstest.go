@@ -254,6 +254,7 @@ func testDelete(t *testing.T, b objects.Bucket) {
 	put(t, b, "b", "x")
 	ok(t, "Delete", b.Delete(t.Context(), "a", "never/there"))
 	ok(t, "Delete again", b.Delete(t.Context(), "a"))
+	ok(t, "Delete of nothing", b.Delete(t.Context()))
 	equal(t, "keys", []string{"b"}, keys(t, b, ""))
 }
 
