@@ -7,6 +7,13 @@ import (
 	"sync"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/operators/aws/athena"
+	"github.com/updraft-dev/updraft/operators/aws/ecs"
+	"github.com/updraft-dev/updraft/operators/aws/eventbridge"
+	"github.com/updraft-dev/updraft/operators/aws/lambda"
+	"github.com/updraft-dev/updraft/operators/aws/s3"
+	"github.com/updraft-dev/updraft/operators/aws/sns"
+	"github.com/updraft-dev/updraft/operators/aws/sqs"
 	"github.com/updraft-dev/updraft/operators/bash"
 	"github.com/updraft-dev/updraft/operators/clock"
 	"github.com/updraft-dev/updraft/operators/dagrun"
@@ -36,6 +43,13 @@ func Operators() []task.Operator {
 		filesystem.Operators(),
 		email.Operators(),
 		pyobject.Operators(),
+		lambda.Operators(),
+		sqs.Operators(),
+		s3.Operators(),
+		ecs.Operators(),
+		athena.Operators(),
+		sns.Operators(),
+		eventbridge.Operators(),
 	)
 }
 

@@ -103,15 +103,15 @@ class Missing(unittest.TestCase):
     def test_all_at_once(self):
         found = read("""
             from airflow.providers.snowflake.operators.snowflake import SnowflakeOperator
-            from airflow.providers.amazon.aws.operators.s3 import S3CopyObjectOperator, S3ListOperator
+            from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator, EmrCreateJobFlowOperator
             def later():
                 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
             from airflow.operators.bash import BashOperator
             """)["error"]
         self.assertEqual(found["type"], "ModuleNotFoundError")
         self.assertEqual({m["name"].rpartition(".")[2]: m["package"] for m in found["missing"]}, {
-            "SnowflakeOperator": "apache-airflow-providers-snowflake", "S3CopyObjectOperator": "apache-airflow-providers-amazon",
-            "S3ListOperator": "apache-airflow-providers-amazon",
+            "SnowflakeOperator": "apache-airflow-providers-snowflake", "EmrAddStepsOperator": "apache-airflow-providers-amazon",
+            "EmrCreateJobFlowOperator": "apache-airflow-providers-amazon",
             "KubernetesPodOperator": "apache-airflow-providers-cncf-kubernetes"})
 
     def test_what_may_fail_is_not_missed(self):
@@ -123,12 +123,12 @@ class Missing(unittest.TestCase):
                 from airflow.providers.ssh.operators.ssh import SSHOperator
             except ImportError:
                 SSHOperator = None
-            from airflow.hooks.S3_hook import S3Hook
+            from airflow.contrib.hooks.redshift_hook import RedshiftHook
             from airflow.contrib.operators.bigquery_operator import BigQueryOperator
             from airflow.utils.nothing import nobody
             """)["error"]
         self.assertEqual({m["name"].rpartition(".")[2]: m["package"] for m in found["missing"]}, {
-            "S3Hook": "apache-airflow-providers-amazon", "BigQueryOperator": "apache-airflow-providers-google", "nobody": ""})
+            "RedshiftHook": "apache-airflow-providers-amazon", "BigQueryOperator": "apache-airflow-providers-google", "nobody": ""})
 
     def test_instead(self):
         for path, want in [

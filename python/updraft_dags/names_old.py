@@ -129,6 +129,16 @@ airflow.operators.sensors       airflow.providers.standard.sensors.time_delta   
 airflow.operators.sensors       airflow.providers.common.sql.sensors.sql    SqlSensor
 airflow.operators.sensors       airflow.providers.http.sensors.http     HttpSensor
 airflow.macros.hive             updraft_dags.helpers                    max_partition
+airflow.hooks.S3_hook           airflow.providers.amazon.aws.hooks.s3               S3Hook
+airflow.contrib.hooks.aws_hook  updraft_dags.hooks.aws                              AwsHook
+airflow.contrib.hooks.aws_lambda_hook   updraft_dags.hooks.aws_services             AwsLambdaHook
+airflow.contrib.hooks.aws_sqs_hook      airflow.providers.amazon.aws.hooks.sqs      SQSHook=SqsHook
+airflow.contrib.hooks.aws_sns_hook      airflow.providers.amazon.aws.hooks.sns      AwsSnsHook=SnsHook
+airflow.contrib.hooks.aws_athena_hook   airflow.providers.amazon.aws.hooks.athena   AWSAthenaHook=AthenaHook
+airflow.providers.amazon.aws.hooks.lambda_function  updraft_dags.hooks.aws_services AwsLambdaHook
+airflow.providers.amazon.aws.hooks.sqs  airflow.providers.amazon.aws.hooks.sqs      SQSHook=SqsHook
+airflow.providers.amazon.aws.hooks.sns  airflow.providers.amazon.aws.hooks.sns      AwsSnsHook=SnsHook
+airflow.providers.amazon.aws.hooks.athena   airflow.providers.amazon.aws.hooks.athena   AWSAthenaHook=AthenaHook
 """
 
 # Packages of 2.x and 1.10 that have modules and no names: what is missing below them is told by its own name.

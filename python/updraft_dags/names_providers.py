@@ -23,6 +23,16 @@ airflow.providers.mysql.hooks.mysql             updraft_dags.hooks.sql          
 airflow.providers.smtp.hooks.smtp               updraft_dags.hooks.smtp         SmtpHook
 airflow.providers.ssh.hooks.ssh                 updraft_dags.hooks.ssh          SSHHook
 airflow.providers.smtp.notifications.smtp       updraft_dags.providers.email    SmtpNotifier send_smtp_notification
+airflow.providers.amazon.aws.hooks.base_aws         updraft_dags.hooks.aws              AwsBaseHook AwsGenericHook
+airflow.providers.amazon.aws.hooks.s3               updraft_dags.hooks.s3               S3Hook
+airflow.providers.amazon.aws.hooks.sqs              updraft_dags.hooks.aws_services     SqsHook
+airflow.providers.amazon.aws.hooks.lambda_function  updraft_dags.hooks.aws_services     LambdaHook
+airflow.providers.amazon.aws.hooks.sns              updraft_dags.hooks.aws_services     SnsHook
+airflow.providers.amazon.aws.hooks.athena           updraft_dags.hooks.aws_services     AthenaHook
+airflow.providers.amazon.aws.hooks.ecs              updraft_dags.hooks.aws_services     EcsHook EcsClusterStates EcsTaskDefinitionStates EcsTaskStates
+airflow.providers.amazon.aws.hooks.eventbridge      updraft_dags.hooks.aws_services     EventBridgeHook
+airflow.providers.amazon.aws.hooks.step_function    updraft_dags.hooks.aws_services     StepFunctionHook
+airflow.providers.amazon.aws.hooks.secrets_manager  updraft_dags.hooks.aws_services     SecretsManagerHook
 """
 
 ALSO = """
@@ -47,7 +57,6 @@ INSTEAD = {
     "subdag_operator": "a TaskGroup",
     "SnowflakeOperator": "SQLExecuteQueryOperator",
     "BigQueryInsertJobOperator": "BashOperator with `bq query`",
-    "S3KeySensor": "BashSensor with `aws s3 ls`",
     "SlackWebhookOperator": "HttpOperator with the webhook's address",
     "SimpleHttpOperator": "HttpOperator",
 }

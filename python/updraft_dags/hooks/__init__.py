@@ -11,6 +11,7 @@ _BY_TYPE = {
     "sqlite": ("sql", "SqliteHook", "sqlite_conn_id"),
     "postgres": ("sql", "PostgresHook", "postgres_conn_id"),
     "mysql": ("sql", "MySqlHook", "mysql_conn_id"),
+    "aws": ("aws", "AwsGenericHook", "aws_conn_id"),
     "fs": ("files", "FSHook", "fs_conn_id"),
     "smtp": ("smtp", "SmtpHook", "smtp_conn_id"),
     "ssh": ("ssh", "SSHHook", "ssh_conn_id"),

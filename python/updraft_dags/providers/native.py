@@ -64,8 +64,10 @@ def _init(cls: type, spec: specs.Spec) -> Callable[..., None]:
 
 # Arguments of 2.x by the class they are of, and what they are called now.
 _RENAMED = {
+    "AthenaOperator": {"max_tries": "max_polling_attempts"},
     "BashOperator": {"skip_exit_code": "skip_on_exit_code"},
     "BranchDateTimeOperator": {"use_task_execution_date": "use_task_logical_date"},
+    "EcsRunTaskOperator": {"region": "region_name"},
     "ExternalTaskMarker": {"execution_date": "logical_date"},
     "TriggerDagRunOperator": {"execution_date": "logical_date"},
 }
