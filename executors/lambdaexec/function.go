@@ -30,7 +30,7 @@ const (
 // the run, stop what is too late, and write the report.
 const Margin = 30 * time.Second
 
-// Function is a worker function.
+// Function is a worker function. Its time-out must be Lambda's longest, 15 minutes.
 type Function struct {
 	// Name is its name or ARN, Qualifier a version or alias; empty for the latest.
 	Name      string
@@ -56,7 +56,12 @@ func (f *Function) storage() int64 {
 }
 
 // cpu is its share of cores, in thousandths.
-func (f *Function) cpu() int64 { return min(f.Memory*1000/coreMemory, maxCPU) }
+func (f *Function) cpu() int64 {
+	if f.Memory == maxMemory {
+		return maxCPU // the arithmetic would make 5.8 of it
+	}
+	return f.Memory * 1000 / coreMemory
+}
 
 // ParseFunctions reads worker functions from a setting such as
 // "worker:512,worker-large:3008:live": name and memory in MiB, and a version or alias.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -337,5 +338,23 @@ func TestParseFunctions(t *testing.T) {
 	l := lambdaexec.Limits(functions)
 	if l.Memory != 3008<<20 || l.Storage != 4<<30 || l.CPUMilli != 1700 || l.Images || l.Time == 0 {
 		t.Errorf("limits are %+v", l)
+	}
+}
+
+// TestDocument holds what people are told of the rule to what it says.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("../../docs/aws-executors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := lambdaexec.Limits([]lambdaexec.Function{{Memory: 10_240 << 20, Storage: 10_240 << 20}})
+	for _, want := range []string{
+		"`execution_timeout` above " + executors.Duration(l.Time), "than the largest worker function has (" + executors.Bytes(l.Memory) + " at most)",
+		"(" + executors.Bytes(l.Storage) + " at most)", fmt.Sprintf("(%d at most)", l.CPUMilli/1000),
+	} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("docs/aws-executors.md lacks %q", want)
+		}
 	}
 }

@@ -110,7 +110,7 @@ func judgeExit(code int) (run.Cause, string) {
 
 // failure is something that ECS tells, by a part of its text.
 type failure struct {
-	// code and detail are texts that must both be there.
+	// code and detail are texts that must both be there, in whatever case.
 	code, detail string
 	cause        run.Cause
 	reason       string
@@ -138,7 +138,7 @@ func failures() []failure {
 		{"ResourceInitializationError", "", run.CauseInfra, "Fargate could not prepare the task"},
 		{"free addresses", "", run.CauseQuota, "the subnets have no address left: add larger ones"},
 		{"InsufficientFreeAddresses", "", run.CauseQuota, "the subnets have no address left: add larger ones"},
-		{"apacity is unavailable", "", run.CauseInfra, "Fargate had no capacity"},
+		{"Capacity is unavailable", "", run.CauseInfra, "Fargate had no capacity"},
 		{"ContainerRuntime", "", run.CauseInfra, "the container runtime failed"},
 		{"DockerTimeoutError", "", run.CauseInfra, "the container runtime failed"},
 		{"CannotInspectContainerError", "", run.CauseInfra, "the container runtime failed"},
@@ -150,8 +150,9 @@ func failures() []failure {
 }
 
 func failureOf(told string) *failure {
+	told = strings.ToLower(told)
 	for _, f := range failures() {
-		if strings.Contains(told, f.code) && strings.Contains(strings.ToLower(told), strings.ToLower(f.detail)) {
+		if strings.Contains(told, strings.ToLower(f.code)) && strings.Contains(told, strings.ToLower(f.detail)) {
 			return &f
 		}
 	}
