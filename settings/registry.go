@@ -23,12 +23,24 @@ type Config struct {
 	Lookup func(name string) (string, bool)
 	// Secrets are those of files; they come first.
 	Secrets *Secrets
+	// Backend is a service that keeps secrets; it is asked next. Nil: there is none.
+	Backend Backend
 	// Now is the time that settings are stamped with.
 	Now func() time.Time
 }
 
-// Registry finds connections, variables and pools: in the secrets files, in the
-// environment, in the store, in this order. It is safe for concurrent use.
+// Backend looks connections and variables up at a service. It keeps answers for a while
+// itself. It is safe for concurrent use.
+type Backend interface {
+	// Lookup returns the text of a connection, as ParseConnection reads it, or of a
+	// variable, and whether there is one. An error is that of the service, names what was
+	// looked up, and has no secrets: then nobody knows whether there is one.
+	Lookup(ctx context.Context, k store.Kind, id string) (text string, found bool, err error)
+}
+
+// Registry finds connections, variables and pools: in the secrets files, at the service
+// for secrets, in the environment, in the store, in this order. It is safe for concurrent
+// use.
 type Registry struct{ Config }
 
 // NewRegistry returns a registry.
@@ -50,6 +62,12 @@ func NewRegistry(c Config) *Registry {
 func (r *Registry) Connection(ctx context.Context, id string) (Connection, error) {
 	if c, ok := r.Secrets.Connections[id]; ok {
 		return c, nil
+	}
+	if text, ok, err := r.backend(ctx, store.KindConnection, id); ok || err != nil {
+		if err != nil {
+			return Connection{}, err
+		}
+		return ParseConnection(id, text)
 	}
 	if text, name, ok := r.env("CONN", id); ok {
 		c, err := ParseConnection(id, text)
@@ -73,6 +91,9 @@ func (r *Registry) Variable(ctx context.Context, key string) (Variable, error) {
 	if v, ok := r.Secrets.Variables[key]; ok {
 		return v, nil
 	}
+	if text, ok, err := r.backend(ctx, store.KindVariable, key); ok || err != nil {
+		return Variable{Key: key, Value: text}, err
+	}
 	if text, _, ok := r.env("VAR", key); ok {
 		return Variable{Key: key, Value: text}, nil
 	}
@@ -83,6 +104,14 @@ func (r *Registry) Variable(ctx context.Context, key string) (Variable, error) {
 	}
 	v.Key = key
 	return v, err
+}
+
+// backend asks the service, if there is one.
+func (r *Registry) backend(ctx context.Context, k store.Kind, id string) (text string, found bool, err error) {
+	if r.Backend == nil {
+		return "", false, nil
+	}
+	return r.Backend.Lookup(ctx, k, id)
 }
 
 // env looks a name up as Airflow does, with the id in capitals.

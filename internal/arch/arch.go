@@ -52,7 +52,7 @@ func Layers() []Layer {
 			May: []string{"words", "decisions", "contracts", "runtime"}, Deps: []string{"*"},
 		},
 		{
-			Name: "drivers", Packages: []string{"store/*", "queue/*", "logs/*", "executors/*", "operators/*"},
+			Name: "drivers", Packages: []string{"store/*", "queue/*", "logs/*", "executors/*", "operators/*", "settings/*"},
 			May: []string{"words", "contracts", "runtime", "aws"}, Deps: []string{"*"},
 		},
 		{Name: "use cases", Packages: []string{"scheduler/tick", "api"}, May: []string{"words", "decisions", "contracts", "runtime"}},
