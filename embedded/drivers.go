@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/logs"
 	"github.com/updraft-dev/updraft/queue"
@@ -31,6 +32,14 @@ type Drivers struct {
 	Sources map[string]func(ctx context.Context, url string, o *Options) (Source, error)
 	// Executors are those that send attempts elsewhere, by name.
 	Executors map[string]func(ctx context.Context, o *Options) (executors.Dispatcher, error)
+	// Operators are what tasks can be; nil is for processes that execute and read none.
+	Operators *Operators
+}
+
+// Operators are a table of operators, such as package builtin's.
+type Operators struct {
+	Catalog func() *dag.Catalog
+	Lookup  func(path string) *task.Operator
 }
 
 // Join returns the drivers of all.
@@ -43,6 +52,9 @@ func Join(all ...Drivers) Drivers {
 		out.Keys = merged(out.Keys, d.Keys)
 		out.Sources = merged(out.Sources, d.Sources)
 		out.Executors = merged(out.Executors, d.Executors)
+		if d.Operators != nil {
+			out.Operators = d.Operators
+		}
 	}
 	return out
 }

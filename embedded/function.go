@@ -81,7 +81,7 @@ type Invocation struct {
 	// Name names it: no other one ever has the same. Place is the executor that it works
 	// for, as its claims name it.
 	Name, Place string
-	// Deadline is when the process is stopped, whatever it does.
+	// Deadline is when the process is stopped, whatever it does; zero is never.
 	Deadline time.Time
 }
 
@@ -216,9 +216,16 @@ func (f *Function) Work(ctx context.Context, inv Invocation, accepts func(*dag.T
 	if err != nil {
 		return repeated(err, len(attempts))
 	}
-	ctx, cancel := context.WithDeadline(ctx, inv.Deadline.Add(-inTime))
-	defer cancel()
-	return w.Handle(ctx, attempts...)
+	if !inv.Deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, inv.Deadline.Add(-inTime))
+		defer cancel()
+	}
+	errs := w.Handle(ctx, attempts...)
+	if err := f.Logs.Flush(context.WithoutCancel(ctx)); err != nil {
+		f.Log.ErrorContext(ctx, "writing the last logs", "error", err)
+	}
+	return errs
 }
 
 // placed is a dispatcher for a worker that is itself at one of the places it sends to.
@@ -309,4 +316,28 @@ func (f *Function) Died(ctx context.Context, d tick.Death) error {
 		f.wakeRun(id)
 	}
 	return err
+}
+
+// StartElsewhere gives attempts that still wait for a worker to an executor that starts one
+// for each. There is an error for each whose message has to come again.
+func (f *Function) StartElsewhere(ctx context.Context, inv Invocation, x executors.Dispatcher, attempts ...run.Attempt) []error {
+	errs := make([]error, len(attempts))
+	var work []executors.Work
+	var index []int
+	for i, a := range attempts {
+		w, err := tick.Waiting(ctx, f.Loader, a)
+		if errs[i] = err; w != nil {
+			work, index = append(work, *w), append(index, i)
+		}
+	}
+	for n, err := range x.Start(ctx, work...) {
+		var refused *executors.RefusedError
+		if errors.As(err, &refused) {
+			err = f.Died(ctx, tick.Death{
+				Worker: inv.Name, Attempts: []run.Attempt{work[n].Attempt()}, Unclaimed: true, Cause: refused.Cause, Reason: refused.Reason, Executor: x.Name(),
+			})
+		}
+		errs[index[n]] = err
+	}
+	return errs
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/logs"
-	"github.com/updraft-dev/updraft/operators/builtin"
 	"github.com/updraft-dev/updraft/python"
 	"github.com/updraft-dev/updraft/scheduler/tick"
 	"github.com/updraft-dev/updraft/settings"
 	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/task"
 )
 
 // Options are what a main gives to Open.
@@ -63,7 +63,12 @@ func Open(ctx context.Context, o Options) (*Installation, error) {
 	if err := os.MkdirAll(c.Home, 0o700); err != nil {
 		return nil, fmt.Errorf("make UPDRAFT_HOME: %w", err)
 	}
-	i := &Installation{Options: o, Catalog: builtin.Catalog()}
+	if o.Drivers.Operators == nil {
+		o.Drivers.Operators = &Operators{
+			Catalog: func() *dag.Catalog { return dag.NewCatalog() }, Lookup: func(string) *task.Operator { return nil },
+		}
+	}
+	i := &Installation{Options: o, Catalog: o.Drivers.Operators.Catalog()}
 	secrets, err := settings.ReadSecrets(c.Text("secrets_connections"), c.Text("secrets_variables"))
 	if err != nil {
 		return nil, err

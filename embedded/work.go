@@ -13,7 +13,6 @@ import (
 
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/localexec"
-	"github.com/updraft-dev/updraft/operators/builtin"
 	"github.com/updraft-dev/updraft/python"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler"
@@ -154,7 +153,7 @@ func (i *Installation) python() *callable.Runner {
 			return python.Start(ctx, python.Config{Python: i.Config.Text("python"), Dir: dir, Env: i.Environ})
 		},
 		Folder: i.Config.Text("dags"), Path: append([]string{i.Config.Text("dags")}, i.modulePath()...), Venvs: filepath.Join(dir, "venvs"), Python: i.Config.Text("python"),
-		Hostname: hostname(), BaseURL: i.Config.Text("base_url"), Runs: i.Store, Events: i.Store,
+		Hostname: hostname(), BaseURL: i.Config.Text("base_url"), Runs: i.Store, Events: i.Store, Sources: i.sources(),
 	})
 }
 
@@ -168,7 +167,7 @@ func (i *Installation) runtime(host task.Processes, py task.PythonRunner, trigge
 // taskConfig is what a runtime works with, but for that which executes anything.
 func (i *Installation) taskConfig() task.Config {
 	return task.Config{
-		Operators: builtin.Lookup, Store: i.Store, Settings: i.Settings,
+		Operators: i.Drivers.Operators.Lookup, Store: i.Store, Settings: i.Settings,
 		Logs: i.Logs, LargeXComs: i.XComs, InlineXComLimit: inlineXComs,
 		Templates: template.New(template.Config{
 			Specs: i.Catalog.Lookup, Runs: i.Store, Events: i.Store, BaseURL: i.Config.Text("base_url"), Hostname: hostname(), Random: mathrand.IntN,

@@ -1,5 +1,5 @@
 // Package local gives an installation that needs nothing but this machine its drivers:
-// a SQLite file, log files, a queue in a file, a key file.
+// a SQLite file, log files, a queue in a file, a key file; and all operators.
 package local
 
 import (
@@ -11,6 +11,7 @@ import (
 
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/logs/filelogs"
+	"github.com/updraft-dev/updraft/operators/builtin"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/queue/localqueue"
 	"github.com/updraft-dev/updraft/settings"
@@ -26,11 +27,17 @@ func Drivers() embedded.Drivers {
 		opts = *embedded.Options
 	)
 	return embedded.Drivers{
-		Stores: map[string]func(ctx, string, opts) (store.Store, error){"sqlite": openStore},
-		Logs:   map[string]func(ctx, string, opts) (embedded.Objects, error){"file": openLogs},
-		Queues: map[string]func(ctx, string, opts) (embedded.Queues, error){"local": openQueues},
-		Keys:   map[string]func(ctx, string, opts) (*settings.Keys, error){"file": openKeys},
+		Stores:    map[string]func(ctx, string, opts) (store.Store, error){"sqlite": openStore},
+		Logs:      map[string]func(ctx, string, opts) (embedded.Objects, error){"file": openLogs},
+		Queues:    map[string]func(ctx, string, opts) (embedded.Queues, error){"local": openQueues},
+		Keys:      map[string]func(ctx, string, opts) (*settings.Keys, error){"file": openKeys},
+		Operators: Operators(),
 	}
+}
+
+// Operators are all operators that there are.
+func Operators() *embedded.Operators {
+	return &embedded.Operators{Catalog: builtin.Catalog, Lookup: builtin.Lookup}
 }
 
 func openStore(ctx context.Context, url string, _ *embedded.Options) (store.Store, error) {

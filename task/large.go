@@ -45,14 +45,14 @@ func short(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 
-// largePrefix is the folder of a run's large XComs. Ids may hold anything, so they are
-// hashed.
-func largePrefix(id run.ID) string { return path.Join(short(id.DAG), short(id.Run)) }
+// LargeXComFolder is the folder of a run's large XComs: the beginning of their keys, up to
+// the last slash. Ids may hold anything, so they are hashed.
+func LargeXComFolder(id run.ID) string { return path.Join(short(id.DAG), short(id.Run)) }
 
 // putLarge keeps a value under a key of its own attempt and claim, so that a zombie
 // cannot overwrite what its successor pushed.
 func putLarge(ctx context.Context, l LargeXComs, a run.Attempt, token, name string, raw []byte) (json.RawMessage, error) {
-	key := path.Join(largePrefix(a.ID), short(a.Task, fmt.Sprint(a.Map), fmt.Sprint(a.Try), token, name))
+	key := path.Join(LargeXComFolder(a.ID), short(a.Task, fmt.Sprint(a.Map), fmt.Sprint(a.Try), token, name))
 	if err := l.Put(ctx, key, raw); err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (f *FolderXComs) Sweep(ctx context.Context, runs iter.Seq2[run.ID, error], 
 		if err != nil {
 			return err
 		}
-		known[largePrefix(id)] = true
+		known[LargeXComFolder(id)] = true
 	}
 	for _, dir := range found {
 		info, err := f.root.Stat(dir)

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/updraft-dev/updraft/cli"
+	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/local"
 )
 
@@ -44,6 +46,6 @@ func run() int {
 			}
 			return columns, rows
 		},
-		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: home, Now: time.Now, Self: self, Release: version, Drivers: local.Drivers(),
+		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: home, Now: time.Now, Self: self, Release: version, Drivers: embedded.Join(local.Drivers(), cloud.Drivers(&cloud.Account{Release: version}), cloud.MinIO()),
 	})
 }

@@ -57,8 +57,8 @@ func Layers() []Layer {
 		},
 		{Name: "use cases", Packages: []string{"scheduler/tick", "api"}, May: []string{"words", "decisions", "contracts", "runtime"}},
 		{Name: "internal", Packages: []string{"internal/*"}, May: []string{"*"}, Deps: []string{"*"}},
-		{Name: "composition", Packages: []string{"embedded", "local", "cli"}, May: []string{"*"}, Deps: []string{"*"}},
-		{Name: "mains", Packages: []string{"cmd/*"}, May: []string{"*"}, Deps: []string{"*"}},
+		{Name: "composition", Packages: []string{"embedded", "local", "cloud", "cli"}, May: []string{"*"}, Deps: []string{"*"}},
+		{Name: "mains", Packages: []string{"cmd/*", "functions/*"}, May: []string{"*"}, Deps: []string{"*"}},
 	}
 }
 

@@ -3,9 +3,11 @@ package tick
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
+	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler"
 	"github.com/updraft-dev/updraft/store"
@@ -86,4 +88,26 @@ func runsOf(attempts []run.Attempt) []run.ID {
 		}
 	}
 	return out
+}
+
+// Waiting returns an attempt as it is stored if it waits for a worker, and nil if it does
+// not, or not any more.
+func Waiting(ctx context.Context, l *Loader, a run.Attempt) (*executors.Work, error) {
+	data, err := l.store.Run(ctx, a.ID, a.Task)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load task %s of run %s: %w", a.Name(), a.ID, err)
+	}
+	g, err := l.Graph(ctx, a.DAG, data.Run.Version)
+	if err != nil {
+		return nil, err
+	}
+	for _, in := range data.Instances {
+		if in.Map == a.Map && in.State == run.Queued && in.Try == a.Try {
+			return &executors.Work{Graph: g, Run: data.Run, Instance: in}, nil
+		}
+	}
+	return nil, nil
 }

@@ -1,0 +1,199 @@
+package cloud
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/lambdaexec"
+	"github.com/updraft-dev/updraft/internal/awsconf"
+	"github.com/updraft-dev/updraft/logs"
+	"github.com/updraft-dev/updraft/logs/miniologs"
+	"github.com/updraft-dev/updraft/logs/objects"
+	"github.com/updraft-dev/updraft/logs/s3logs"
+	"github.com/updraft-dev/updraft/queue"
+	"github.com/updraft-dev/updraft/queue/sqsqueue"
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/settings"
+	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/store/dynamostore"
+)
+
+// MinIO is the driver of logs on a server that speaks S3 and is no part of AWS. Functions do
+// without it: theirs is S3's own.
+func MinIO() embedded.Drivers {
+	return embedded.Drivers{Logs: map[string]func(context.Context, string, *embedded.Options) (embedded.Objects, error){"minio": minio}}
+}
+
+// Drivers are those of AWS.
+func Drivers(a *Account) embedded.Drivers {
+	type (
+		ctx  = context.Context
+		opts = *embedded.Options
+	)
+	return embedded.Drivers{
+		Stores:    map[string]func(ctx, string, opts) (store.Store, error){"dynamodb": a.store},
+		Logs:      map[string]func(ctx, string, opts) (embedded.Objects, error){"s3": a.logs},
+		Queues:    map[string]func(ctx, string, opts) (embedded.Queues, error){"sqs": a.queues},
+		Keys:      map[string]func(ctx, string, opts) (*settings.Keys, error){"secretsmanager": a.keys},
+		Sources:   map[string]func(ctx, string, opts) (embedded.Source, error){"s3": a.source},
+		Executors: map[string]func(ctx, opts) (executors.Dispatcher, error){lambdaexec.Name: a.lambda, fargate: a.fargate, executors.Auto: a.auto},
+	}
+}
+
+func (a *Account) store(ctx context.Context, url string, o *embedded.Options) (store.Store, error) {
+	cfg, err := a.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := dynamostore.ParseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	c.Retention, c.Now = o.Config.Duration("run_retention"), o.Now
+	return dynamostore.Open(ctx, cfg, c)
+}
+
+// logs keeps logs and large XComs in a bucket of S3.
+func (a *Account) logs(ctx context.Context, url string, o *embedded.Options) (embedded.Objects, error) {
+	cfg, err := a.Config(ctx)
+	if err != nil {
+		return embedded.Objects{}, err
+	}
+	c, err := s3logs.ParseURL(url)
+	if err != nil {
+		return embedded.Objects{}, err
+	}
+	c.Logs = logsConfig(o)
+	l, err := s3logs.Open(cfg, c)
+	if err != nil {
+		return embedded.Objects{}, err
+	}
+	b, err := s3logs.OpenBucket(cfg, c)
+	return embedded.Objects{Logs: l, XComs: BucketXComs(b, c.Prefix)}, err
+}
+
+// minio keeps them in a bucket of MinIO, whose keys are in the environment.
+func minio(_ context.Context, url string, o *embedded.Options) (embedded.Objects, error) {
+	c, err := miniologs.ParseURL(url)
+	if err != nil {
+		return embedded.Objects{}, err
+	}
+	for name, to := range map[string]*string{"MINIO_ACCESS_KEY": &c.AccessKey, "MINIO_SECRET_KEY": &c.SecretKey} {
+		v, ok := o.Lookup(name)
+		if !ok {
+			return embedded.Objects{}, fmt.Errorf("logs %s: the environment variable %s is missing: set it to the key of a user of MinIO", url, name)
+		}
+		*to = v
+	}
+	c.Logs = logsConfig(o)
+	l, err := miniologs.Open(c)
+	if err != nil {
+		return embedded.Objects{}, err
+	}
+	b, err := miniologs.OpenBucket(c)
+	return embedded.Objects{Logs: l, XComs: BucketXComs(b, c.Prefix)}, err
+}
+
+func logsConfig(o *embedded.Options) logs.Config {
+	return logs.Config{MaxSize: int64(o.Config.Int("log_max_bytes")), PackTime: objects.DefaultPackTime}
+}
+
+func (a *Account) source(ctx context.Context, url string, _ *embedded.Options) (embedded.Source, error) {
+	cfg, err := a.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s3logs.ParseURL(url)
+	if err != nil {
+		return nil, fmt.Errorf("setting dag_source: %w", err)
+	}
+	b, err := s3logs.OpenBucket(cfg, c)
+	if err != nil {
+		return nil, err
+	}
+	return newSource(b, c.Prefix, url), nil
+}
+
+// planQueue is the name of the queue that schedulers are called by.
+const planQueue = "plan"
+
+// wakeTime bounds a call of a scheduler: what is lost by it, the next tick finds.
+const wakeTime = 10 * time.Second
+
+// queues opens queues of SQS, whose names begin with a prefix.
+func (a *Account) queues(ctx context.Context, url string, o *embedded.Options) (embedded.Queues, error) {
+	cfg, err := a.Config(ctx)
+	if err != nil {
+		return embedded.Queues{}, err
+	}
+	base, err := sqsqueue.ParseURL(url)
+	if err != nil {
+		return embedded.Queues{}, err
+	}
+	base.AWS, base.Log = cfg, o.Log
+	prefix := base.Name
+	open := func(ctx context.Context, name string) (*queue.Queue, error) {
+		c := base
+		c.Name = prefix + "-" + name
+		return sqsqueue.Open(ctx, c)
+	}
+	p := &planner{open: func(ctx context.Context) (*queue.Queue, error) { return open(ctx, planQueue) }, o: o}
+	return embedded.Queues{Open: open, Wake: p.wake}, nil
+}
+
+// planner calls schedulers by a queue, which it opens when it is first needed.
+type planner struct {
+	open func(context.Context) (*queue.Queue, error)
+	o    *embedded.Options
+	q    onceQueue
+}
+
+// wake sends word of a run. It returns when it is sent: the process may be frozen after.
+func (p *planner) wake(id run.ID, after time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), wakeTime)
+	defer cancel()
+	q, err := p.q.get(ctx, p.open)
+	if err == nil {
+		m := queue.Message{Envelope: queue.Envelope{Kind: queue.KindPlan}, Delay: min(after, queue.MaxDelay)}
+		m.Attempt.ID, m.Attempt.Map = id, run.Unmapped
+		err = q.Send(ctx, m)[0]
+	}
+	if err != nil {
+		p.o.Log.WarnContext(ctx, "calling a scheduler; the next tick finds what there is to do", "dag", id.DAG, "run", id.Run, "error", err)
+	}
+}
+
+// keys reads the keys that seal connections and variables from Secrets Manager.
+func (a *Account) keys(ctx context.Context, url string, _ *embedded.Options) (*settings.Keys, error) {
+	cfg, err := a.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name := strings.TrimPrefix(url, "secretsmanager://")
+	out, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(name)})
+	if err != nil {
+		return nil, fmt.Errorf("read the key %s: %w", url, awsconf.Explain(err))
+	}
+	return settings.ParseKeys(keyText(aws.ToString(out.SecretString)), url)
+}
+
+// keyText is a secret as keys are written: lines of base64, which it may be already. The
+// template has Secrets Manager make it, which knows no base64: 43 random letters and digits
+// in JSON, which are the base64 of 32 bytes but for the = at the end.
+func keyText(secret string) string {
+	var made struct {
+		Key string `json:"key"`
+	}
+	if json.Unmarshal([]byte(secret), &made) == nil && made.Key != "" {
+		return made.Key + "="
+	}
+	return secret
+}

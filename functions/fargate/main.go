@@ -1,0 +1,36 @@
+// Command fargate is the Lambda function that starts Fargate tasks for the attempts in
+// their queue.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/executors/fargateexec"
+	"github.com/updraft-dev/updraft/queue/sqsqueue"
+)
+
+// release is set by the linker.
+var release = "dev"
+
+func main() {
+	account := &cloud.Account{Release: release}
+	os.Exit(cloud.Main(account, cloud.Drivers(account), func(ctx context.Context, f *embedded.Function) (cloud.Handler, error) {
+		cfg, err := account.Config(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c, err := fargateexec.ParseURL(f.Config.Text("fargate"))
+		if err != nil {
+			return nil, err
+		}
+		c.AWS = cfg
+		x, err := fargateexec.Open(c)
+		if err != nil {
+			return nil, err
+		}
+		return cloud.Fargate(f, sqsqueue.NewReceiver(sqsqueue.ReceiverConfig{AWS: cfg, Log: f.Log}), x), nil
+	}))
+}

@@ -1,0 +1,26 @@
+// Command scheduler is the Lambda function that decides: EventBridge calls it every minute,
+// and messages of the plan queue when there is something to decide in between.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/queue/sqsqueue"
+)
+
+// release is set by the linker.
+var release = "dev"
+
+func main() {
+	account := &cloud.Account{Release: release}
+	os.Exit(cloud.Main(account, cloud.Drivers(account), func(ctx context.Context, f *embedded.Function) (cloud.Handler, error) {
+		cfg, err := account.Config(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return cloud.Scheduler(f, sqsqueue.NewReceiver(sqsqueue.ReceiverConfig{AWS: cfg, Log: f.Log})), nil
+	}))
+}

@@ -1,0 +1,42 @@
+// Command worker is the Lambda function that executes tasks, and goes on with what follows
+// from them.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/executors/lambdaexec"
+	"github.com/updraft-dev/updraft/operators/builtin"
+	"github.com/updraft-dev/updraft/queue/sqsqueue"
+)
+
+// release is set by the linker.
+var release = "dev"
+
+func main() {
+	account := &cloud.Account{Release: release}
+	drivers := cloud.Drivers(account)
+	drivers.Operators = &embedded.Operators{Catalog: builtin.Catalog, Lookup: builtin.Lookup}
+	os.Exit(cloud.Main(account, drivers, func(ctx context.Context, f *embedded.Function) (cloud.Handler, error) {
+		cfg, err := account.Config(ctx)
+		if err != nil {
+			return nil, err
+		}
+		functions, err := lambdaexec.ParseFunctions(f.Config.Text("lambda"))
+		if err != nil {
+			return nil, err
+		}
+		share, err := lambdaexec.Open(lambdaexec.Config{AWS: cfg, Functions: functions})
+		if err != nil {
+			return nil, err
+		}
+		own := lambdaexec.Function{Name: lambdacontext.FunctionName, Memory: int64(lambdacontext.MemoryLimitInMB) << 20}
+		receiver := sqsqueue.NewReceiver(sqsqueue.ReceiverConfig{AWS: cfg, Log: f.Log})
+		return cloud.Worker(f, receiver, share, own.Name, cloud.FitsFunction(own)), nil
+	}))
+}
