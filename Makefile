@@ -64,6 +64,22 @@ fuzz: ## fuzz every parser for FUZZTIME each
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | cut -d' ' -f2); do \
 	    echo "== $$dir $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir; done; done
 
+# The functions of template.yaml; `sam build` calls these targets with ARTIFACTS_DIR.
+FUNCTION_ARCH ?= $(or $(GOARCH),arm64)
+build-Scheduler: FUNCTION = scheduler
+build-Worker build-LargeWorker: FUNCTION = worker
+build-DagProcessor: FUNCTION = dagprocessor
+build-Events: FUNCTION = events
+build-Api: FUNCTION = api
+build-FargateDispatcher: FUNCTION = fargate
+FUNCTION_TARGETS := build-Scheduler build-Worker build-LargeWorker build-DagProcessor build-Events build-Api build-FargateDispatcher
+.PHONY: $(FUNCTION_TARGETS)
+$(FUNCTION_TARGETS):
+	@test -n '$(ARTIFACTS_DIR)' || { echo 'ARTIFACTS_DIR says where the function goes: sam build sets it'; exit 2; }
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(FUNCTION_ARCH) $(GO) build -tags lambda.norpc -trimpath \
+	  -ldflags '-s -w -X main.release=$(VERSION)' -o '$(ARTIFACTS_DIR)/bootstrap' ./functions/$(FUNCTION)
+	install -m 755 infra/functions/exec '$(ARTIFACTS_DIR)/exec'
+
 .PHONY: local-up
 local-up: ## start the local AWS of docs/local-aws.md [PARTS=part ...]
 	localstack/up $(PARTS)
