@@ -78,7 +78,7 @@ func (b *bucket) Get(ctx context.Context, key string, p []byte, from int64) (int
 		}
 		return 0, b.explain(err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it was for reading
 	n, err := io.ReadFull(r, p[:min(int64(len(p)), r.Remain())])
 	return n, b.explain(err)
 }

@@ -60,6 +60,9 @@ func read(t testing.TB, l *logs.Logs, a run.Attempt) string {
 	return b.String()
 }
 
+// pass lets time pass in a bubble of synctest.
+func pass(d time.Duration) { <-time.After(d) }
+
 func equal(t testing.TB, what string, want, got any) {
 	t.Helper()
 	if d := cmp.Diff(want, got); d != "" {
@@ -156,7 +159,7 @@ func TestKilled(t *testing.T) {
 				a := attempt("d", "r", fmt.Sprint("short ", i), 1)
 				write(t, l, a, "text")
 				written[a] = time.Now()
-				time.Sleep(101 * time.Millisecond)
+				pass(101 * time.Millisecond)
 			}
 			dead.Store(true)
 			since := time.Since(start) - 2*time.Second
@@ -193,7 +196,7 @@ func TestTail(t *testing.T) {
 		l := open(t, &objectstest.Memory{}, objects.Config{})
 		a := attempt("d", "r", "t", 1)
 		w := begin(t, l, a, "begins\n")
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		seen := make(chan string, 100)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -203,7 +206,7 @@ func TestTail(t *testing.T) {
 		}()
 		<-seen
 		for i := range 10 {
-			time.Sleep(time.Duration(i) * 170 * time.Millisecond)
+			pass(time.Duration(i) * 170 * time.Millisecond)
 			at := time.Now()
 			fmt.Fprintf(w, "line %d\n", i)
 			if text := <-seen; !strings.Contains(text, fmt.Sprint("line ", i)) || time.Since(at) > 2*time.Second {

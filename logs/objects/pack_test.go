@@ -29,9 +29,9 @@ func TestPackedLogGoesOn(t *testing.T) {
 		write(t, l, a, fmt.Sprintf("poke %d\n", i))
 		if i%2 == 0 { // once more before the first one was written
 			write(t, l, a, "again\n")
-			want.WriteString(fmt.Sprintf("poke %d\nagain\n", i))
+			fmt.Fprintf(&want, "poke %d\nagain\n", i)
 		} else {
-			want.WriteString(fmt.Sprintf("poke %d\n", i))
+			fmt.Fprintf(&want, "poke %d\n", i)
 		}
 		if err := l.Flush(t.Context()); err != nil {
 			t.Fatal(err)
@@ -98,17 +98,17 @@ func TestPacksWait(t *testing.T) {
 		}}
 		l := open(t, b, objects.Config{Logs: logs.Config{PackTime: 2 * time.Second}})
 		w := begin(t, l, attempt("d", "r", "t0", 1), "text")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
 		write(t, l, attempt("d", "r", "t1", 1), "text")
-		time.Sleep(1500 * time.Millisecond)
+		pass(1500 * time.Millisecond)
 		if err := l.Flush(t.Context()); !errors.Is(err, objects.ErrBusy) {
 			t.Errorf("got error %v", err)
 		}
 		down.Store(false)
-		time.Sleep(2*time.Second + time.Millisecond)
+		pass(2*time.Second + time.Millisecond)
 		equal(t, "objects when it works again", 1, len(b.Keys()))
 		for i := range logs.MaxPack {
 			write(t, l, attempt("d", "r2", fmt.Sprint("t", i), 1), "text")
@@ -187,7 +187,7 @@ func TestLongIDsAreNotedAgain(t *testing.T) {
 		write(t, l, attempt(long, "r", "t1", 1), "text")
 		write(t, l, attempt(long, "r", "t2", 1), "text")
 		equal(t, "objects that were written", 3, b.Counts()["Put"])
-		time.Sleep(25 * time.Hour)
+		pass(25 * time.Hour)
 		if err := b.Delete(t.Context(), b.Keys()...); err != nil {
 			t.Fatal(err)
 		}
