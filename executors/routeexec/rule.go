@@ -23,7 +23,7 @@ type Place struct {
 	ByName bool
 }
 
-// AnyQueue, among the queues of a place, leads there from every queue that is not another
+// AnyQueue among the queues of a place leads there from every queue that is not another
 // place's, but for the default one.
 const AnyQueue = "*"
 
