@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-expla
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 """
 
+import fcntl
 import json
 import time
 
@@ -18,13 +19,15 @@ SUBNETS = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
 def cluster(client, data):
     """A cluster, and an image that is a shell."""
     file = data / "images.json"
-    before = file.read_text()
-    file.write_text(json.dumps({**json.loads(before), SHELL: "/bin/sh -c"}))
+    with file.with_suffix(".json.lock").open("w") as lock:  # other tests add images, too
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        new = file.with_suffix(".json.new")
+        new.write_text(json.dumps({**json.loads(file.read_text()), SHELL: "/bin/sh -c"}))
+        new.replace(file)
     name = unique("cluster")
     client("ecs").create_cluster(clusterName=name)
     yield name
     client("ecs").delete_cluster(cluster=name)
-    file.write_text(before)
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ class ClusterProvider(ResourceProvider[dict]):
     def create(self, request: ResourceRequest[dict]) -> ProgressEvent[dict]:
         model = request.desired_state
         model.setdefault("ClusterName", util.generate_default_name(request.stack_name, request.logical_resource_id))
-        cluster = request.aws_client_factory.ecs.create_cluster(clusterName=model["ClusterName"])["cluster"]
-        model["Arn"] = cluster["clusterArn"]
+        arguments = _api_keys({k: v for k, v in model.items() if k in ("ClusterName", "CapacityProviders")})
+        model["Arn"] = request.aws_client_factory.ecs.create_cluster(**arguments)["cluster"]["clusterArn"]
         return _done(model)
 
     def update(self, request: ResourceRequest[dict]) -> ProgressEvent[dict]:
