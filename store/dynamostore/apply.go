@@ -148,7 +148,7 @@ func (s *Store) applyTo(ctx context.Context, p *place, b *batch) ([]store.Lost, 
 		}
 	}
 	var lost []store.Lost
-	for _, q := range b.portions(p) {
+	for _, q := range s.portions(p, b) {
 		q.events = q.events && len(lost) == 0
 		l, err := s.commit(ctx, p, b, q)
 		if err != nil {
@@ -160,7 +160,7 @@ func (s *Store) applyTo(ctx context.Context, p *place, b *batch) ([]store.Lost, 
 }
 
 // portions divides a batch into what is written at once.
-func (b *batch) portions(p *place) []portion {
+func (s *Store) portions(p *place, b *batch) []portion {
 	ahead := b.report()
 	var first *shardChanges
 	rest := portion{update: b.update != nil, events: len(b.events) > 0}
@@ -189,7 +189,7 @@ func (b *batch) portions(p *place) []portion {
 	if first != nil {
 		out = append(out, portion{shards: []shardChanges{*first}})
 	}
-	return append(out, rest.split(b)...)
+	return append(out, s.split(p, b, rest)...)
 }
 
 // report returns the position of the only fenced change of a batch, -1 if there is none or
@@ -208,21 +208,26 @@ func (b *batch) report() int {
 	return at
 }
 
-// split divides what no single request can hold. Only then what is left after a crash may
-// be a part of a batch: more than about 1,500 instances of mapped tasks at once.
-func (q portion) split(b *batch) []portion {
+// split divides what no transaction can hold, not even with new shards staged: changes in
+// more than about a hundred shards that are there. Only then what is left after a crash may
+// be a part of a batch.
+func (s *Store) split(p *place, b *batch, q portion) []portion {
 	var out []portion
 	cur, ops := portion{}, 0
 	for _, sh := range q.shards {
+		_, known := s.shard(p, sh.sk)
 		for changes := range slices.Chunk(sh.changes, maxShardChanges) {
-			n := 1
+			n := 0
+			if known {
+				n = 1
+			}
 			for _, i := range changes {
 				if b.changes[i].Archive {
 					n++
 				}
 			}
 			twice := len(cur.shards) > 0 && cur.shards[len(cur.shards)-1].sk == sh.sk
-			if ops > 0 && (ops+n > maxTransact-reserved || twice) {
+			if ops > 0 && ops+n > maxTransact-reserved || twice {
 				out = append(out, cur)
 				cur, ops = portion{}, 0
 			}
@@ -230,7 +235,7 @@ func (q portion) split(b *batch) []portion {
 			ops += n
 		}
 	}
-	if q.events && ops+len(b.events)+1 > maxTransact {
+	if q.events && ops+len(b.events)+reserved > maxTransact {
 		out = append(out, cur)
 		cur = portion{}
 	}
@@ -238,12 +243,12 @@ func (q portion) split(b *batch) []portion {
 	return append(out, cur)
 }
 
-// reserved is the room in a transaction for the run itself.
-const reserved = 1
+// reserved is the room in a transaction for the run itself and a staging.
+const reserved = 2
 
 // commit writes a portion: what holds of it, all at once. It returns what was lost.
 func (s *Store) commit(ctx context.Context, p *place, b *batch, q portion) ([]store.Lost, error) {
-	w := &writer{s: s, p: p, b: b, q: q, mark: mark()}
+	w := &writer{s: s, p: p, b: b, q: q}
 	if err := w.look(ctx); err != nil {
 		return nil, err
 	}
@@ -255,7 +260,11 @@ func (s *Store) commit(ctx context.Context, p *place, b *batch, q portion) ([]st
 		if len(ops) == 0 {
 			return w.lost, w.finish(ctx)
 		}
-		old, held, err := s.write(ctx, ops...)
+		var old []item
+		ops, held, err := w.stage(ctx, ops)
+		if err == nil && held {
+			old, held, err = s.write(ctx, ops...)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -282,6 +282,8 @@ func (s *Store) get(ctx context.Context, k key) (item, error) {
 // span selects a range of a partition: from <= sk <= to.
 type span struct {
 	pk, from, to string
+	// past leaves out what does not come after this sort key, which lies in the range.
+	past string
 	// backward reads from the end.
 	backward bool
 	// limit is the number of items of a request, zero for as many as fit.
@@ -301,6 +303,9 @@ func (s *Store) query(ctx context.Context, r span, each func(items []item) (more
 	}
 	if r.limit > 0 {
 		in.Limit = aws.Int32(int32(min(r.limit, 1000)))
+	}
+	if r.past != "" {
+		in.ExclusiveStartKey = key{r.pk, r.past}.item()
 	}
 	if r.keysOnly {
 		in.ProjectionExpression = aws.String("#p, #s")

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -30,10 +28,6 @@ func endpoint(t testing.TB, variable string) string {
 		t.Fatalf("%s is not set: start the emulators and read their addresses (localstack/up, .local/env)", variable)
 	}
 	return url
-}
-
-func awsConfig() aws.Config {
-	return aws.Config{Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
 }
 
 var tables atomic.Int64

@@ -282,7 +282,7 @@ func (s *Store) listDAGs(ctx context.Context, f store.DAGFilter, p store.Page) (
 		if err != nil {
 			return list, err
 		}
-		r.from = after(part(parts[0]))
+		r.past = part(parts[0])
 	}
 	limit := pageLimit(p)
 	var bad error

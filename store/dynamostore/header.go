@@ -129,7 +129,7 @@ func (s *Store) create(ctx context.Context, r *run.Run, body []byte) (*place, er
 	if err != nil {
 		return nil, err
 	}
-	p := &place{id: r.ID, epoch: strconv.FormatUint(uint64(random()), 36), layout: l, fresh: true, shards: map[string]bool{}}
+	p := &place{id: r.ID, epoch: strconv.FormatUint(uint64(random()), 36), layout: l, fresh: true, shards: map[string]string{}}
 	revision := s.ids.next(0)
 	if err := s.writeBatch(ctx, s.listItems(r, lists(r), revision), nil); err != nil {
 		return nil, err

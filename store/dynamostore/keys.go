@@ -34,6 +34,7 @@ func (k key) item() item { return item{attrPK: str(k.pk), attrSK: str(k.sk)} }
 // sortEnd, is all that is needed to work on the run. History and large XComs lie outside.
 const (
 	sortMeta    = "m"
+	sortStaging = "n#"
 	sortDetail  = "r#"
 	sortShard   = "s#"
 	sortEnd     = "s~"

@@ -127,20 +127,23 @@ type place struct {
 	layout *layout
 	// fresh says that this very call has made the run.
 	fresh bool
-	// shards are those that are known to be there. They belong to Store.mu.
-	shards map[string]bool
+	// shards are those that are known to be there, with the staging that they were made by,
+	// if nobody has written them since. They belong to Store.mu.
+	shards map[string]string
 }
 
-func (s *Store) hasShard(p *place, sk string) bool {
+// shard says whether a shard is known to be there, and the staging it was made by.
+func (s *Store) shard(p *place, sk string) (staging string, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return p.shards[sk]
+	staging, known = p.shards[sk]
+	return staging, known
 }
 
-func (s *Store) addShard(p *place, sk string) {
+func (s *Store) addShard(p *place, sk, staging string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.shards[sk] = true
+	p.shards[sk] = staging
 }
 
 func (s *Store) knownPlace(id run.ID) *place {
@@ -167,7 +170,7 @@ func (s *Store) placeOf(ctx context.Context, h *header) (*place, error) {
 	if l == nil && h.layout != "" {
 		return nil, damaged("run "+h.run.ID.String(), errors.New("the layout of its DAG's version is gone"))
 	}
-	p := &place{id: h.run.ID, epoch: h.epoch, layout: l, shards: map[string]bool{}}
+	p := &place{id: h.run.ID, epoch: h.epoch, layout: l, shards: map[string]string{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	remember(s.places, h.run.ID, p)

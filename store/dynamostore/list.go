@@ -148,17 +148,11 @@ func (c *cursor) fill(ctx context.Context, limit int) error {
 	})
 	if read < limit {
 		c.finished = true
-	} else if c.span.backward {
-		c.span.to = before(c.buffer[read-1].key.sk)
-	} else {
-		c.span.from = after(c.buffer[read-1].key.sk)
+	} else if bad == nil {
+		c.span.past = c.buffer[read-1].key.sk
 	}
 	return cmp.Or(err, bad)
 }
-
-// Sort keys of entries have no control characters: these are the nearest neighbours.
-func after(sk string) string  { return sk + "\x01" }
-func before(sk string) string { return sk[:len(sk)-1] + string(rune(sk[len(sk)-1]-1)) + "\U0010ffff" }
 
 // merge reads several lists as one.
 type merge struct {
@@ -235,7 +229,7 @@ func (s *Store) listRuns(ctx context.Context, f store.RunFilter, p store.Page) (
 	if err != nil {
 		return store.RunList{}, err
 	}
-	from, to, err := bounds(f, string(name), p.Token)
+	r, err := bounds(f, string(name), p.Token)
 	if err != nil {
 		return store.RunList{}, err
 	}
@@ -243,9 +237,10 @@ func (s *Store) listRuns(ctx context.Context, f store.RunFilter, p store.Page) (
 	if err != nil {
 		return store.RunList{}, err
 	}
-	m := merge{backward: f.Order != store.OldestFirst}
+	m := merge{backward: r.backward}
 	for _, pk := range pks {
-		m.cursors = append(m.cursors, &cursor{s: s, span: span{pk: pk, from: from, to: to, backward: m.backward}})
+		r.pk = pk
+		m.cursors = append(m.cursors, &cursor{s: s, span: r})
 	}
 	limit := pageLimit(p)
 	var list store.RunList
@@ -277,31 +272,28 @@ func pageLimit(p store.Page) int {
 	return p.Limit
 }
 
-// bounds are the sort keys that a page lies between.
-func bounds(f store.RunFilter, list, token string) (from, to string, err error) {
-	from, to = "0", "~"
+// bounds are the sort keys of a page.
+func bounds(f store.RunFilter, list, token string) (span, error) {
+	r := span{from: "0", to: "~", backward: f.Order != store.OldestFirst}
 	if !f.After.IsZero() {
-		from = sortable(store.Nanos(f.After))
+		r.from = sortable(store.Nanos(f.After))
 	}
 	if !f.Before.IsZero() {
-		to = sortable(store.Nanos(f.Before))
+		r.to = sortable(store.Nanos(f.Before))
 	}
 	if token == "" {
-		return from, to, nil
+		return r, nil
 	}
 	parts, err := store.DecodeToken(list, token, 3)
 	if err != nil {
-		return "", "", err
+		return r, err
 	}
 	at, err := strconv.ParseInt(parts[0], 10, 64)
 	if err != nil {
-		return "", "", fmt.Errorf("page token %.60q: %w", token, store.ErrBadToken)
+		return r, fmt.Errorf("page token %.60q: %w", token, store.ErrBadToken)
 	}
-	last := entrySort(at, run.ID{DAG: parts[1], Run: parts[2]})
-	if f.Order == store.OldestFirst {
-		return max(from, after(last)), to, nil
-	}
-	return from, min(to, before(last)), nil
+	r.past = entrySort(at, run.ID{DAG: parts[1], Run: parts[2]})
+	return r, nil
 }
 
 // runs reads the runs of entries, and keeps those that the filter selects.

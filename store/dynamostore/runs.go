@@ -53,21 +53,29 @@ func (s *Store) load(ctx context.Context, id run.ID, tasks []string) (*loaded, e
 	if l.place, err = s.placeOf(ctx, h); err != nil {
 		return nil, err
 	}
-	l.take(s, items[1:])
-	return l, nil
+	return l, l.take(ctx, s, items[1:])
 }
 
-func (l *loaded) take(s *Store, items []item) {
+// take sorts items. Stagings come before the shards that were made by them.
+func (l *loaded) take(ctx context.Context, s *Store, items []item) error {
+	var shards []item
 	for _, it := range items {
 		k := key{strOf(it, attrPK), strOf(it, attrSK)}
 		switch {
 		case strings.HasPrefix(k.sk, sortShard+l.epoch+"#"):
-			l.shards = append(l.shards, it)
-			s.addShard(l.place, k.sk)
+			shards = append(shards, it)
 		case strings.HasPrefix(k.sk, sortDetail+l.epoch+"#"):
 			l.details[k] = it
 		}
 	}
+	seen, err := s.seeAll(ctx, l.place, shards)
+	for _, sh := range seen {
+		if sh.item != nil {
+			l.shards = append(l.shards, sh.item)
+			s.addShard(l.place, strOf(sh.item, attrSK), sh.staging)
+		}
+	}
+	return err
 }
 
 // loadTasks reads the header and the shards of some tasks.
@@ -98,17 +106,18 @@ func (s *Store) loadTasks(ctx context.Context, p *place, tasks []string) (*loade
 	if h.epoch != p.epoch {
 		return nil, errMoved
 	}
-	l := &loaded{header: h, place: p}
+	var items []item
 	for _, k := range keys[1:] {
 		if it := found[k]; it != nil {
-			l.take(s, []item{it})
+			items = append(items, it)
 		}
 	}
 	mapped, err := collect(ctx, len(ranges), func(ctx context.Context, i int) ([]item, error) { return s.all(ctx, ranges[i]) })
-	for _, items := range mapped {
-		l.take(s, items)
+	if err != nil {
+		return nil, err
 	}
-	return l, err
+	l := &loaded{header: h, place: p}
+	return l, l.take(ctx, s, slices.Concat(items, slices.Concat(mapped...)))
 }
 
 // Run implements store.Runs.
@@ -260,7 +269,7 @@ func (s *Store) deleteRun(ctx context.Context, id run.ID) error {
 		return err
 	}
 	var gone []key
-	for _, prefix := range []string{sortShard, sortDetail, sortXCom, sortHistory} {
+	for _, prefix := range []string{sortShard, sortStaging, sortDetail, sortXCom, sortHistory} {
 		from := prefix + h.epoch + "#"
 		items, err := s.all(ctx, span{pk: runKey(id), from: from, to: from + "~", keysOnly: true})
 		if err != nil {

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 )
@@ -25,29 +23,36 @@ type writer struct {
 	b    *batch
 	q    portion
 	mark []byte
-	// stored has what was seen of each shard; nil stands for a shard that is not there.
-	stored map[string]item
+	// stored has what was seen of each shard.
+	stored map[string]seen
 	// blind says that nothing was looked at yet.
 	blind bool
 	// create are the shards that may be made, as the run was seen to be there.
 	create map[string]bool
-	update *runUpdate
-	lost   []store.Lost
+	// made are the shards that the last write makes or changes, by the staging that they
+	// then have.
+	made map[string]string
+	// staging is the name of the last write's staging, "" if it needs none.
+	staging string
+	update  *runUpdate
+	lost    []store.Lost
 }
 
 // look finds out what has to be known before the first write.
 func (w *writer) look(ctx context.Context) error {
-	w.create, w.stored, w.blind = map[string]bool{}, map[string]item{}, true
-	seen := map[string]bool{}
+	w.create, w.stored, w.blind = map[string]bool{}, map[string]seen{}, len(w.q.shards) <= maxTransact-reserved
+	twice, known := map[string]bool{}, false
 	for _, sh := range w.q.shards {
-		if !w.p.fresh && !w.s.hasShard(w.p, sh.sk) {
+		_, there := w.s.shard(w.p, sh.sk)
+		known = known || there
+		if !there && !w.p.fresh {
 			w.create[sh.sk] = true
 		}
 		for _, i := range sh.changes {
 			c := &w.b.changes[i]
 			// The steps of one instance, and what goes to the history, need what was before.
-			w.blind = w.blind && !seen[c.attr] && !(c.Archive && !c.If.Absent)
-			seen[c.attr] = true
+			w.blind = w.blind && !twice[c.attr] && !(c.Archive && !c.If.Absent)
+			twice[c.attr] = true
 		}
 	}
 	if len(w.create) > 0 || w.q.events && !w.q.update {
@@ -55,7 +60,7 @@ func (w *writer) look(ctx context.Context) error {
 			return err
 		}
 	}
-	if w.blind {
+	if w.blind || w.p.fresh && !known {
 		return nil
 	}
 	return w.read(ctx)
@@ -84,18 +89,29 @@ func (w *writer) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	clear(w.stored)
-	for _, k := range keys {
-		w.stored[k.sk] = found[k]
+	items := make([]item, len(keys))
+	for i, k := range keys {
+		items[i] = found[k]
 	}
-	return w.missing(ctx)
+	return w.see(ctx, items)
 }
 
-// missing looks whether the run is still there if a shard is not that was known to be.
-func (w *writer) missing(ctx context.Context) error {
+// see takes the shards of the portion as they are stored.
+func (w *writer) see(ctx context.Context, items []item) error {
+	l, err := w.s.seeAll(ctx, w.p, items)
+	if err != nil {
+		return err
+	}
 	verified := len(w.create) > 0 || w.p.fresh
-	for _, sh := range w.q.shards {
-		if w.stored[sh.sk] != nil || w.create[sh.sk] || w.p.fresh {
+	for i, sh := range w.q.shards {
+		if l[i].item == nil && l[i].staging != "" {
+			// Whoever has staged it must not commit it any more.
+			if l[i], err = w.s.abort(ctx, w.p, l[i], items[i]); err != nil {
+				return err
+			}
+		}
+		w.stored[sh.sk] = l[i]
+		if l[i].item != nil || w.create[sh.sk] || w.p.fresh {
 			continue
 		}
 		if !verified {
@@ -114,8 +130,7 @@ func (w *writer) relook(ctx context.Context, old []item) error {
 	w.lost, w.update = nil, nil
 	if len(w.q.shards) == 1 && !w.q.update && !w.q.events && len(old) == 1 {
 		w.blind = false
-		w.stored[w.q.shards[0].sk] = old[0]
-		return w.missing(ctx)
+		return w.see(ctx, old)
 	}
 	return w.read(ctx)
 }
@@ -125,15 +140,18 @@ func (w *writer) was(old []item) bool {
 	if len(old) != 1 || old[0] == nil {
 		return false // a transaction has a token instead
 	}
-	if w.update != nil {
+	switch {
+	case w.update != nil:
 		return numOf(old[0], attrRevision) == w.update.revision
+	case w.staging != "":
+		return strOf(old[0], attrState) == stagingDone
 	}
 	return bytes.Equal(blobOf(old[0], attrMark), w.mark)
 }
 
 // ops are the writes of the portion; none if nothing of it holds.
 func (w *writer) ops(ctx context.Context) ([]op, error) {
-	w.lost = nil
+	w.lost, w.made, w.mark, w.staging = nil, map[string]string{}, mark(), ""
 	var ops []op
 	for _, sh := range w.q.shards {
 		o := op{key: key{runKey(w.p.id), sh.sk}}
@@ -142,7 +160,7 @@ func (w *writer) ops(ctx context.Context) ([]op, error) {
 			ops = append(ops, o)
 			continue
 		}
-		more, err := w.decide(ctx, &o, sh)
+		more, err := w.decide(ctx, o.key, sh)
 		if err != nil {
 			return nil, err
 		}
@@ -162,37 +180,40 @@ func (w *writer) ops(ctx context.Context) ([]op, error) {
 			ops = append(ops, u.op)
 		}
 	}
-	if w.q.events && len(w.lost) == 0 {
-		if len(ops)+len(w.b.events) > maxTransact {
-			return ops, w.s.putEvents(ctx, w.b.events)
-		}
-		events, err := w.s.eventItems(ctx, w.b.events)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range events {
-			ops = append(ops, op{kind: opPut, put: e})
-		}
+	if !w.q.events || len(w.lost) > 0 {
+		return ops, nil
+	}
+	if len(ops) == 0 && len(w.b.events) > maxTransact {
+		return nil, w.s.putEvents(ctx, w.b.events)
+	}
+	events, err := w.s.eventItems(ctx, w.b.events)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range events {
+		ops = append(ops, op{kind: opPut, put: e})
 	}
 	return ops, nil
 }
 
-// base begins a write of a shard.
-func (w *writer) base(o *op, sk string) {
+// base begins a write of a shard that is seen so.
+func (w *writer) base(o *op, sh seen) {
 	o.set(attrMark, blob(w.mark))
-	ttl := w.s.expiry(item{}, spare)
-	if v := ttl[attrTTL]; v != nil {
-		o.set(attrTTL, v)
+	if ttl := w.s.expiry(item{}, spare)[attrTTL]; ttl != nil {
+		o.set(attrTTL, ttl)
 	}
-	if !w.p.fresh && !w.create[sk] {
-		o.exists()
-	}
+	sh.unstage(o)
+	w.made[o.key.sk] = ""
 }
 
 // assume writes the changes of a shard under their own conditions. XComs of an instance
 // are taken to be its first.
 func (w *writer) assume(o *op, sh shardChanges) {
-	w.base(o, sh.sk)
+	staging, _ := w.s.shard(w.p, sh.sk)
+	w.base(o, seen{staging: staging})
+	if !w.p.fresh && !w.create[sh.sk] {
+		o.exists()
+	}
 	for _, i := range sh.changes {
 		c := &w.b.changes[i]
 		if c.prefix == nil {
@@ -218,7 +239,7 @@ func (w *writer) assume(o *op, sh shardChanges) {
 }
 
 // decide works out what becomes of a shard as it is stored, change by change.
-func (w *writer) decide(ctx context.Context, o *op, sh shardChanges) ([]op, error) {
+func (w *writer) decide(ctx context.Context, k key, sh shardChanges) ([]op, error) {
 	stored := w.stored[sh.sk]
 	now := map[string][]byte{} // what has changed; nil stands for what is gone
 	var history []op
@@ -226,42 +247,60 @@ func (w *writer) decide(ctx context.Context, o *op, sh shardChanges) ([]op, erro
 		c := &w.b.changes[i]
 		entry, changed := now[c.attr]
 		if !changed {
-			entry = blobOf(stored, c.attr)
+			entry = blobOf(stored.item, c.attr)
 		}
 		if met := entry == nil && c.prefix == nil || entry != nil && c.prefix != nil && bytes.HasPrefix(entry, c.prefix); !met {
-			i, err := w.instance(ctx, c, entry, i)
+			l, err := w.instance(ctx, c, entry, i)
 			if err != nil {
 				return nil, err
 			}
-			w.lost = append(w.lost, i)
+			w.lost = append(w.lost, l)
 			continue
 		}
 		if c.Archive && entry != nil {
 			history = append(history, w.archive(c, entry))
 		}
 		now[c.attr] = c.entry
-		if err := w.decideXComs(now, stored, c); err != nil {
+		if err := w.decideXComs(now, stored.item, c); err != nil {
 			return nil, err
 		}
 	}
 	if len(now) == 0 {
 		return nil, nil
 	}
-	w.base(o, sh.sk)
+	return append([]op{w.change(k, stored, now)}, history...), nil
+}
+
+// change writes what has changed of a shard, if nothing of that was changed by others.
+func (w *writer) change(k key, stored seen, now map[string][]byte) op {
+	o := op{key: k}
+	w.base(&o, stored)
+	if stored.item == nil {
+		// What a staging has left is written over.
+		o.kind, o.put = opPut, w.s.expiry(k.item(), spare)
+		o.put[attrMark] = blob(w.mark)
+		o.expr = expr{}
+		if stored.staging == "" {
+			o.is(attrPK, nil)
+		} else {
+			o.is(attrStaging, str(stored.staging))
+		}
+		for attr, b := range now {
+			if b != nil {
+				o.put[attr] = blob(b)
+			}
+		}
+		return o
+	}
+	o.exists()
 	for _, attr := range slices.Sorted(maps.Keys(now)) {
-		var was, is types.AttributeValue
-		if b := blobOf(stored, attr); b != nil {
-			was = blob(b)
-		}
-		if b := now[attr]; b != nil {
-			is = blob(b)
-		}
+		was, is := optional(blobOf(stored.item, attr)), optional(now[attr])
 		o.is(attr, was)
 		if was != nil || is != nil {
 			o.set(attr, is)
 		}
 	}
-	return append([]op{*o}, history...), nil
+	return o
 }
 
 func (w *writer) decideXComs(now map[string][]byte, stored item, c *change) error {
@@ -323,10 +362,8 @@ func historyPrefix(epoch string, k run.Key) string {
 
 // finish remembers what is there now, and removes what a change has made useless.
 func (w *writer) finish(ctx context.Context) error {
-	for _, sh := range w.q.shards {
-		if w.blind || w.stored[sh.sk] != nil {
-			w.s.addShard(w.p, sh.sk)
-		}
+	for sk, staging := range w.made {
+		w.s.addShard(w.p, sk, staging)
 	}
 	if w.update != nil {
 		return w.s.done(ctx, w.update)

@@ -75,9 +75,13 @@ func (s *Store) changeXComs(
 	}
 	attr := p.layout.entryName(k.Task, k.Map)
 	sk := key{runKey(k.ID), p.layout.shardOf(p.epoch, k.Task, k.Map)}
-	sh, err := s.get(ctx, sk)
+	it, err := s.get(ctx, sk)
 	for n := 0; n < trials && err == nil; n++ {
-		entry, old := blobOf(sh, attr), blobOf(sh, xcomPrefix+attr)
+		sh, err := s.see(ctx, p, it)
+		if err != nil {
+			return err
+		}
+		entry, old := blobOf(sh.item, attr), blobOf(sh.item, xcomPrefix+attr)
 		l, err := decodeXComs(old)
 		if err != nil {
 			return damaged("xcoms of "+k.String(), err)
@@ -92,6 +96,7 @@ func (s *Store) changeXComs(
 		w := mark()
 		o := op{key: sk}
 		o.exists()
+		sh.unstage(&o)
 		o.is(attr, optional(entry))
 		o.is(xcomPrefix+attr, optional(old))
 		o.set(xcomPrefix+attr, optional(now))
@@ -100,7 +105,7 @@ func (s *Store) changeXComs(
 		if err != nil || held || marked(stored, w) {
 			return err
 		}
-		sh = stored[0]
+		it = stored[0]
 	}
 	if err == nil {
 		err = fmt.Errorf("others change the instance all the time: %w", store.ErrConflict)
