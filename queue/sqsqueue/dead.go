@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -42,7 +44,7 @@ func (d *driver) Bury(ctx context.Context, m queue.Incoming, reason string) erro
 	if err != nil {
 		return err
 	}
-	reason = text([]byte(reason[:min(len(reason), reasonLimit)]))
+	reason = words(reason[:min(len(reason), reasonLimit)])
 	in := &sqs.SendMessageInput{QueueUrl: dead.url, MessageBody: &body}
 	if len(body)+2*reasonLimit <= sizeLimit { // attributes count
 		in.MessageAttributes = map[string]types.MessageAttributeValue{
@@ -54,6 +56,16 @@ func (d *driver) Bury(ctx context.Context, m queue.Incoming, reason string) erro
 		return d.explain(ctx, "send to "+dead.name, err)
 	}
 	return d.deleteFrom(ctx, url, []string{m.Receipt})[0]
+}
+
+// words makes an attribute's text of a reason, which may quote what is junk.
+func words(reason string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\ufffe' || r == '\uffff' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(reason, "\ufffd"))
 }
 
 // Dead implements queue.DeadLetters. It receives them and gives them back: meanwhile they
@@ -90,7 +102,7 @@ func (d *driver) letter(ctx context.Context, dead *deadPlace, m types.Message) q
 		l.Reason, l.Died = aws.ToString(reason.StringValue), in.Sent
 		l.Sent = millis(aws.ToString(m.MessageAttributes[sentAttribute].StringValue))
 	default:
-		l.Reason = "it was sent to the dead-letter queue by another program"
+		l.Reason = "it came without a reason: from another program, or it is too large for one"
 	}
 	if isReference(l.Body) {
 		if body, err := d.payload(ctx, l.Body); err == nil {

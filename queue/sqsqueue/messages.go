@@ -3,6 +3,7 @@ package sqsqueue
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -75,7 +76,8 @@ func (d *driver) sendEntries(ctx context.Context, url *string, entries []types.S
 	}
 }
 
-// Receive implements queue.Driver.
+// Receive implements queue.Driver. SQS hides and waits for whole seconds, and may find
+// nothing without a wait although there is something.
 func (d *driver) Receive(ctx context.Context, n int, visibility, wait time.Duration) ([]queue.Incoming, error) {
 	url, err := d.begin(ctx)
 	if err != nil {
@@ -172,6 +174,9 @@ func (d *driver) Stats(ctx context.Context) (queue.Stats, error) {
 		return s, err
 	}
 	dead, err := d.deadQueue(ctx)
+	if errors.Is(err, errNoDeadQueue) {
+		return s, nil
+	}
 	if err != nil {
 		return s, err
 	}

@@ -206,6 +206,9 @@ type deadPlace struct {
 	receives int
 }
 
+// errNoDeadQueue says that there is no place for dead letters.
+var errNoDeadQueue = errors.New("has no dead-letter queue")
+
 // redrive is a redrive policy; SQS writes the count as a number or a text.
 type redrive struct {
 	Target string      `json:"deadLetterTargetArn"`
@@ -243,7 +246,7 @@ func (d *driver) deadQueue(ctx context.Context) (*deadPlace, error) {
 		p.name = policy.Target
 	}
 	if p.name == "" {
-		return nil, fmt.Errorf("queue %s has no dead-letter queue: give it a redrive policy, or name one", d.main.name)
+		return nil, fmt.Errorf("queue %s %w: give it a redrive policy, or name one", d.main.name, errNoDeadQueue)
 	}
 	if _, err := p.resolve(ctx, d.client); err != nil {
 		return nil, err

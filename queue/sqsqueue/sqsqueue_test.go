@@ -240,7 +240,7 @@ func TestDeadLettersSayWhy(t *testing.T) {
 	if often := got["it was received 1 times, and never deleted"]; !often.Sent.Equal(sent.Add(time.Hour)) || !often.Died.IsZero() {
 		t.Errorf("what was received too often is %+v", often)
 	}
-	if other := got["it was sent to the dead-letter queue by another program"]; string(other.Body) != "other" || len(dead) != 3 {
+	if other := got["it came without a reason: from another program, or it is too large for one"]; string(other.Body) != "other" || len(dead) != 3 {
 		t.Errorf("dead letters are %+v", dead)
 	}
 	// Looking has hidden nothing.
@@ -258,6 +258,9 @@ func TestReviveWithoutPolicy(t *testing.T) {
 	if _, err := q.Dead(t.Context(), 1); err == nil || !strings.Contains(err.Error(), "give it a redrive policy, or name one") {
 		t.Errorf("without a dead-letter queue: %v", err)
 	}
+	if _, err := q.Stats(t.Context()); err != nil {
+		t.Errorf("counting without a dead-letter queue: %v", err)
+	}
 	q = open(t, sqsqueue.Config{AWS: cfg, Name: "q", DeadLetters: "other", Fair: true})
 	s.change(func() {
 		for i := range 25 {
@@ -271,6 +274,29 @@ func TestReviveWithoutPolicy(t *testing.T) {
 	}
 	if slices.Contains(s.calls, "StartMessageMoveTask") {
 		t.Error("SQS was asked to move them")
+	}
+}
+
+// TestReasonsAreXMLCharacters: a reason may quote what is junk.
+func TestReasonsAreXMLCharacters(t *testing.T) {
+	t.Parallel()
+	s, cfg := newService(t, 3)
+	q := open(t, sqsqueue.Config{AWS: cfg, Name: "q"})
+	s.change(func() {
+		s.send(s.queues["q"], entry{MessageBody: `{"v":1,"kind":"a\u0000\uffff","dag":"d","run":"` + strings.Repeat("x", 1<<20-100) + `"}`})
+	})
+	s.change(func() {
+		s.send(s.queues["q"], entry{MessageBody: `{"v":1,"\u0001` + strings.Repeat("é", 1000) + `":1}`})
+	})
+	receive(t, q)
+	dead, err := q.Dead(t.Context(), 10)
+	if err != nil || len(dead) != 2 {
+		t.Fatalf("dead letters are %d, %v", len(dead), err)
+	}
+	for _, l := range dead {
+		if len(l.Body) < 1<<19 && (!strings.Contains(l.Reason, "unknown field") || len(l.Reason) > 1030) {
+			t.Errorf("got reason %q", l.Reason)
+		}
 	}
 }
 
