@@ -183,7 +183,9 @@ func (w *walker) pack(o Object) bool {
 	for i := range p.Logs {
 		a := p.Logs[i].attempt
 		if a.ID == w.id && (w.scope.Task == "" || a.Task == w.scope.Task) && (w.scope.Task == "" || w.scope.Map == nil || a.Map == *w.scope.Map) {
-			w.packed[a] = p.Logs[i].info()
+			if _, ok := w.packed[a]; !ok { // the first one counts, as for lookup
+				w.packed[a] = p.Logs[i].info()
+			}
 		}
 	}
 	return true

@@ -198,3 +198,35 @@ func TestLongIDsAreNotedAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestPackedTwice: two workers pack the same attempt at the same moment. Readers and lists
+// agree on which of the two counts.
+func TestPackedTwice(t *testing.T) {
+	t.Parallel()
+	b := &objectstest.Memory{}
+	worker := func(text string) *logs.Logs {
+		l := open(t, b, objects.Config{Logs: logs.Config{PackTime: time.Hour}})
+		write(t, l, attempt("d", "r", "t", 1), text)
+		write(t, l, attempt("d", "r", "other of "+text, 1), text)
+		return l
+	}
+	first, second := worker("first"), worker("second one")
+	var between atomic.Bool // the second one's look and its PUT
+	b.Before = func(method, _ string) error {
+		if method == "Put" && between.CompareAndSwap(false, true) {
+			return first.Flush(t.Context())
+		}
+		return nil
+	}
+	if err := second.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, first, attempt("d", "r", "t", 1))
+	infos, err := first.List(t.Context(), logs.Scope{DAG: "d"})
+	if err != nil || len(infos) != 3 || infos[2].Size() != int64(len(text)) {
+		t.Errorf("read %q, and listed %+v, %v", text, infos, err)
+	}
+	if done, err := first.Delete(t.Context(), logs.Scope{DAG: "d"}); err != nil || done.Logs != 3 || len(b.Keys()) > 0 {
+		t.Errorf("removed %+v, %v; left are %v", done, err, b.Keys())
+	}
+}
