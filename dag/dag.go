@@ -40,6 +40,9 @@ type DAG struct {
 	Catchup  bool   `json:"catchup,omitempty"`
 	// Compat is the Airflow release, 2 or 3, whose meaning a Python file had; 0 for others.
 	Compat int `json:"airflow_compat,omitempty"`
+	// Source is the id under which the Python files are kept that it was read from; empty
+	// if they are not.
+	Source string `json:"source,omitempty"`
 
 	MaxActiveRuns  int `json:"max_active_runs"`
 	MaxActiveTasks int `json:"max_active_tasks"`

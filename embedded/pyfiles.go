@@ -9,6 +9,7 @@ import (
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/dag/bag"
 	"github.com/updraft-dev/updraft/dag/pyfile"
+	"github.com/updraft-dev/updraft/dag/source"
 	"github.com/updraft-dev/updraft/python"
 	"github.com/updraft-dev/updraft/scheduler/timetable"
 	"github.com/updraft-dev/updraft/task/callable"
@@ -16,7 +17,14 @@ import (
 
 // pythonFiles reads the DAG files in Python of a folder for as long as ctx lasts.
 func (i *Installation) pythonFiles(ctx context.Context, dir string, strict bool) bag.Loader {
-	return pyfile.Loader(ctx, i.pyfileConfig(dir, strict))
+	c := i.pyfileConfig(dir, strict)
+	c.Sources = i.sources()
+	return pyfile.Loader(ctx, c)
+}
+
+// sources keeps what DAG files in Python were when they were read.
+func (i *Installation) sources() *source.Store {
+	return source.Open(filepath.Join(i.Config.Home, "sources"), nil)
 }
 
 func (i *Installation) pyfileConfig(dir string, strict bool) pyfile.Config {

@@ -90,6 +90,9 @@ type Call struct {
 	Python   string
 	// BareEnv starts another interpreter with Env alone as its environment.
 	BareEnv bool
+	// Sources are files of the author's as they were: by their paths, the files that have
+	// their contents. Modules among them are loaded from these.
+	Sources map[string]string
 	// Globals are set in the module of the callable before it is called.
 	Globals map[string]any
 	// MemoryLimit bounds the process's data in bytes: beyond it allocations fail
@@ -178,6 +181,7 @@ type callFrame struct {
 	Paged           bool              `json:"paged,omitempty"`
 	Env             map[string]string `json:"env,omitempty"`
 	Globals         map[string]any    `json:"globals,omitempty"`
+	Sources         map[string]string `json:"sources,omitempty"`
 	Dir             string            `json:"dir,omitempty"`
 	Path            []string          `json:"path,omitempty"`
 	LogLevel        string            `json:"log_level,omitempty"`
@@ -193,7 +197,7 @@ func (c *Call) frame() callFrame {
 		Callable: c.Callable, Mode: c.Mode, Args: c.Args, Kwargs: c.Kwargs,
 		TemplatesDict: c.TemplatesDict, Attributes: c.Attributes, Context: c.Context, NoContext: c.NoContext, Parse: c.parse,
 		Responses: c.Responses, Paged: c.Responses != nil,
-		Env: envMap(c.Env), Globals: c.Globals, Dir: c.Dir, Path: c.Path, LogLevel: c.LogLevel,
+		Env: envMap(c.Env), Globals: c.Globals, Sources: c.Sources, Dir: c.Dir, Path: c.Path, LogLevel: c.LogLevel,
 		MemoryLimit: c.MemoryLimit, Timeout: c.Timeout.Seconds(),
 		MultipleOutputs: c.MultipleOutputs, OptionalValue: c.OptionalValue, HideValue: c.HideValue,
 	}

@@ -33,7 +33,7 @@ func (a *answer) dags() (out []*dag.DAG, faults []dagfile.Problem) {
 		}
 		d.File, d.Compat = a.path, a.parsed.Compat
 		if filepath.IsAbs(a.path) {
-			placed{a.c.Folder}.dag(d)
+			placed(a.c.Folder, d)
 		}
 		faults = append(faults, a.check(d)...)
 		out = append(out, d)

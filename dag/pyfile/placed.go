@@ -8,79 +8,88 @@ import (
 
 // placed makes the files of callables absolute, for a DAG file that is not in the folder
 // of DAG files: relative ones are looked for there.
-type placed struct{ folder string }
+func placed(folder string, d *dag.DAG) {
+	visitor(func(c *dag.Callable) {
+		if c.File != "" && !filepath.IsAbs(c.File) {
+			c.File = filepath.Join(folder, c.File)
+		}
+	}).dag(d)
+}
 
-func (p placed) dag(d *dag.DAG) {
-	p.callbacks(d.OnSuccess, d.OnFailure)
-	p.value(d.UserMacros)
-	p.value(d.UserFilters)
+// callsPython says that a DAG has functions or objects of a Python file.
+func callsPython(d *dag.DAG) (found bool) {
+	visitor(func(*dag.Callable) { found = true }).dag(d)
+	return found
+}
+
+// visitor sees all callables of a DAG, and may change them.
+type visitor func(c *dag.Callable)
+
+func (v visitor) dag(d *dag.DAG) {
+	v.callbacks(d.OnSuccess, d.OnFailure)
+	v.value(d.UserMacros)
+	v.value(d.UserFilters)
 	for i := range d.Deadlines {
-		p.callbacks(d.Deadlines[i].Callbacks)
+		v.callbacks(d.Deadlines[i].Callbacks)
 	}
 	for _, g := range d.Groups {
-		p.mapping(g.Expand)
+		v.mapping(g.Expand)
 	}
 	for _, t := range d.Tasks {
-		p.value(t.Args)
-		p.value(t.ExecutorConfig)
-		p.mapping(t.Expand)
-		p.callbacks(t.OnExecute, t.OnSuccess, t.OnFailure, t.OnRetry, t.OnSkipped)
+		v.value(t.Args)
+		v.value(t.ExecutorConfig)
+		v.mapping(t.Expand)
+		v.callbacks(t.OnExecute, t.OnSuccess, t.OnFailure, t.OnRetry, t.OnSkipped)
 	}
 }
 
-func (p placed) callbacks(lists ...[]dag.Callback) {
+func (v visitor) callbacks(lists ...[]dag.Callback) {
 	for _, list := range lists {
 		for i := range list {
 			if list[i].Callable != nil {
-				p.file(list[i].Callable)
+				v(list[i].Callable)
 			}
-			p.value(list[i].Args)
+			v.value(list[i].Args)
 		}
 	}
 }
 
-func (p placed) mapping(m *dag.Mapping) {
+func (v visitor) mapping(m *dag.Mapping) {
 	if m == nil {
 		return
 	}
 	for i := range m.Args {
-		m.Args[i].Literal = p.value(m.Args[i].Literal)
+		m.Args[i].Literal = v.value(m.Args[i].Literal)
 	}
 	if m.Kwargs != nil {
-		m.Kwargs.Literal = p.value(m.Kwargs.Literal)
-	}
-}
-
-func (p placed) file(c *dag.Callable) {
-	if c.File != "" && !filepath.IsAbs(c.File) {
-		c.File = filepath.Join(p.folder, c.File)
+		m.Kwargs.Literal = v.value(m.Kwargs.Literal)
 	}
 }
 
 // value changes the callables in a value and returns it.
-func (p placed) value(v any) any {
-	switch v := v.(type) {
+func (v visitor) value(x any) any {
+	switch x := x.(type) {
 	case dag.Callable:
-		p.file(&v)
-		return v
+		v(&x)
+		return x
 	case dag.Derived:
-		for i := range v.Callables {
-			p.file(&v.Callables[i])
+		for i := range x.Callables {
+			v(&x.Callables[i])
 		}
-		p.value(v.Of)
-		return v
+		v.value(x.Of)
+		return x
 	case dag.Values:
-		for name, e := range v {
-			v[name] = p.value(e)
+		for name, e := range x {
+			x[name] = v.value(e)
 		}
 	case map[string]any:
-		for name, e := range v {
-			v[name] = p.value(e)
+		for name, e := range x {
+			x[name] = v.value(e)
 		}
 	case []any:
-		for i, e := range v {
-			v[i] = p.value(e)
+		for i, e := range x {
+			x[i] = v.value(e)
 		}
 	}
-	return v
+	return x
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/dag/bag"
 	"github.com/updraft-dev/updraft/dag/dagfile"
+	"github.com/updraft-dev/updraft/dag/source"
 	"github.com/updraft-dev/updraft/python"
 )
 
@@ -39,6 +40,9 @@ type Config struct {
 	// Timeout and Memory bound the parsing of a file; 0 are Parser's defaults.
 	Timeout time.Duration
 	Memory  int64
+	// Sources keeps the files that DAGs were read from; nil keeps none, and tasks execute
+	// them as they are then.
+	Sources *source.Store
 	// Settings answers what files ask for while they are parsed; nil has nothing.
 	Settings Settings
 	// CheckSchedule says what is wrong with a schedule; nil accepts all.
@@ -115,11 +119,35 @@ func (l loader) Load(p string, src []byte) (bag.Loaded, error) {
 	if faults = append(faults, l.faults(warnings)...); len(faults) > 0 {
 		return out, problems(faults...)
 	}
+	warnings = append(warnings, a.keep(l.ctx, dags)...)
 	for _, w := range warnings {
 		out.Warnings = append(out.Warnings, w)
 	}
 	out.DAGs = dags
 	return out, nil
+}
+
+// keep keeps the files of DAGs that call what is in them; a failure is a warning.
+func (a *answer) keep(ctx context.Context, dags []*dag.DAG) []dagfile.Problem {
+	if a.c.Sources == nil || !slices.ContainsFunc(dags, callsPython) {
+		return nil
+	}
+	roots := append(source.Roots{a.c.Folder}, a.c.Path...)
+	if filepath.IsAbs(a.path) { // it is not in the folder of those who run its tasks
+		roots = nil
+	}
+	id, err := a.c.Sources.Save(ctx, roots, append([]string{a.file}, a.files()...))
+	if err != nil {
+		return []dagfile.Problem{{
+			File: a.file, Line: 1, Column: 1, Message: err.Error(), Hint: "its tasks will execute the file as it is then",
+		}}
+	}
+	for _, d := range dags {
+		if callsPython(d) {
+			d.Source = id
+		}
+	}
+	return nil
 }
 
 // faults are the warnings that are problems.

@@ -9,6 +9,8 @@ import types
 import zipfile
 from typing import Any, Optional
 
+from updraft_runner import kept
+
 
 # A DAG file, or one in a zip, that is larger than this is no source of anybody's.
 LARGEST = 16 << 20
@@ -20,6 +22,7 @@ class Reading:
     def __init__(self, path: str, folder: str, plugins: Optional[str] = None) -> None:
         self.path, self.folder, self.plugins = path, folder, plugins
         self.relative = os.path.relpath(path, folder).replace(os.sep, "/") if self._inside(path) else path
+        self._content = kept.where(path)
         self._opened = set()
 
     def _inside(self, path: str) -> bool:
@@ -54,18 +57,16 @@ class Reading:
         for folder in (self.folder, self.plugins, os.path.dirname(self.path)):
             if folder and folder not in sys.path:
                 sys.path.append(folder)
-        if zipfile.is_zipfile(self.path):
+        if zipfile.is_zipfile(self._content):
             return self._zip()
-        with open(self.path, "rb") as file:
-            data = file.read(LARGEST + 1)
-        if len(data) > LARGEST:
+        if os.path.getsize(self._content) > LARGEST:
             raise ValueError("the file has more than %d bytes" % LARGEST)
-        return [_run(module_name(self.path), self.path, data)]
+        return [_run(module_name(self.path), self.path, kept.read(self.path))]
 
     def _zip(self) -> Any:
-        sys.path.insert(0, self.path)
+        sys.path.insert(0, self._content)
         found = []
-        with zipfile.ZipFile(self.path) as archive:
+        with zipfile.ZipFile(self._content) as archive:
             names = [i.filename for i in archive.infolist()
                      if "/" not in i.filename and i.filename.endswith((".py", ".pyc")) and i.filename != "__init__.py"]
             sources = {n: archive.read(n) for n in names if n.endswith(".py")}

@@ -12,6 +12,7 @@ import warnings
 from typing import Any, Optional
 
 from updraft_dags import check, encode, errors, imports, mode, modules, names, scope
+from updraft_runner import kept
 
 
 def parse_file(path: str, dag_folder: str, options: Optional[dict[str, Any]] = None) -> Any:
@@ -50,7 +51,8 @@ def load(path: str, dag_folder: str, options: Optional[dict[str, Any]] = None) -
     scope.use(scope.Scope())
     plugins = mode.current().option("plugins_folder", None)
     reading = modules.Reading(os.path.abspath(path), os.path.abspath(dag_folder), plugins)
-    return {dag.dag_id: dag for _, dag in _found(reading.execute())}
+    with kept.opened():
+        return {dag.dag_id: dag for _, dag in _found(reading.execute())}
 
 
 def _found(executed: Any) -> list[Any]:

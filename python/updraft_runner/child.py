@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 
-from updraft_runner import assets, calls, context, exceptions, frames, objects, report, secrets, session, xcom
+from updraft_runner import assets, calls, context, exceptions, frames, kept, objects, report, secrets, session, xcom
 
 CHANNEL = 3
 _LOG = logging.getLogger("airflow.task")
@@ -168,6 +168,7 @@ def _run(call, here):
     if call.get("parse"):
         from updraft_runner import parsing
         return parsing.answer(call["parse"])
+    kept.use(call.get("sources"))
     given = context.build(call.get("context"))
     if call.get("templates_dict") is not None:
         given["templates_dict"] = xcom.decode(call["templates_dict"])

@@ -1,6 +1,7 @@
 package callable
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/dag/source"
 	"github.com/updraft-dev/updraft/python"
 	"github.com/updraft-dev/updraft/task"
 )
@@ -81,6 +83,25 @@ func (r *Runner) path(dir string) []string {
 		path = append(path, dir)
 	}
 	return path
+}
+
+// sources are the files that the attempt's version of the DAG was read from.
+func (r *Runner) sources(ctx context.Context, a *task.Attempt) map[string]string {
+	if r.cfg.Sources == nil || a.DAG.Source == "" {
+		return nil
+	}
+	roots := make(source.Roots, len(r.cfg.Path))
+	for i, dir := range r.cfg.Path {
+		roots[i] = dir
+		if abs, err := filepath.Abs(dir); err == nil {
+			roots[i] = abs
+		}
+	}
+	files, err := r.cfg.Sources.Files(ctx, roots, a.DAG.Source)
+	if err != nil {
+		a.Log.WarnContext(ctx, "the DAG's files are executed as they are now, not as this version had them: "+err.Error())
+	}
+	return files
 }
 
 func responses(call *python.Call, c task.PythonCall) {

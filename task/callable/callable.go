@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/dag/source"
 	"github.com/updraft-dev/updraft/python"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/task"
@@ -37,6 +38,8 @@ type Config struct {
 	// events of assets, for inlet_events. A store does both.
 	Runs   task.RunLister
 	Events task.EventLister
+	// Sources has the files that DAGs were read from; nil executes them as they are.
+	Sources *source.Store
 	// LogLevel of the callables' root logger; INFO when empty.
 	LogLevel string
 	// Hostname is that of the task instance in the context.
@@ -98,6 +101,7 @@ func (r *Runner) Callback(ctx context.Context, a *task.Attempt, c dag.Callback, 
 	if err != nil {
 		return err
 	}
+	call.Sources = r.sources(ctx, a)
 	call.Mode = python.ModeCallback
 	before := task.OOMKills()
 	res, err := r.python.Run(ctx, call)
@@ -119,7 +123,7 @@ func (r *Runner) call(ctx context.Context, a *task.Attempt, c task.PythonCall, m
 	if err != nil {
 		return python.Result{}, task.Misconfigured(err)
 	}
-	call.Mode = mode
+	call.Mode, call.Sources = mode, r.sources(ctx, a)
 	before := task.OOMKills()
 	res, err := r.run(ctx, a, call)
 	if err != nil {
