@@ -131,6 +131,26 @@ func testRevive(t *testing.T, h Harness) {
 	}
 }
 
+func testLook(t *testing.T, h Harness) {
+	q := h.Open(t)
+	kill(t, h, q, "a", "b", "c")
+	var first map[string]string
+	for range 3 {
+		dead, err := q.Dead(t.Context(), 10)
+		ok(t, "Dead", err)
+		seen := map[string]string{}
+		for _, d := range dead {
+			seen[d.ID] = string(d.Body)
+		}
+		if first == nil {
+			first = seen
+		}
+		equal(t, "dead letters", first, seen)
+	}
+	equal(t, "number of dead letters", 3, len(first))
+	nothing(t, q, "after looking")
+}
+
 func testPurge(t *testing.T, h Harness) {
 	q := h.Open(t)
 	kill(t, h, q, "dead")

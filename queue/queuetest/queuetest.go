@@ -62,6 +62,7 @@ func Run(t *testing.T, open func(t testing.TB) Harness) {
 		{"what is received too often becomes a dead letter", testPoison},
 		{"junk becomes a dead letter", testJunk},
 		{"a newer version is left to newer receivers", testNewer},
+		{"looking at dead letters changes nothing", testLook},
 		{"dead letters can be sent again", testRevive},
 		{"a queue and its dead letters can be emptied", testPurge},
 		{"a receiver waits for what comes", testWait},

@@ -79,7 +79,7 @@ func TestEmulatorPayloads(t *testing.T) {
 	}
 	payloads := sqsqueue.OpenBucket(cfg, bucket, "payloads")
 	url := made(t, cfg, 3)
-	q := open(t, sqsqueue.Config{AWS: cfg, Name: url, Payloads: payloads})
+	q := open(t, sqsqueue.Config{AWS: cfg, Name: url, PayloadsURL: "s3://" + bucket + "/payloads"})
 	large := data(2 << 20)
 	send(t, q, large, message("d", "small"), large)
 	var tasks []string

@@ -19,8 +19,10 @@ import (
 // ReceiverConfig says how a Lambda function treats what queues push to it.
 type ReceiverConfig struct {
 	AWS aws.Config
-	// Payloads keeps messages that go by reference, as those who send them do.
-	Payloads Payloads
+	// Payloads keeps messages that go by reference, and PayloadsURL says where they are, as
+	// in Config: they must be those of whoever sends.
+	Payloads    Payloads
+	PayloadsURL string
 	// Log takes messages that cannot be read; nil takes none.
 	Log *slog.Logger
 }
@@ -102,7 +104,7 @@ func (r *Receiver) source(name string) *source {
 	defer r.mu.Unlock()
 	s := r.queues[name]
 	if s == nil {
-		d := newDriver(Config{AWS: r.cfg.AWS, Name: name, Payloads: r.cfg.Payloads, Log: r.cfg.Log})
+		d := newDriver(Config{AWS: r.cfg.AWS, Name: name, Payloads: r.cfg.Payloads, PayloadsURL: r.cfg.PayloadsURL, Log: r.cfg.Log})
 		s = &source{d: d, q: d.queue()}
 		r.queues[name] = s
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -125,6 +126,15 @@ func (d *driver) payload(ctx context.Context, ref []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: its digest is another", errForged)
 	}
 	return body, nil
+}
+
+// parseBucket reads s3://BUCKET/PREFIX.
+func parseBucket(text string) (bucket, prefix string, err error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "s3" || u.Host == "" || u.RawQuery != "" || u.User != nil {
+		return "", "", fmt.Errorf("payloads %q are not in a bucket: write s3://BUCKET/PREFIX", text)
+	}
+	return u.Host, strings.Trim(u.Path, "/"), nil
 }
 
 // Bucket keeps payloads in a bucket of S3.

@@ -46,8 +46,10 @@ type Config struct {
 	// DeadLetters is the dead-letter queue's name, URL or ARN. Empty is the one that the
 	// queue's redrive policy names.
 	DeadLetters string
-	// Payloads keeps messages above 1 MiB, which go by reference. Nil: they are refused.
-	Payloads Payloads
+	// Payloads keeps messages above 1 MiB, which go by reference. Nil: PayloadsURL says
+	// where, as s3://BUCKET/PREFIX; if that is empty, too, they are refused.
+	Payloads    Payloads
+	PayloadsURL string
 	// Fair makes each DAG a group of SQS's fair queues, so that one with many messages does
 	// not hold up the others. SQS charges such messages extra. Where it is not offered,
 	// messages go without.
@@ -56,8 +58,8 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// ParseURL reads sqs://NAME?dead=NAME&fair=true, where all after the name may be absent. AWS
-// and Payloads stay the caller's to set.
+// ParseURL reads sqs://NAME?dead=NAME&fair=true&payloads=s3://BUCKET/PREFIX, where all after
+// the name may be absent. AWS stays the caller's to set.
 func ParseURL(text string) (Config, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "sqs" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.User != nil {
@@ -72,8 +74,10 @@ func ParseURL(text string) (Config, error) {
 			if c.Fair, err = strconv.ParseBool(values[0]); err != nil {
 				return Config{}, fmt.Errorf("queue %q: fair is %q: write true or false", text, values[0])
 			}
+		case "payloads":
+			c.PayloadsURL = values[0]
 		default:
-			return Config{}, fmt.Errorf("queue %q: unknown option %q: there are dead and fair", text, key)
+			return Config{}, fmt.Errorf("queue %q: unknown option %q: there are dead, fair and payloads", text, key)
 		}
 	}
 	return c, c.validate()
@@ -86,6 +90,11 @@ func (c Config) validate() error {
 	for _, name := range []string{c.Name, c.DeadLetters} {
 		if strings.HasSuffix(name, ".fifo") {
 			return fmt.Errorf("queue %s is a FIFO queue, which has no delays of messages: make a standard queue", name)
+		}
+	}
+	if c.PayloadsURL != "" {
+		if _, _, err := parseBucket(c.PayloadsURL); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -129,6 +138,9 @@ func newDriver(c Config) *driver {
 	d := &driver{
 		client: sqs.NewFromConfig(c.AWS), main: &place{name: c.Name}, named: c.DeadLetters, payloads: c.Payloads, log: c.Log,
 		closing: make(chan struct{}),
+	}
+	if bucket, prefix, err := parseBucket(c.PayloadsURL); err == nil && d.payloads == nil {
+		d.payloads = OpenBucket(c.AWS, bucket, prefix)
 	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)

@@ -62,15 +62,17 @@ func TestParseURL(t *testing.T) {
 	}{
 		{"sqs://Jobs_1", "", sqsqueue.Config{Name: "Jobs_1"}},
 		{"sqs://jobs?dead=bad&fair=true", "", sqsqueue.Config{Name: "jobs", DeadLetters: "bad", Fair: true}},
+		{"sqs://jobs?payloads=s3://bucket/large/", "", sqsqueue.Config{Name: "jobs", PayloadsURL: "s3://bucket/large/"}},
+		{"sqs://jobs?payloads=bucket", `payloads "bucket" are not in a bucket: write s3://BUCKET/PREFIX`, sqsqueue.Config{}},
 		{"sqs://", "is no URL of a queue", sqsqueue.Config{}},
 		{"local:", "is no URL of a queue", sqsqueue.Config{}},
 		{"sqs://jobs/more", "is no URL of a queue", sqsqueue.Config{}},
 		{"sqs://jobs?fair=perhaps", `fair is "perhaps": write true or false`, sqsqueue.Config{}},
-		{"sqs://jobs?fairness=true", `unknown option "fairness": there are dead and fair`, sqsqueue.Config{}},
+		{"sqs://jobs?fairness=true", `unknown option "fairness": there are dead, fair and payloads`, sqsqueue.Config{}},
 		{"sqs://jobs.fifo", "is a FIFO queue, which has no delays", sqsqueue.Config{}},
 	} {
 		c, err := sqsqueue.ParseURL(tt.in)
-		if tt.want == "" && (err != nil || c.Name != tt.c.Name || c.DeadLetters != tt.c.DeadLetters || c.Fair != tt.c.Fair) {
+		if tt.want == "" && (err != nil || c.Name != tt.c.Name || c.DeadLetters != tt.c.DeadLetters || c.Fair != tt.c.Fair || c.PayloadsURL != tt.c.PayloadsURL) {
 			t.Errorf("%s: got %+v, %v", tt.in, c, err)
 		}
 		if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
