@@ -1,8 +1,6 @@
 package sqsqueue_test
 
 import (
-	"crypto/md5" //nolint:gosec // it is SQS's checksum
-	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -20,9 +18,8 @@ const queueARN = "arn:aws:sqs:eu-west-1:1:q"
 func event(bodies ...string) events.SQSEvent {
 	var e events.SQSEvent
 	for i, body := range bodies {
-		sum := md5.Sum([]byte(body)) //nolint:gosec // it is SQS's checksum
 		e.Records = append(e.Records, events.SQSMessage{
-			MessageId: string(rune('a' + i)), ReceiptHandle: "receipt", Body: body, Md5OfBody: hex.EncodeToString(sum[:]),
+			MessageId: string(rune('a' + i)), ReceiptHandle: "receipt", Body: body,
 			EventSource: "aws:sqs", EventSourceARN: queueARN,
 			Attributes: map[string]string{"ApproximateReceiveCount": "2", "SentTimestamp": "1767323045000"},
 		})
@@ -98,9 +95,7 @@ func TestLambdaLeavesWhatItCannotBury(t *testing.T) {
 	t.Parallel()
 	s, cfg := newService(t, 3)
 	s.change(func() { s.fail, s.code = 10, "AccessDeniedException" })
-	damaged := event(encoded(t, message("d", "one")), "junk")
-	damaged.Records[0].Body += " "
-	b, err := sqsqueue.NewReceiver(sqsqueue.ReceiverConfig{AWS: cfg}).Receive(t.Context(), damaged)
+	b, err := sqsqueue.NewReceiver(sqsqueue.ReceiverConfig{AWS: cfg}).Receive(t.Context(), event("[]", "junk"))
 	if err != nil || len(b.Deliveries) != 0 {
 		t.Fatalf("got %+v, %v", b, err)
 	}
