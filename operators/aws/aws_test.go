@@ -177,7 +177,7 @@ func TestFailed(t *testing.T) {
 		{awstest.Answer{Code: "ThrottlingException", Message: "Rate exceeded"}, "failed (infra, 0): send to queue q: ThrottlingException: Rate exceeded"},
 		{awstest.Answer{Code: "AccessDeniedException", Message: "no"}, "failed (config, 0): send to queue q: AccessDeniedException: no: allow sqs:SendMessage to what AWS connection aws_default acts as"},
 		{awstest.Answer{Code: "ExpiredTokenException", Message: "old"}, "failed (config, 0): send to queue q: ExpiredTokenException: old: renew the keys of AWS connection aws_default"},
-		{awstest.Answer{Code: "QueueDoesNotExist", Message: "The specified queue does not exist."}, "failed (config, 0): send to queue q: QueueDoesNotExist: The specified queue does not exist.: check the name, the region (eu-west-1) and the account of AWS connection aws_default"},
+		{awstest.Answer{Code: "QueueDoesNotExist", Message: "The specified queue does not exist."}, "failed (config, 0): send to queue q: QueueDoesNotExist: The specified queue does not exist: check the name, the region (eu-west-1) and the account of AWS connection aws_default"},
 		{awstest.Answer{Code: "ServiceQuotaExceededException", Message: "full"}, "failed (quota, 0): send to queue q: ServiceQuotaExceededException: full"},
 		{awstest.Answer{Code: "InternalFailure", Message: "oh", Status: http.StatusInternalServerError}, "failed (infra, 0): send to queue q: InternalFailure: oh"},
 		{awstest.Answer{Code: "InvalidMessageContents", Message: "bad"}, "failed: send to queue q: InvalidMessageContents: bad"},

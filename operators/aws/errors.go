@@ -63,7 +63,7 @@ func (c *Account) judge(err error) (run.Cause, string) {
 	}
 	code := api.ErrorCode()
 	text := code
-	if m := api.ErrorMessage(); m != "" && m != code {
+	if m := strings.TrimRight(api.ErrorMessage(), "."); m != "" && m != code {
 		text += ": " + m
 	}
 	_, throttled := retry.DefaultThrottleErrorCodes[code]

@@ -182,7 +182,7 @@ func TestStart(t *testing.T) {
 		{name: "missing", answer: refusal("MISSING"), want: "failed (config, 0): run task definition def:1: MISSING arn:x"},
 		{name: "cluster", answer: func(awstest.Call) awstest.Answer {
 			return awstest.Answer{Code: "ClusterNotFoundException", Message: "Cluster not found."}
-		}, want: "failed (config, 0): run task definition def:1: ClusterNotFoundException: Cluster not found.: check the name, the region (eu-west-1) and the account of AWS connection aws_default"},
+		}, want: "failed (config, 0): run task definition def:1: ClusterNotFoundException: Cluster not found: check the name, the region (eu-west-1) and the account of AWS connection aws_default"},
 		{name: "field", args: map[string]any{"overrides": map[string]any{"container_overrides": []any{}}}, want: `fatal (config): argument overrides: unknown field "container_overrides": write it as the AWS API describes it`},
 		{name: "code", args: map[string]any{"skip_on_exit_code": "3"}, want: "fatal (config): argument skip_on_exit_code: 3 is no exit code"},
 	}

@@ -37,7 +37,7 @@ func TestInvoke(t *testing.T) {
 		{name: "memory", answer: awstest.Answer{Header: failed, Body: `{"errorMessage":"RequestId: r Error: Runtime exited with error: signal: killed","errorType":"Runtime.ExitError"}`}, want: "failed (oom, 0): Runtime.ExitError: RequestId: r Error: Runtime exited with error: signal: killed"},
 		{name: "absent", answer: awstest.Answer{Status: http.StatusNotFound, Code: "ResourceNotFoundException", Message: "Function not found: f"},
 			want: "failed (config, 0): call function f: ResourceNotFoundException: Function not found: f: check the name, the region (eu-west-1) and the account of AWS connection aws_default"},
-		{name: "busy", answer: awstest.Answer{Status: http.StatusTooManyRequests, Code: "TooManyRequestsException", Message: "Rate Exceeded."}, want: "failed (infra, 0): call function f: TooManyRequestsException: Rate Exceeded."},
+		{name: "busy", answer: awstest.Answer{Status: http.StatusTooManyRequests, Code: "TooManyRequestsException", Message: "Rate Exceeded."}, want: "failed (infra, 0): call function f: TooManyRequestsException: Rate Exceeded"},
 		{name: "kind", args: map[string]any{"invocation_type": "Later"}, want: `fatal (config): argument invocation_type is "Later": use RequestResponse, Event or DryRun`},
 		{name: "name", args: map[string]any{"function_name": ""}, want: "fatal (config): argument function_name is empty: name a function"},
 	}

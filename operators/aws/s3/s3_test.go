@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -205,5 +207,60 @@ func TestKeySensor(t *testing.T) {
 				t.Errorf("files (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// The sensor keeps looking, and counts from the last change.
+func TestKeysUnchangedSensor(t *testing.T) {
+	t.Parallel()
+	o, s := awstest.Serve(t, holding("a/1", "a/2"))
+	now := time.Date(2024, 5, 2, 0, 0, 0, 0, time.UTC)
+	o.Now = func() time.Time { now = now.Add(time.Second); return now }
+	_, err := run(t, o, sensors+"S3KeysUnchangedSensor", map[string]any{
+		"bucket_name": "b", "prefix": "a/", "inactivity_period": 5.0, "min_objects": 2, "poke_interval": 0, "deferrable": true,
+	})
+	if got := operatortest.Outcome(err); got != "success" {
+		t.Errorf("got %s", got)
+	}
+	if looks := len(s.Calls()); looks < 2 || !strings.Contains(o.Log(), "s3://b/a/ has 2 objects, and nothing has changed for 5s") {
+		t.Errorf("after %d looks: %s", looks, o.Log())
+	}
+}
+
+func TestTransform(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ script, want, wrote string }{
+		{"tr a-z A-Z <\"$1\" >\"$2\"; printf %s \"$3\" >>\"$2\"; echo worked", "success", "CONTENT!"},
+		{"exit 3", "failed (task, 3): transform_script: ", ""},
+		{`rm "$2"`, "failed: transform_script has removed the file that its second argument names", ""},
+	} {
+		o, s := awstest.Serve(t, func(c awstest.Call) awstest.Answer {
+			switch {
+			case strings.HasPrefix(c.Operation, "GET /b/in"):
+				return awstest.Answer{Body: "content"}
+			case strings.HasPrefix(c.Operation, "HEAD"):
+				return awstest.Answer{Status: http.StatusNotFound}
+			}
+			return awstest.Answer{Body: ""}
+		})
+		script := filepath.Join(o.Dir, "script")
+		if err := os.WriteFile(script, []byte("#!/bin/sh\n"+tt.script+"\n"), 0o700); err != nil { //nolint:gosec // it is executed
+			t.Fatal(err)
+		}
+		_, err := run(t, o, operators+"S3FileTransformOperator", map[string]any{
+			"source_s3_key": "s3://b/in", "dest_s3_key": "s3://b/out", "transform_script": script, "script_args": []any{"!"},
+		})
+		if got := operatortest.Outcome(err); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s:\ngot  %s\nwant %s", tt.script, got, tt.want)
+		}
+		wrote := ""
+		for _, c := range s.Calls() {
+			if strings.HasPrefix(c.Operation, "PUT /b/out") {
+				wrote = c.Raw
+			}
+		}
+		if !strings.Contains(wrote, tt.wrote) || (wrote == "") != (tt.wrote == "") {
+			t.Errorf("%s: wrote %q, want %q", tt.script, wrote, tt.wrote)
+		}
 	}
 }

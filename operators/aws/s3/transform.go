@@ -42,6 +42,9 @@ func transform(ctx context.Context, a *task.Attempt) (task.Result, error) {
 	if err := download(ctx, a, from, source); err != nil {
 		return task.Result{}, err
 	}
+	if err := os.WriteFile(dest, nil, 0o600); err != nil { // as in Airflow it is there before
+		return task.Result{}, fmt.Errorf("make the file to write: %w", err)
+	}
 	argv := []string{script, source, dest}
 	for _, m := range more {
 		argv = append(argv, fmt.Sprint(m))
@@ -101,7 +104,7 @@ func upload(ctx context.Context, a *task.Attempt, path string, to location, repl
 	f, err := os.Open(path)
 	switch {
 	case os.IsNotExist(err):
-		return errors.New("transform_script has not written the file that its second argument names")
+		return errors.New("transform_script has removed the file that its second argument names")
 	case err != nil:
 		return fmt.Errorf("read what transform_script wrote: %w", err)
 	}
