@@ -58,7 +58,7 @@ func executeOne(ctx context.Context, a *Account, drivers embedded.Drivers, word 
 	}
 	defer release()
 	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
-	return f.Work(ctx, embedded.Invocation{Name: name, Place: fargate}, fitsContainer, m.Attempt)[0]
+	return f.Work(ctx, embedded.Invocation{Name: name, Place: fargate, Begun: time.Now()}, fitsContainer, m.Attempt)[0]
 }
 
 // fitsContainer says whether a container may go on with a task: it is as large as its first

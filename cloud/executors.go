@@ -88,5 +88,5 @@ func Rule(o *embedded.Options) (routeexec.Rule, error) {
 	if o.Config.Text("fargate") != "" {
 		rule = append(rule, routeexec.Place{Name: fargate, Limits: fargateexec.Limits()})
 	}
-	return append(rule, routeexec.Place{Name: queued, ByName: true}), nil
+	return append(rule, routeexec.Place{Name: queued, Queues: []string{routeexec.AnyQueue}, ByName: true}), nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/executors/lambdaexec"
 	"github.com/updraft-dev/updraft/executors/lambdaexec/lambdaevent"
 	"github.com/updraft-dev/updraft/executors/localexec/process"
 )
@@ -56,7 +57,8 @@ func told(err error) int {
 // Handle calls a handler as Lambda does. An event that the function does not know is logged
 // and answered with nothing: having it again would not help.
 func Handle(ctx context.Context, f *embedded.Function, h Handler, event json.RawMessage) (any, error) {
-	inv := embedded.Invocation{Name: "unknown", Place: "lambda", Deadline: time.Now().Add(defaultTime)}
+	now := time.Now()
+	inv := embedded.Invocation{Name: "unknown", Place: lambdaexec.Name, Begun: now, Deadline: now.Add(defaultTime)}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		inv.Name = lambdaevent.WorkerName(lambdacontext.FunctionName, lc.AwsRequestID)
 	}

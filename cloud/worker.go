@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/embedded"
@@ -31,9 +32,10 @@ func Worker(f *embedded.Function, r *sqsqueue.Receiver, s Sharer, name string, f
 		if err := json.Unmarshal(event, &e); err != nil {
 			return nil, refusal(event, "it is not a JSON object")
 		}
+		accepts := func(t *dag.Task) bool { return fits(t) && inTime(t, inv.Deadline.Sub(f.Now())) }
 		if e.Records != nil {
 			return fromQueue(ctx, r, event, func(deliveries []queue.Delivery) ([]error, error) {
-				return work(ctx, f, inv, fits, deliveries), nil
+				return work(ctx, f, inv, accepts, deliveries), nil
 			})
 		}
 		attempts, err := lambdaevent.Decode(event)
@@ -48,13 +50,25 @@ func Worker(f *embedded.Function, r *sqsqueue.Receiver, s Sharer, name string, f
 			}
 		}
 		// An error would have Lambda call again, with the same attempt; it is logged.
-		for _, err := range f.Work(ctx, inv, fits, own.Attempt) {
+		for _, err := range f.Work(ctx, inv, accepts, own.Attempt) {
 			if err != nil {
 				return nil, fmt.Errorf("attempt %s: %w", own.Attempt, err)
 			}
 		}
 		return nil, nil
 	}
+}
+
+// untimed is how much time must be left for going on with a task that does not say how long
+// it may take. Most are over sooner; one that is not costs a try that is nobody's fault.
+const untimed = 5 * time.Minute
+
+// inTime says whether a task may be begun with so much time left.
+func inTime(t *dag.Task, left time.Duration) bool {
+	if t.ExecutionTimeout > 0 {
+		return left > t.ExecutionTimeout+lambdaexec.Margin
+	}
+	return left > untimed
 }
 
 // work executes the attempts of a batch. Messages about something else are of no use here.

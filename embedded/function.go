@@ -81,6 +81,8 @@ type Invocation struct {
 	// Name names it: no other one ever has the same. Place is the executor that it works
 	// for, as its claims name it.
 	Name, Place string
+	// Begun is when it began.
+	Begun time.Time
 	// Deadline is when the process is stopped, whatever it does; zero is never.
 	Deadline time.Time
 }
@@ -196,7 +198,12 @@ func (f *Function) Work(ctx context.Context, inv Invocation, accepts func(*dag.T
 	w, err := tick.NewWorker(tick.WorkerConfig{
 		Store: f.Store, Loader: f.Loader, Executor: placed{f.exec, inv.Place}, Accepts: accepts, Name: inv.Name,
 		Execute: func(ctx context.Context, w executors.Work) run.Report {
-			return f.rt.Execute(ctx, task.Work{Graph: w.Graph, Run: w.Run, Instance: w.Instance, Resume: w.Resume})
+			begun := time.Now()
+			rep := f.rt.Execute(ctx, task.Work{Graph: w.Graph, Run: w.Run, Instance: w.Instance, Resume: w.Resume})
+			if errors.Is(context.Cause(ctx), executors.ErrClosed) {
+				inv.judge(&rep, begun)
+			}
+			return rep
 		},
 		OnSettled: func(a ...run.Attempt) {
 			if err := f.place.host.Forget(a...); err != nil {
@@ -236,6 +243,17 @@ type placed struct {
 
 // Name implements executors.Executor.
 func (p placed) Name() string { return p.place }
+
+// judge names the cause of an attempt that was stopped because the invocation was over: had
+// it the whole time, another try would end the same way.
+func (inv *Invocation) judge(rep *run.Report, begun time.Time) {
+	if rep.Outcome != run.OutcomeFailed || begun.Sub(inv.Begun) > inTime {
+		return
+	}
+	rep.Cause = run.CauseTimeout
+	rep.Reason = fmt.Sprintf("it was stopped after %s, when the time of the function was over: give the task an execution_timeout above that, and it goes to a place that has it",
+		time.Since(begun).Round(time.Second))
+}
 
 func repeated(err error, n int) []error {
 	out := make([]error, n)
