@@ -31,6 +31,8 @@ type pyCase struct {
 		Type    string `json:"type"`
 		Message string `json:"message"`
 	} `json:"import_error"`
+	// Warnings are texts such as <dags>/d.py:5: Category: message.
+	Warnings []string `json:"warnings"`
 }
 
 // pyRecordings are DAG files, and answers to some of them by name.
@@ -170,7 +172,9 @@ func replayPydags(ctx context.Context, p, only string) iter.Seq2[Outcome, error]
 			o := Outcome{ID: name}
 			if err == nil {
 				got := said[name]
-				o.Diff = c.compare(&got, dir)
+				if o.Diff = c.compare(&got, dir); o.Diff == nil {
+					o.Diff = c.compareWarnings(got.parsed.Warnings, name)
+				}
 				err = ctx.Err()
 			}
 			if o.Diff != nil {
@@ -230,6 +234,26 @@ func (c *pyCase) compareDAGs(dags []*dag.DAG) *Mismatch {
 	}
 	slices.Sort(diffs)
 	return &Mismatch{Part: "fields", Ours: strings.Join(diffs, "\n          "), Theirs: "see ours"}
+}
+
+// compareWarnings says which warnings of a file, none of which is about something else than
+// the file, are not those that Airflow gave.
+func (c *pyCase) compareWarnings(said []python.ParseWarning, name string) *Mismatch {
+	ours := make([]string, len(said))
+	for i, w := range said {
+		ours[i] = fmt.Sprintf("<dags>/%s.py:%d: %s: %s", name, w.Line, w.Category, w.Message)
+	}
+	theirs := slices.Clone(c.Warnings)
+	slices.Sort(ours)
+	slices.Sort(theirs)
+	if slices.Equal(ours, theirs) {
+		return nil
+	}
+	only := func(a, b []string) string {
+		rest := slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
+		return fmt.Sprintf("%d warnings; of its own: %s", len(a), strings.Join(rest, "\n          "))
+	}
+	return &Mismatch{Part: "warnings", Ours: only(ours, theirs), Theirs: only(theirs, ours)}
 }
 
 // madeByMachine are parts of messages that depend on where files are.
