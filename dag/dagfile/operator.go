@@ -17,6 +17,8 @@ func decoratorClass(path string) string {
 	case "airflow.sdk.task", "airflow.decorators.task", "airflow.sdk.definitions.decorators.task",
 		standard + "decorators.python.python_task", "airflow.decorators.python.python_task":
 		return standard + "operators.python.PythonOperator"
+	case "airflow.providers.docker.decorators.docker.docker_task":
+		return "airflow.providers.docker.decorators.docker._DockerDecoratedOperator"
 	}
 	module, _ := strings.CutPrefix(path, standard)
 	if module == path {
@@ -49,6 +51,9 @@ func decoratorHint(path string) string {
 	kinds := map[string]string{
 		"branch": "branch_python.branch_task", "short_circuit": "short_circuit.short_circuit_task", "sensor": "sensor.sensor_task",
 		"bash": "bash.bash_task", "virtualenv": "python_virtualenv.virtualenv_task", "external_python": "external_python.external_python_task",
+	}
+	if last(path) == "docker" {
+		return "use airflow.providers.docker.decorators.docker.docker_task"
 	}
 	if name, ok := kinds[last(path)]; ok {
 		return "use " + standard + name

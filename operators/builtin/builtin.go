@@ -17,6 +17,7 @@ import (
 	"github.com/updraft-dev/updraft/operators/bash"
 	"github.com/updraft-dev/updraft/operators/clock"
 	"github.com/updraft-dev/updraft/operators/dagrun"
+	"github.com/updraft-dev/updraft/operators/docker"
 	"github.com/updraft-dev/updraft/operators/email"
 	"github.com/updraft-dev/updraft/operators/empty"
 	"github.com/updraft-dev/updraft/operators/filesystem"
@@ -38,6 +39,7 @@ func Operators() []task.Operator {
 		http.Operators(),
 		sql.Operators(),
 		ssh.Operators(),
+		docker.Operators(),
 		dagrun.Operators(),
 		clock.Operators(),
 		filesystem.Operators(),

@@ -51,8 +51,8 @@ airflow.operators.bash.BashOperator(task_id="a", bash_command="true", dag=dag)
         self.assertIn("session.query asks Airflow's database, which Updraft has no part of", said)
 
     def test_decorators_of_providers(self):
-        said = error("from airflow.decorators import task\n@task.docker(image='x')\ndef f(): pass\n")
-        self.assertIn("task decorator 'docker' not found: it is of apache-airflow-providers-docker", said)
+        said = error("from airflow.decorators import task\n@task.kubernetes(image='x')\ndef f(): pass\n")
+        self.assertIn("task decorator 'kubernetes' not found: it is of apache-airflow-providers-cncf-kubernetes", said)
 
 
 class Spellings(unittest.TestCase):

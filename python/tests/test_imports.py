@@ -132,7 +132,7 @@ class Missing(unittest.TestCase):
 
     def test_instead(self):
         for path, want in [
-            ("airflow.providers.docker.operators.docker.DockerOperator", "docker run"),
+            ("airflow.providers.snowflake.operators.snowflake.SnowflakeOperator", "SQLExecuteQueryOperator"),
             ("airflow.operators.dummy.DummyOperator", "airflow.providers.standard.operators.empty.EmptyOperator"),
             ("airflow.providers.nobody.knows.It", None),
         ]:

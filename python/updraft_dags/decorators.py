@@ -54,10 +54,12 @@ def _kinds() -> Any:
         name, operator, path = line.split()
         shown = "@task" if name == "python" else "@task." + name
         found[name] = Kind(shown, _STANDARD + operator, _STANDARD + "decorators." + path)
+    found["docker"] = Kind("@task.docker", _DOCKER, _DOCKER)
     return found
 
 
 _STANDARD = "airflow.providers.standard."
+_DOCKER = "airflow.providers.docker.decorators.docker._DockerDecoratedOperator"
 # Kind, operator, and the class of its tasks.
 _KINDS = """
 python                  operators.python.PythonOperator                 python._PythonDecoratedOperator
@@ -235,7 +237,6 @@ class TaskDecorator:
 
 # Decorators of providers that Updraft does not have, and what to write.
 _ELSEWHERE = {
-    "docker": ("docker", "@task.bash and `docker run`"),
     "kubernetes": ("cncf-kubernetes", "@task with a pod_override in executor_config, and the kubernetes executor"),
     "kubernetes_cmd": ("cncf-kubernetes", "@task.bash with a pod_override in executor_config, and the kubernetes executor"),
     "pyspark": ("apache-spark", "@task.bash and `spark-submit`"),

@@ -21,6 +21,7 @@ airflow.providers.sqlite.hooks.sqlite           updraft_dags.hooks.sql          
 airflow.providers.postgres.hooks.postgres       updraft_dags.hooks.sql          PostgresHook
 airflow.providers.mysql.hooks.mysql             updraft_dags.hooks.sql          MySqlHook
 airflow.providers.smtp.hooks.smtp               updraft_dags.hooks.smtp         SmtpHook
+airflow.providers.docker.decorators.docker      updraft_dags.providers.docker   docker_task
 airflow.providers.ssh.hooks.ssh                 updraft_dags.hooks.ssh          SSHHook
 airflow.providers.smtp.notifications.smtp       updraft_dags.providers.email    SmtpNotifier send_smtp_notification
 airflow.providers.amazon.aws.hooks.base_aws         updraft_dags.hooks.aws              AwsBaseHook AwsGenericHook
@@ -50,7 +51,6 @@ GROUPS = frozenset(("apache", "cncf", "common", "dbt", "microsoft", "openfaas"))
 
 # The class names of operators that Updraft has another way for.
 INSTEAD = {
-    "DockerOperator": "BashOperator with `docker run`, or the kubernetes executor",
     "KubernetesPodOperator": "the kubernetes executor with executor_config",
     "KubernetesPodOperatorAsync": "the kubernetes executor with executor_config",
     "SubDagOperator": "a TaskGroup",

@@ -38,6 +38,8 @@ _BODIES = {
     "airflow.providers.sqlite.operators.sqlite": "sql",
     "airflow.providers.postgres.operators.postgres": "sql",
     "airflow.providers.mysql.operators.mysql": "sql",
+    "airflow.providers.docker.operators.docker": "docker",
+    "airflow.providers.docker.decorators.docker": "docker",
     "airflow.providers.smtp.operators.smtp": "email",
     "airflow.providers.ssh.operators.ssh": "ssh",
 }

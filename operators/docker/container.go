@@ -1,0 +1,238 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/task"
+)
+
+const (
+	// killGrace is the time between SIGTERM and SIGKILL (that of Docker's own stop).
+	killGrace = 10 * time.Second
+	// endGrace is how long the last output of a stopped container is waited for.
+	endGrace = 5 * time.Second
+)
+
+// run executes one attempt: the container is made or found, and seen to its end.
+func (s *spec) run(ctx context.Context, a *task.Attempt) (task.Result, error) {
+	e, err := s.open(ctx, a)
+	if err != nil {
+		return task.Result{}, err
+	}
+	defer e.Close()
+	if s.tmpHost != "" {
+		if err := os.MkdirAll(s.tmpHost, 0o700); err != nil {
+			return task.Result{}, &task.CauseError{Cause: run.CauseInfra, Err: fmt.Errorf("making the temporary folder: %w", err)}
+		}
+		defer func() {
+			if err := os.RemoveAll(s.tmpHost); err != nil { // the container's user may own what is in it
+				a.Log.WarnContext(ctx, "the temporary folder could not be removed: "+err.Error())
+			}
+		}()
+	}
+	id, tty, err := e.started(ctx, s)
+	if err != nil {
+		return task.Result{}, err
+	}
+	succeeded := false
+	defer func() {
+		if s.remove == removeForce || s.remove == removeSuccess && succeeded {
+			e.removed(ctx, id)
+		}
+	}()
+	out := &lines{to: a.Output, all: s.all}
+	state, err := e.follow(ctx, id, tty, out)
+	if err != nil {
+		return task.Result{}, err
+	}
+	if slices.Contains(s.skips, state.ExitCode) {
+		return task.Result{}, task.Skip("exit code %d", state.ExitCode)
+	}
+	end := task.Exit{Code: state.ExitCode, OOM: state.OOMKilled && state.ExitCode != 0, LastLine: out.last}
+	if err := end.Err(s.host.Memory); err != nil {
+		return task.Result{}, err
+	}
+	res, err := e.result(ctx, s, id, out)
+	succeeded = err == nil
+	return res, err
+}
+
+// started is the attempt's container, which runs or has ended.
+func (e *engine) started(ctx context.Context, s *spec) (id string, tty bool, err error) {
+	found, err := e.find(ctx, s)
+	switch {
+	case err != nil:
+		return "", false, err
+	case found == nil:
+		if err := e.pull(ctx, s); err != nil {
+			return "", false, err
+		}
+		if id, err = e.create(ctx, s); err != nil {
+			return "", false, err
+		}
+		tty = s.config.Tty
+	default:
+		id, tty = found.ID, found.Config.Tty
+		if found.State.Status != container.StateCreated { // to start one that has ended would run it again
+			e.a.Log.InfoContext(ctx, "attached to the container that is there; its output from the beginning", "container", s.name)
+			return id, tty, nil
+		}
+	}
+	err = e.ask(ctx, func(ctx context.Context) error {
+		_, err := e.ContainerStart(ctx, id, client.ContainerStartOptions{})
+		return err
+	})
+	if err == nil {
+		return id, tty, nil
+	}
+	e.removed(ctx, id) // it has never run
+	if ctx.Err() != nil {
+		return "", false, stopped(ctx)
+	}
+	return "", false, &task.CauseError{Cause: run.CauseImage, Err: fmt.Errorf("starting %s: %w", s, err)}
+}
+
+// find looks for the attempt's container: one from before the worker was restarted. It is
+// nil when there is none.
+func (e *engine) find(ctx context.Context, s *spec) (*container.InspectResponse, error) {
+	var found client.ContainerInspectResult
+	err := e.ask(ctx, func(ctx context.Context) (err error) {
+		found, err = e.ContainerInspect(ctx, s.name, client.ContainerInspectOptions{})
+		return err
+	})
+	switch c := found.Container; {
+	case errdefs.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, failed(ctx, err, "looking for container %s", s.name)
+	case c.Config == nil || c.State == nil || c.Config.Labels[labelAttempt] != s.attempt:
+		return nil, &task.CauseError{Cause: run.CauseConfig, Err: fmt.Errorf(
+			"there is another container %s: remove it (docker rm %s), set auto_remove, or leave container_name out", s.name, s.name)}
+	default:
+		return &c, nil
+	}
+}
+
+// create makes the container. Where the engine does not see the worker's temporary
+// folder, it does without.
+func (e *engine) create(ctx context.Context, s *spec) (string, error) {
+	if s.tmpHost == "" {
+		return e.createOne(ctx, s, s.config, s.host)
+	}
+	config, host := s.withTmp()
+	id, err := e.createOne(ctx, s, config, host)
+	if err == nil || !strings.Contains(err.Error(), s.tmpHost) {
+		return id, err
+	}
+	e.a.Log.WarnContext(ctx, "the engine does not see the temporary folder of this worker: it is left out; set mount_tmp_dir to false", "error", err.Error())
+	return e.createOne(ctx, s, s.config, s.host)
+}
+
+func (e *engine) createOne(ctx context.Context, s *spec, config container.Config, host container.HostConfig) (string, error) {
+	var made client.ContainerCreateResult
+	err := e.ask(ctx, func(ctx context.Context) (err error) {
+		made, err = e.ContainerCreate(ctx, client.ContainerCreateOptions{Config: &config, HostConfig: &host, Name: s.name})
+		return err
+	})
+	if err != nil {
+		return "", failed(ctx, err, "making %s", s)
+	}
+	for _, w := range made.Warnings {
+		e.a.Log.WarnContext(ctx, w)
+	}
+	return made.ID, nil
+}
+
+// follow hands the output on until the container has ended. When ctx ends, the container
+// is stopped, and what it says to that is still read.
+func (e *engine) follow(ctx context.Context, id string, tty bool, out *lines) (*container.State, error) {
+	inner, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		e.stop(inner, id)
+		timer := time.AfterFunc(endGrace, end)
+		defer timer.Stop()
+		<-inner.Done()
+	})
+	err := e.output(inner, id, tty, out)
+	state, ended := e.wait(inner, id)
+	end()
+	if !stop() {
+		<-done
+		return nil, stopped(ctx)
+	}
+	if err = errors.Join(err, ended); err != nil {
+		return nil, failed(ctx, err, "following container %s", id)
+	}
+	return state, nil
+}
+
+func (e *engine) output(ctx context.Context, id string, tty bool, out *lines) error {
+	logs, err := e.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: true})
+	if err != nil {
+		return err
+	}
+	defer logs.Close()
+	if tty {
+		_, err = io.Copy(out, logs)
+	} else {
+		_, err = stdcopy.StdCopy(out, out, logs)
+	}
+	return errors.Join(err, out.flush())
+}
+
+// wait waits for the container's end.
+func (e *engine) wait(ctx context.Context, id string) (*container.State, error) {
+	waiting := e.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	select {
+	case <-waiting.Result:
+	case err := <-waiting.Error:
+		return nil, err
+	}
+	var found client.ContainerInspectResult
+	err := e.ask(ctx, func(ctx context.Context) (err error) {
+		found, err = e.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+		return err
+	})
+	if err == nil && found.Container.State == nil {
+		err = errors.New("the engine does not say how it ended")
+	}
+	return found.Container.State, err
+}
+
+// stop ends the container: SIGTERM, and SIGKILL after a while.
+func (e *engine) stop(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(ctx, killGrace+e.timeout)
+	defer cancel()
+	grace := int(killGrace / time.Second)
+	e.a.Log.InfoContext(ctx, "stopping the container")
+	if _, err := e.ContainerStop(ctx, id, client.ContainerStopOptions{Timeout: &grace}); err != nil && !errdefs.IsNotFound(err) {
+		e.a.Log.WarnContext(ctx, "the container could not be stopped: "+err.Error())
+	}
+}
+
+// removed removes the container, also after the attempt was stopped.
+func (e *engine) removed(ctx context.Context, id string) {
+	err := e.ask(context.WithoutCancel(ctx), func(ctx context.Context) error {
+		_, err := e.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		return err
+	})
+	if err != nil && !errdefs.IsNotFound(err) {
+		e.a.Log.WarnContext(ctx, "the container could not be removed: "+err.Error())
+	}
+}
