@@ -32,7 +32,7 @@ func (s *spec) run(ctx context.Context, a *task.Attempt) (task.Result, error) {
 	if err != nil {
 		return task.Result{}, err
 	}
-	defer e.Close()
+	defer func() { _ = e.Close() }()
 	if s.tmpHost != "" {
 		if err := os.MkdirAll(s.tmpHost, 0o700); err != nil {
 			return task.Result{}, &task.CauseError{Cause: run.CauseInfra, Err: fmt.Errorf("making the temporary folder: %w", err)}

@@ -30,7 +30,7 @@ func (t *target) run(ctx context.Context, client *ssh.Client, command string) (*
 	if err != nil {
 		return nil, 0, unreachable(ctx, fmt.Errorf("opening a session on %s: %w", t.address(), err))
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }() // io.EOF when it has ended by itself
 	if err := t.prepare(ctx, s, command); err != nil {
 		return nil, 0, err
 	}
@@ -75,10 +75,14 @@ func (t *target) prepare(ctx context.Context, s *ssh.Session, command string) er
 // wait waits for the command's end. When ctx ends it gets SIGTERM, and the connection is
 // closed after a while: a command with a terminal then ends for certain.
 func (t *target) wait(ctx context.Context, s *ssh.Session, client *ssh.Client) error {
-	ended := make(chan error, 1)
-	go func() { ended <- s.Wait() }()
+	var err error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		err = s.Wait()
+	}()
 	select {
-	case err := <-ended:
+	case <-ended:
 		return err
 	case <-ctx.Done():
 	}

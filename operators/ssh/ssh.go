@@ -78,7 +78,7 @@ func execute(ctx context.Context, a *task.Attempt) (task.Result, error) {
 	if err != nil {
 		return task.Result{}, err
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	out, code, err := t.run(ctx, client, command)
 	if err != nil {
 		return task.Result{}, err

@@ -54,7 +54,7 @@ func known(t *testing.T, h *operatortest.Harness, port int, key string) {
 	}
 }
 
-func execute(t *testing.T, ctx context.Context, h *operatortest.Harness, a args) (task.Result, error) { //nolint:revive // t first, as in all tests
+func execute(t *testing.T, ctx context.Context, h *operatortest.Harness, a args) (task.Result, error) {
 	t.Helper()
 	if a["ssh_hook"] == nil && a["ssh_conn_id"] == nil {
 		a["ssh_conn_id"] = "box"
