@@ -20,7 +20,10 @@ import (
 func testDifferential(t *testing.T, open func(t testing.TB) Harness) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := open(t)
-		p := pair{t: rt, tb: t, s: h.Store, m: NewModel()}
+		p := pair{t: rt, tb: t, s: h.Store, m: NewModel(), every: 1}
+		if h.Remote {
+			p.every = 8
+		}
 		defer func() { _ = h.Store.Close() }()
 		rt.Repeat(map[string]func(*rapid.T){
 			"apply":    p.apply,
@@ -29,10 +32,11 @@ func testDifferential(t *testing.T, open func(t testing.TB) Harness) {
 			"setting":  p.setting,
 			"delete":   p.remove,
 			"list":     p.list,
-			"":         p.compare,
+			"":         p.check,
 			"advance":  p.advance,
 			"advance2": p.advance,
 		})
+		p.compare(rt)
 	})
 }
 
@@ -42,6 +46,8 @@ type pair struct {
 	tb testing.TB
 	s  store.Store
 	m  *Model
+	// every says after how many of the steps all there is is compared.
+	every, steps int
 }
 
 var (
@@ -240,6 +246,12 @@ func (p *pair) list(t *rapid.T) {
 		}
 	}
 	p.same(t, fmt.Sprintf("ListRuns(%+v)", f), got, nil, want, nil)
+}
+
+func (p *pair) check(t *rapid.T) {
+	if p.steps++; p.steps%p.every == 0 {
+		p.compare(t)
+	}
 }
 
 // compare compares all there is.

@@ -22,6 +22,9 @@ type Harness struct {
 	// Reopen returns the store as another process would find it, after Store was closed
 	// by the test; nil if nothing outlives Close.
 	Reopen func(t testing.TB) store.Store
+	// Remote says that each call is a request over a network: the random histories are then
+	// compared after every few steps only.
+	Remote bool
 	// Damage spoils a stored item; nil if nobody can.
 	Damage func(t testing.TB, item Item)
 }
