@@ -133,6 +133,9 @@ type op struct {
 	kind opKind
 	key  key
 	put  item
+	// once has the write made as a transaction, whose token tells a write that is sent again,
+	// as its answer was lost, from a second one: where nothing of it can be seen afterwards.
+	once bool
 	expr
 }
 
@@ -148,7 +151,7 @@ const trials = 12
 func (s *Store) write(ctx context.Context, ops ...op) (old []item, held bool, err error) {
 	token := fmt.Sprintf("%016x%08x", s.ids.next(0), random())
 	for n := 0; ; n++ {
-		if len(ops) == 1 {
+		if len(ops) == 1 && !ops[0].once {
 			err = s.writeOne(ctx, &ops[0])
 		} else {
 			err = s.writeAll(ctx, ops, token)

@@ -65,7 +65,7 @@ func TestConformance(t *testing.T) {
 					}
 					return s
 				}
-				return storetest.Harness{Store: s, TooLarge: maxItem + 1, Reopen: reopen,
+				return storetest.Harness{Store: s, TooLarge: maxItem + 1, Remote: true, Reopen: reopen,
 					Damage: func(t testing.TB, item storetest.Item) { damage(t, cfg, item) }}
 			})
 		})

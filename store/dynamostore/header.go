@@ -243,7 +243,7 @@ func (s *Store) deleteHeader(ctx context.Context, id run.ID) (*header, error) {
 		if err != nil {
 			return nil, err
 		}
-		meta := op{kind: opDelete, key: metaKey(id)}
+		meta := op{kind: opDelete, key: metaKey(id), once: true}
 		meta.is(attrRevision, num(h.revision))
 		ops := []op{meta}
 		if h.run.LogicalDate != nil {

@@ -279,6 +279,9 @@ func (s *Store) putSetting(ctx context.Context, k store.Kind, v store.Setting) e
 		o.is(attrPK, nil)
 	case v.Revision > 0:
 		o.is(attrRevision, num(v.Revision))
+	default: // whatever is there, but not this very write again
+		m := o.name(attrMark)
+		o.cond("(attribute_not_exists(", m, ") OR ", m, " <> ", o.value(blob(w)), ")")
 	}
 	rev := o.name(attrRevision)
 	o.sets = append(o.sets, rev+" = if_not_exists("+rev+", "+o.value(num(0))+") + "+o.value(num(1)))
@@ -297,7 +300,7 @@ func (s *Store) putSetting(ctx context.Context, k store.Kind, v store.Setting) e
 func (s *Store) DeleteSetting(ctx context.Context, k store.Kind, id string) error {
 	err := s.enter(ctx)
 	if err == nil {
-		o := op{kind: opDelete, key: key{settingsKey(k), part(id)}}
+		o := op{kind: opDelete, key: key{settingsKey(k), part(id)}, once: true}
 		o.exists()
 		var held bool
 		if _, held, err = s.write(ctx, o); err == nil && !held {
