@@ -20,7 +20,8 @@ const parallel = 8
 // What of a batch lies in one shard is one write; what lies in several is one transaction,
 // at twice the price. One change is written ahead of the others, at the plain price: a
 // report (the only change that is fenced), if the rest lies elsewhere. What is left if the
-// process dies in between is what a worker leaves that dies after its report.
+// process dies in between is what a worker leaves that dies after its report. Renewed leases
+// need nothing of each other and are written by shard.
 func (s *Store) Apply(ctx context.Context, batches ...store.Batch) (store.Result, error) {
 	if err := s.enter(ctx); err != nil {
 		return store.Result{}, fmt.Errorf("applying changes: %w", err)
@@ -178,6 +179,13 @@ func (s *Store) portions(p *place, b *batch) []portion {
 		}
 		rest.shards[n].changes = append(rest.shards[n].changes, i)
 	}
+	if b.renewals() {
+		var out []portion
+		for _, sh := range rest.shards {
+			out = append(out, s.split(p, b, portion{shards: []shardChanges{sh}})...)
+		}
+		return out
+	}
 	for n, sh := range rest.shards {
 		if len(sh.changes) == 1 && sh.changes[0] == ahead && (len(rest.shards) > 1 || rest.update) && !rest.events {
 			first = &shardChanges{sh.sk, sh.changes}
@@ -190,6 +198,17 @@ func (s *Store) portions(p *place, b *batch) []portion {
 		out = append(out, portion{shards: []shardChanges{*first}})
 	}
 	return append(out, s.split(p, b, rest)...)
+}
+
+// renewals says that a batch does nothing but renew leases, each of which stands for itself.
+func (b *batch) renewals() bool {
+	for i := range b.changes {
+		c := &b.changes[i]
+		if c.Gone || c.Archive || c.If.Token == "" || c.Want.State != c.If.State || c.Want.Token != c.If.Token {
+			return false
+		}
+	}
+	return b.update == nil && len(b.events) == 0
 }
 
 // report returns the position of the only fenced change of a batch, -1 if there is none or

@@ -30,7 +30,7 @@ type header struct {
 	run run.Run
 	// epoch tells a run from an earlier one of the same name.
 	epoch string
-	// layout is the version whose layout the run has, "" if none.
+	// layout names the layout that the run has, "" if none.
 	layout string
 	// revision is another one after every write of the header.
 	revision int64
@@ -125,7 +125,7 @@ func (s *Store) create(ctx context.Context, r *run.Run, body []byte) (*place, er
 	if err := s.register(ctx, kindDAG, r.DAG); err != nil {
 		return nil, err
 	}
-	l, err := s.layout(ctx, r.DAG, r.Version)
+	l, err := s.layout(ctx, r.DAG, r.Version, "")
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (s *Store) create(ctx context.Context, r *run.Run, body []byte) (*place, er
 	meta[attrState], meta[attrClears], meta[attrEpoch] = str(string(r.State)), num(int64(r.Clears)), str(p.epoch)
 	meta[attrRevision] = num(revision)
 	if l != nil {
-		meta[attrLayout] = str(r.Version)
+		meta[attrLayout] = str(l.name(r.Version))
 	}
 	if r.State.Finished() {
 		s.expiry(meta, 0)

@@ -2,7 +2,9 @@ package dynamostore
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 
 	"github.com/updraft-dev/updraft/dag"
@@ -17,6 +19,9 @@ type layout struct {
 	order []string
 	// mapped says that some tasks are.
 	mapped bool
+	// sum tells it from the layout of the same version in another order, which a release
+	// may make that sorts graphs in another way, if the DAG is deleted and stored again.
+	sum string
 }
 
 // taskPlace is where a task is in the order of its DAG.
@@ -63,7 +68,8 @@ func encodeLayout(body []byte) []byte {
 }
 
 func decodeLayout(b []byte) (*layout, error) {
-	l := &layout{tasks: map[string]taskPlace{}}
+	sum := sha256.Sum256(b)
+	l := &layout{tasks: map[string]taskPlace{}, sum: hex.EncodeToString(sum[:sumSize/2])}
 	for pos := 0; len(b) > 0; pos++ {
 		flag := b[0]
 		n, k := binary.Uvarint(b[1:])
@@ -79,10 +85,22 @@ func decodeLayout(b []byte) (*layout, error) {
 	return l, nil
 }
 
+// sumSize is the number of characters of layout.sum.
+const sumSize = 8
+
+// name is how the header of a run names its layout; "" if it has none.
+func (l *layout) name(version string) string {
+	if l == nil {
+		return ""
+	}
+	return l.sum + version
+}
+
 func layoutKey(dagID, version string) key { return key{dagKey(dagID), "l#" + part(version)} }
 
-// layout returns the layout of a version, nil if it has none.
-func (s *Store) layout(ctx context.Context, dagID, version string) (*layout, error) {
+// layout returns the layout of a version, nil if it has none; with a sum, the one that has
+// it.
+func (s *Store) layout(ctx context.Context, dagID, version, sum string) (*layout, error) {
 	if version == "" {
 		return nil, nil
 	}
@@ -90,7 +108,7 @@ func (s *Store) layout(ctx context.Context, dagID, version string) (*layout, err
 	s.mu.Lock()
 	l := s.layouts[id]
 	s.mu.Unlock()
-	if l != nil {
+	if l != nil && l.sum == sum {
 		return l, nil
 	}
 	it, err := s.get(ctx, layoutKey(dagID, version))
@@ -163,11 +181,12 @@ func (s *Store) placeOf(ctx context.Context, h *header) (*place, error) {
 	if p := s.knownPlace(h.run.ID); p != nil && p.epoch == h.epoch {
 		return p, nil
 	}
-	l, err := s.layout(ctx, h.run.DAG, h.layout)
+	sum, version := h.layout[:min(sumSize, len(h.layout))], h.layout[min(sumSize, len(h.layout)):]
+	l, err := s.layout(ctx, h.run.DAG, version, sum)
 	if err != nil {
 		return nil, err
 	}
-	if l == nil && h.layout != "" {
+	if l.name(version) != h.layout {
 		return nil, damaged("run "+h.run.ID.String(), errors.New("the layout of its DAG's version is gone"))
 	}
 	p := &place{id: h.run.ID, epoch: h.epoch, layout: l, shards: map[string]string{}}

@@ -41,7 +41,8 @@ const (
 
 // lists are the keys of the entries that a run has.
 func lists(r *run.Run) []key {
-	sk := entrySort(store.Nanos(r.RunAfter), r.ID)
+	// As the header will give it back, so that its entry is found to be true.
+	sk := entrySort(store.Nanos(time.UnixMicro(r.RunAfter.UnixMicro())), r.ID)
 	l := []key{{listDAG + part(r.DAG), sk}}
 	if !r.State.Finished() {
 		l = append(l, key{listActive, sk})

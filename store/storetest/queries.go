@@ -206,6 +206,29 @@ func testListRuns(t *testing.T, h Harness) {
 	}
 }
 
+// testFineTimes: what Apply was given and what Run gives back may differ by less than a
+// microsecond, and lists must bear it.
+func testFineTimes(t *testing.T, h Harness) {
+	id := run.ID{DAG: "d", Run: "r"}
+	r := run.Run{ID: id, State: run.RunQueued, RunAfter: day.Add(123456789), QueuedAt: day.Add(1)}
+	apply(t, h.Store, store.Batch{Run: id, Create: &r})
+	for _, f := range []store.RunFilter{{}, {DAG: "d"}, {States: []run.RunState{run.RunQueued}}} {
+		l, err := h.Store.ListRuns(t.Context(), f, store.Page{})
+		ok(t, "ListRuns", err)
+		if len(l.Items) != 1 {
+			t.Errorf("%+v: %d runs are listed, want 1", f, len(l.Items))
+		}
+	}
+	next := r
+	next.State = run.RunRunning
+	apply(t, h.Store, store.Batch{Run: id, Update: &run.RunChange{Want: next, State: run.RunQueued}})
+	l, err := h.Store.ListRuns(t.Context(), store.RunFilter{States: []run.RunState{run.RunRunning}}, store.Page{})
+	ok(t, "ListRuns", err)
+	if len(l.Items) != 1 {
+		t.Errorf("%d runs are running, want 1", len(l.Items))
+	}
+}
+
 func testPages(t *testing.T, h Harness) {
 	all := someRuns(t, h.Store, 30)
 	for _, o := range []store.Order{store.NewestFirst, store.OldestFirst} {

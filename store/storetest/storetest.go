@@ -71,6 +71,7 @@ func Run(t *testing.T, open func(t testing.TB) Harness) {
 		{"xcoms are selected", testXComQuery},
 		{"due runs are found", testDue},
 		{"runs are filtered and ordered", testListRuns},
+		{"runs with finer times than the store has are listed", testFineTimes},
 		{"pages are stable under inserts", testPages},
 		{"bad page tokens are refused", testBadTokens},
 		{"deletion is complete", testDelete},
