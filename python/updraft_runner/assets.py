@@ -182,7 +182,8 @@ class EventsOf(Sequence):
 
     def __init__(self, key: Any) -> None:
         self._query = dict(zip(("name", "uri", "alias"), key))
-        self._oldest_first, self._most = True, None
+        self._oldest_first = True
+        self._most: Optional[int] = None
         self._events: Optional[list[AssetEvent]] = None
 
     def after(self, after: Any) -> EventsOf:

@@ -1,4 +1,6 @@
 """From a call's description to the callable and its arguments."""
+from __future__ import annotations
+
 import hashlib
 import importlib
 import importlib.machinery
@@ -8,6 +10,7 @@ import json
 import linecache
 import os
 import sys
+from typing import Any, Callable
 
 
 class CannotLoad(Exception):
@@ -18,12 +21,12 @@ class _Fresh(importlib.machinery.SourceFileLoader):
     """Compiles the source each time: a cached .pyc is told from its source by
     whole seconds and size, which is not enough for a file being edited."""
 
-    def get_code(self, fullname):
+    def get_code(self, fullname: str) -> Any:
         path = self.get_filename(fullname)
         return compile(self.get_data(path), path, "exec", dont_inherit=True)
 
 
-def load(what, own_modules):
+def load(what: dict[str, Any], own_modules: set[str]) -> Any:
     """The callable of {"path"}, {"file", "name"}, {"lambda"} or {"file", "dag", "task", "name"}."""
     if what.get("lambda"):
         return _lambda(what["lambda"])
@@ -34,7 +37,7 @@ def load(what, own_modules):
     return _from_path(what.get("path", ""), own_modules)
 
 
-def _lambda(source):
+def _lambda(source: str) -> Any:
     name = "<lambda of the DAG>"
     text = source.strip()
     linecache.cache[name] = (len(text), None, [text + "\n"], name)
@@ -44,7 +47,7 @@ def _lambda(source):
     return found
 
 
-def _from_file(path, name, own_modules):
+def _from_file(path: str, name: str, own_modules: set[str]) -> Any:
     if not os.path.isabs(path):
         raise CannotLoad("the file %r of the callable %r is not an absolute path" % (path, name))
     if not os.path.isfile(path):
@@ -64,7 +67,7 @@ def _from_file(path, name, own_modules):
     return _attribute(module, name, path)
 
 
-def _from_dag(what, own_modules):
+def _from_dag(what: dict[str, Any], own_modules: set[str]) -> Any:
     from updraft_runner import objects
     found = objects.find(what, own_modules)
     if not callable(found):
@@ -72,7 +75,7 @@ def _from_dag(what, own_modules):
     return found
 
 
-def _from_path(path, own_modules):
+def _from_path(path: str, own_modules: set[str]) -> Any:
     parts = path.split(".")
     if len(parts) < 2 or not all(parts):
         raise CannotLoad("%r is no import path such as package.module.function" % path)
@@ -91,7 +94,7 @@ def _from_path(path, own_modules):
     raise CannotLoad("%r cannot be imported" % path)
 
 
-def _attribute(module, name, where):
+def _attribute(module: Any, name: str, where: str) -> Any:
     found = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -105,7 +108,7 @@ def _attribute(module, name, where):
     return found
 
 
-def arguments(function, args, kwargs, context):
+def arguments(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
     """The keyword arguments for function(*args, ...): op_kwargs over the
     context, reduced to what the function names unless it takes **kwargs."""
     given = dict(context)
@@ -131,7 +134,7 @@ class Response:
     """An HTTP answer for response_check and response_filter, with the
     attributes of requests.Response that these use."""
 
-    def __init__(self, fields):
+    def __init__(self, fields: dict[str, Any]) -> None:
         import base64
         self.status_code = fields.get("status_code", 0)
         self.reason = fields.get("reason", "")
@@ -142,44 +145,44 @@ class Response:
         self.cookies = fields.get("cookies") or {}
 
     @property
-    def text(self):
+    def text(self) -> str:
         """The body as text."""
         return self.content.decode(self.encoding, "replace")
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether the status is below 400."""
         return self.status_code < 400
 
-    def json(self, **options):
+    def json(self, **options: Any) -> Any:
         """The body as JSON."""
         return json.loads(self.content, **options)
 
-    def raise_for_status(self):
+    def raise_for_status(self) -> None:
         """Raises for a status from 400 on."""
         if not self.ok:
             raise OSError("%d %s for url: %s" % (self.status_code, self.reason, self.url))
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.ok
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<Response [%d]>" % self.status_code
 
 
 class Headers(dict):
     """Headers whose names have no case."""
 
-    def __init__(self, fields):
+    def __init__(self, fields: dict[str, Any]) -> None:
         super().__init__(fields)
         self._lower = {name.lower(): name for name in fields}
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: Any) -> Any:
         return super().__getitem__(self._lower.get(name.lower(), name))
 
-    def __contains__(self, name):
-        return name.lower() in self._lower
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._lower
 
-    def get(self, name, default=None):
+    def get(self, name: Any, default: Any = None) -> Any:
         """The header's value or default."""
         return self[name] if name in self else default

@@ -1,4 +1,6 @@
 """One attempt: from the descriptors it was given to the result it sends."""
+from __future__ import annotations
+
 import atexit
 import faulthandler
 import importlib
@@ -10,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from typing import Any, Optional
 
 from updraft_runner import assets, calls, context, exceptions, frames, kept, objects, report, secrets, session, xcom
 
@@ -17,7 +20,7 @@ CHANNEL = 3
 _LOG = logging.getLogger("airflow.task")
 
 
-def forked(channel, output, argv, env, bare):
+def forked(channel: int, output: int, argv: Optional[list[str]], env: Optional[dict[str, str]], bare: bool) -> None:
     """In a new fork of the parent: takes the descriptors, runs, ends the process."""
     for target in (1, 2):
         os.dup2(output, target)
@@ -36,7 +39,7 @@ def forked(channel, output, argv, env, bare):
     os._exit(0)
 
 
-def execute(channel, argv, env, bare=False):
+def execute(channel: int, argv: list[str], env: Optional[dict[str, str]], bare: bool = False) -> None:
     """Becomes another interpreter; says so in a result when that fails."""
     try:
         if channel != CHANNEL:
@@ -54,14 +57,14 @@ def execute(channel, argv, env, bare=False):
                            "err_message": said, "traceback": said})
 
 
-def executed(fd):
+def executed(fd: int) -> None:
     """In a fresh interpreter: as forked, without the fork."""
     os.set_inheritable(fd, False)
     attempt(socket.socket(fileno=fd))
     _leave()
 
 
-def attempt(sock):
+def attempt(sock: socket.socket) -> None:
     """Reads the call, runs it, sends the result."""
     call = frames.receive(sock)
     if call is None:
@@ -86,7 +89,7 @@ def attempt(sock):
     _flush()
 
 
-def _outcome(call, here):
+def _outcome(call: dict[str, Any], here: session.Session) -> Any:
     try:
         _prepare(call)
         return _run(call, here)
@@ -97,7 +100,7 @@ def _outcome(call, here):
         here.contexts.clear()
 
 
-def _failed(error):
+def _failed(error: BaseException) -> Any:
     frame = report.result(error)
     try:
         report.log(error, frame, _LOG)
@@ -106,7 +109,7 @@ def _failed(error):
     return frames.dumps(frame)
 
 
-def _streams():
+def _streams() -> None:
     """Text streams over the new descriptors; nothing of the parent's buffers."""
     for fd, name in ((1, "stdout"), (2, "stderr")):
         raw = io.open(fd, "wb", closefd=False)
@@ -116,7 +119,7 @@ def _streams():
     faulthandler.enable(sys.stderr)
 
 
-def _prepare(call):
+def _prepare(call: dict[str, Any]) -> None:
     report.logging_to(sys.stdout, call.get("log_level") or "INFO")
     env = call.get("env") or {}
     os.environ.update(env)
@@ -138,7 +141,7 @@ def _prepare(call):
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 
-def _limit(size):
+def _limit(size: int) -> None:
     import resource
     kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
     _, hard = resource.getrlimit(kind)
@@ -147,24 +150,24 @@ def _limit(size):
     resource.setrlimit(kind, (size, hard))
 
 
-def _raise(name, said):
+def _raise(name: str, said: str) -> None:
     """The class that the user's code would catch: Airflow's if it is there."""
     module = sys.modules.get("airflow.exceptions")
     kind = getattr(module, name, None) or getattr(exceptions, name)
     raise kind(said)
 
 
-def _timeout(_number, _frame):
+def _timeout(_number: Any, _frame: Any) -> None:
     _raise("AirflowTaskTimeout", "Timeout, PID: %d" % os.getpid())
 
 
-def _terminated(_number, _frame):
+def _terminated(_number: Any, _frame: Any) -> None:
     # Once: a second one must end the process even while this one is handled.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _raise("AirflowTaskTerminated", "the task was told to end (SIGTERM)")
 
 
-def _run(call, here):
+def _run(call: dict[str, Any], here: session.Session) -> Any:
     if call.get("parse"):
         from updraft_runner import parsing
         return parsing.answer(call["parse"])
@@ -204,7 +207,7 @@ def _run(call, here):
     return _value(value, mode, call, here, given["outlet_events"].said())
 
 
-def _callback(function, given, kwargs):
+def _callback(function: Any, given: dict[str, Any], kwargs: dict[str, Any]) -> Any:
     """A callback takes the context; a notifier class is made first."""
     if isinstance(function, type):
         function, kwargs = function(**kwargs), {}
@@ -215,8 +218,8 @@ def _callback(function, given, kwargs):
     return function.notify(given)
 
 
-def _value(value, mode, call, here, said):
-    frame = {"op": "result", "outcome": "success"}
+def _value(value: Any, mode: str, call: dict[str, Any], here: session.Session, said: str) -> Any:
+    frame: dict[str, Any] = {"op": "result", "outcome": "success"}
     if said:
         frame["assets"] = said
     if mode == "callback":
@@ -238,7 +241,7 @@ def _value(value, mode, call, here, said):
     return frames.dumps(frame)[:-1] + b',"value":' + body + b"}"
 
 
-def _note(said, value):
+def _note(said: str, value: Any) -> None:
     """A line in the log, unless the callable closed or broke it."""
     try:
         _LOG.info(said, value)
@@ -246,7 +249,7 @@ def _note(said, value):
         pass
 
 
-def _each_output(value, here):
+def _each_output(value: Any, here: session.Session) -> None:
     if not isinstance(value, dict):
         raise TypeError("multiple_outputs needs a dict, but the callable returned a %s" % type(value).__name__)
     for key in value:
@@ -256,7 +259,7 @@ def _each_output(value, here):
         here.xcom_push(key, part)
 
 
-def _flush():
+def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -264,7 +267,7 @@ def _flush():
             pass  # closed or replaced by the callable
 
 
-def _leave():
+def _leave() -> None:
     """Ends a fresh interpreter without waiting for threads left behind."""
     _flush()
     os._exit(0)

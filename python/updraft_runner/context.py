@@ -1,6 +1,9 @@
 """The context of a task, built from the JSON that Go sends."""
+from __future__ import annotations
+
 import logging
 import sys
+from typing import Any, Optional
 
 from updraft_runner import assets, lazy, macros, record, secrets, session, times
 from updraft_runner.record import Record
@@ -13,18 +16,18 @@ _ALWAYS = ("map_index_template", "partition_date", "partition_key")
 class DAG(Record):
     """The DAG of the task."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<DAG: %s>" % self.dag_id
 
 
 class Task(Record):
     """The task: its id, operator and settings."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<Task(%s): %s>" % (getattr(self, "task_type", "BaseOperator"), self.task_id)
 
     @property
-    def log(self):
+    def log(self) -> Any:
         """The task's logger."""
         return logging.getLogger("airflow.task")
 
@@ -32,7 +35,7 @@ class Task(Record):
 class DagRun(Record):
     """The run of the DAG."""
 
-    def get_task_instances(self, state=None, **_):
+    def get_task_instances(self, state: Any = None, **_: Any) -> Any:
         """The task instances of the run as they stand now; those in a state or in one of several."""
         found = _instances(self)
         if state is None:
@@ -40,14 +43,14 @@ class DagRun(Record):
         wanted = [state] if isinstance(state, str) else list(state)
         return [ti for ti in found if ti.state in wanted]
 
-    def get_task_instance(self, task_id, *_, map_index=-1, **__):
+    def get_task_instance(self, task_id: str, *_: Any, map_index: Any = -1, **__: Any) -> Any:
         """One of them; None if there is none."""
         for ti in _instances(self):
             if ti.task_id == task_id and ti.map_index == map_index:
                 return ti
         return None
 
-    def get_previous_dagrun(self, *_, **__):
+    def get_previous_dagrun(self, *_: Any, **__: Any) -> None:
         """Not available inside of a task."""
         raise RuntimeError("a task cannot look up other runs; prev_data_interval_start_success and the like are in the context")
 
@@ -55,16 +58,16 @@ class DagRun(Record):
 class TaskInstance(Record):
     """The attempt that is running."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         index = " map_index=%d" % self.map_index if self.map_index >= 0 else ""
         return "<TaskInstance: %s.%s %s%s [%s]>" % (self.dag_id, self.task_id, self.run_id, index, self.state)
 
-    def xcom_push(self, key, value, execution_date=None):
+    def xcom_push(self, key: str, value: Any, execution_date: Any = None) -> None:
         """Stores a value under key for this task instance."""
         session.current().xcom_push(key, value)
 
-    def xcom_pull(self, task_ids=None, dag_id=None, key="return_value", include_prior_dates=False,
-                  *, map_indexes=NOTSET, default=None, run_id=None, session=None):
+    def xcom_pull(self, task_ids: Any = None, dag_id: Optional[str] = None, key: str = "return_value", include_prior_dates: bool = False,
+                  *, map_indexes: Any = NOTSET, default: Any = None, run_id: Optional[str] = None, session: Any = None) -> Any:
         """Values of other tasks; of this one without task_ids.
 
         One text as task_ids gives one value (a list when that task is
@@ -84,29 +87,29 @@ class TaskInstance(Record):
         return _chosen_indexes(query, tasks, wanted, single and one, default)
 
     @property
-    def log(self):
+    def log(self) -> Any:
         """The task's logger."""
         return logging.getLogger("airflow.task")
 
     @property
-    def key(self):
+    def key(self) -> Any:
         """dag, task, run, try and map index."""
         return (self.dag_id, self.task_id, self.run_id, self.try_number, self.map_index)
 
-    def get_template_context(self, *_, **__):
+    def get_template_context(self, *_: Any, **__: Any) -> Any:
         """The context."""
         return session.get_current_context()
 
-    def get_dagrun(self, *_, **__):
+    def get_dagrun(self, *_: Any, **__: Any) -> Any:
         """The run."""
         return self.dag_run
 
-    def current_state(self, *_, **__):
+    def current_state(self, *_: Any, **__: Any) -> Any:
         """The state."""
         return self.state
 
 
-def _instances(run):
+def _instances(run: Any) -> Any:
     """The task instances of a run, each with what is known of it."""
     found = []
     for fields in session.current().ask("instances", dag_id=run.dag_id, run_id=run.run_id) or []:
@@ -118,7 +121,7 @@ def _instances(run):
     return found
 
 
-def _all_indexes(query, tasks, single):
+def _all_indexes(query: dict[str, Any], tasks: list[str], single: bool) -> Any:
     found = session.current().xcom_pull(map_indexes=None, **query)
     values = []
     for task in tasks:
@@ -128,7 +131,7 @@ def _all_indexes(query, tasks, single):
     return values
 
 
-def _chosen_indexes(query, tasks, wanted, single, default):
+def _chosen_indexes(query: dict[str, Any], tasks: list[str], wanted: Any, single: bool, default: Any) -> Any:
     indexes = [i for i in wanted if i is not None]
     found = session.current().xcom_pull(
         map_indexes=indexes if len(indexes) == len(wanted) else None, **query)
@@ -141,23 +144,23 @@ def _chosen_indexes(query, tasks, wanted, single, default):
 
 
 class _Variables:
-    def __init__(self, as_json):
+    def __init__(self, as_json: Any) -> None:
         self._json = as_json
 
-    def get(self, key, default=NOTSET):
+    def get(self, key: str, default: Any = NOTSET) -> Any:
         """The variable or default; without one a missing variable is an error."""
         return secrets.Variable.get(key, default, deserialize_json=self._json)
 
     __getitem__ = get
 
-    def __getattr__(self, key):
+    def __getattr__(self, key: str) -> Any:
         if key.startswith("__"):
             raise AttributeError(key)
         return self.get(key)
 
 
 class _Connections:
-    def get(self, conn_id, default=None):
+    def get(self, conn_id: str, default: Any = None) -> Any:
         """The connection or default."""
         from updraft_runner.exceptions import AirflowNotFoundException
         try:
@@ -165,10 +168,10 @@ class _Connections:
         except AirflowNotFoundException:
             return default
 
-    def __getitem__(self, conn_id):
+    def __getitem__(self, conn_id: str) -> Any:
         return secrets.Connection.get(conn_id)
 
-    def __getattr__(self, conn_id):
+    def __getattr__(self, conn_id: str) -> Any:
         if conn_id.startswith("__"):
             raise AttributeError(conn_id)
         return secrets.Connection.get(conn_id)
@@ -181,21 +184,21 @@ class _Fields(dict):
 class _Missing:
     """A part of Airflow's context that Updraft does not have."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self._name = name
 
-    def _refuse(self, *_, **__):
+    def _refuse(self, *_: Any, **__: Any) -> None:
         raise NotImplementedError("Updraft has no %s in the context" % self._name)
 
     __getitem__ = __setitem__ = __call__ = __iter__ = _refuse
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return self._refuse()
 
 
-def build(raw):
+def build(raw: Any) -> Any:
     """The context: a dict as Airflow's, from Go's JSON."""
     raw = dict(raw or {})
     dag = DAG(raw.pop("dag", None) or {})
@@ -204,7 +207,7 @@ def build(raw):
     ti = TaskInstance(raw.pop("task_instance", None) or raw.pop("ti", None) or {})
     raw.pop("ti", None)
     _link(dag, task, run, ti)
-    context = {name: None for name in _ALWAYS}
+    context: dict[str, Any] = {name: None for name in _ALWAYS}
     context.update(inlets=[], outlets=[], params={}, task_reschedule_count=0, task_state_store=_Missing("task_state_store"))
     for name in ("logical_date", "data_interval_start", "data_interval_end"):
         if getattr(run, name, None) is not None:
@@ -233,7 +236,7 @@ def build(raw):
     return context
 
 
-def _link(dag, task, run, ti):
+def _link(dag: Any, task: Any, run: Any, ti: Any) -> None:
     defaults = {"map_index": -1, "try_number": 1, "max_tries": 0, "state": "running"}
     for name, value in defaults.items():
         if not hasattr(ti, name):
@@ -251,7 +254,7 @@ def _link(dag, task, run, ti):
     ti.task, ti.dag_run, ti.dag, task.dag = task, run, dag, dag
 
 
-def _stamps(context, ti):
+def _stamps(context: dict[str, Any], ti: Any) -> dict[str, Any]:
     """What follows from the logical date; nothing without one."""
     date = context.get("logical_date")
     key = "%s__%s__" % (ti.dag_id, ti.task_id)
@@ -267,7 +270,7 @@ def _stamps(context, ti):
     }
 
 
-def _exception(found):
+def _exception(found: Any) -> Any:
     """The exception of an earlier part of the attempt, for callbacks."""
     module = sys.modules.get("airflow.exceptions") or sys.modules["updraft_runner.exceptions"]
     kind = getattr(module, found.get("type", "").rpartition(".")[2], None)

@@ -1,4 +1,8 @@
 """The exceptions by which a callable says how its task ends."""
+from __future__ import annotations
+
+from typing import Any, Optional
+
 
 
 class AirflowException(Exception):
@@ -26,7 +30,7 @@ class AirflowConfigException(AirflowException):
 class AirflowRuntimeError(Exception):
     """The worker could not answer, a missing variable for instance."""
 
-    def __init__(self, error):
+    def __init__(self, error: BaseException) -> None:
         self.error = error
         super().__init__(str(error))
 
@@ -46,7 +50,7 @@ class AirflowSensorTimeout(AirflowException):
 class AirflowRescheduleException(AirflowException):
     """The task gives its slot back until reschedule_date."""
 
-    def __init__(self, reschedule_date):
+    def __init__(self, reschedule_date: Any) -> None:
         super().__init__(reschedule_date)
         self.reschedule_date = reschedule_date
 
@@ -106,7 +110,7 @@ class TaskDeferralTimeout(AirflowException):
 class DownstreamTasksSkipped(AirflowException):
     """Tasks that are to be skipped; only a branch may name them here."""
 
-    def __init__(self, *, tasks):
+    def __init__(self, *, tasks: list[str]) -> None:
         super().__init__()
         self.tasks = tasks
 
@@ -128,13 +132,13 @@ class AirflowTaskTerminated(BaseException):
 class TaskDeferred(BaseException):
     """Asks to wait in a triggerer, which Updraft does not have."""
 
-    def __init__(self, *, trigger=None, method_name="", kwargs=None, timeout=None):
+    def __init__(self, *, trigger: Any = None, method_name: str = "", kwargs: Optional[dict[str, Any]] = None, timeout: Any = None) -> None:
         super().__init__()
         self.trigger, self.method_name = trigger, method_name
         self.kwargs, self.timeout = kwargs, timeout
 
 
-def _named_as_airflow():
+def _named_as_airflow() -> None:
     """In results and tracebacks they have the names that people know."""
     older = ("TaskNotFound", "DagNotFound", "DagRunNotFound", "DagRunAlreadyExists", "AirflowClusterPolicyViolation",
              "AirflowInternalRuntimeError", "AirflowProviderDeprecationWarning", "RemovedInAirflow3Warning",

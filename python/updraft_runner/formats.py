@@ -1,6 +1,9 @@
 """pendulum's formats: YYYY-MM-DD and so on, written and read."""
+from __future__ import annotations
+
 import datetime as _dt
 import re
+from typing import Any
 
 _TOKEN = re.compile(r"\[([^\]]*)\]|(YYYY|YY|Y|Qo|Q|MMMM|MMM|MM|Mo|M|DDDD|DDD|DD|Do|D|dddd|ddd|dd|d|E|HH|H|hh|h|mm|m|ss|s|"
                     r"S{1,6}|A|a|ZZ|zz|Z|z|X|x|WW|Wo|W)")
@@ -8,13 +11,13 @@ _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augu
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def _ordinal(n):
+def _ordinal(n: Any) -> str:
     if n % 100 in (11, 12, 13):
         return "%dth" % n
     return "%d%s" % (n, {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th"))
 
 
-def _offset(moment, colon):
+def _offset(moment: Any, colon: Any) -> Any:
     found = _dt.datetime.strftime(moment, "%z") or "+0000"
     return found[:3] + (":" if colon else "") + found[3:5]
 
@@ -39,9 +42,9 @@ _WRITE = {
 }
 
 
-def write(moment, fmt):
+def write(moment: Any, fmt: Any) -> Any:
     """The moment as the format says; text in [brackets] stays."""
-    def one(found):
+    def one(found: Any) -> Any:
         if found.group(1) is not None:
             return found.group(1)
         token = found.group(2)
@@ -65,7 +68,7 @@ _READ = {
 }
 
 
-def read(text, fmt):
+def read(text: str, fmt: Any) -> Any:
     """The fields of a text in the format: a dict with year, month, ..., offset, zone."""
     fields, pattern, at = [], "", 0
     for found in _TOKEN.finditer(fmt):
@@ -86,7 +89,7 @@ def read(text, fmt):
     return _fields(dict(zip(fields, match.groups())))
 
 
-def _fields(raw):
+def _fields(raw: Any) -> Any:
     out = {k: int(raw[k]) for k in ("year", "month", "day", "hour", "minute", "second") if k in raw}
     if "short" in raw:
         out["year"] = (1900 if int(raw["short"]) > 68 else 2000) + int(raw["short"])
@@ -107,7 +110,7 @@ def _fields(raw):
     return out
 
 
-def difference(seconds, absolute=False, other=False):
+def difference(seconds: Any, absolute: bool = False, other: bool = False) -> Any:
     """How long ago, or from now, in words."""
     size = abs(seconds)
     for unit, length in (("year", 31536000), ("month", 2629800), ("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60)):

@@ -1,6 +1,10 @@
 """Frames: four bytes of length (big endian), then that much JSON."""
+from __future__ import annotations
+
 import json
+import socket
 import struct
+from typing import Any, Optional
 
 HEADER = struct.Struct(">I")
 # Above this the other side refuses, so say it here with a name and a number.
@@ -11,7 +15,7 @@ class TooLarge(ValueError):
     """A frame above LIMIT bytes."""
 
 
-def dumps(value):
+def dumps(value: Any) -> bytes:
     """JSON as UTF-8; text with lone surrogates falls back to escapes."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
@@ -20,7 +24,7 @@ def dumps(value):
         return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
-def pack(body):
+def pack(body: Any) -> bytes:
     """The frame for a dict, or for JSON that is bytes already."""
     if not isinstance(body, bytes):
         body = dumps(body)
@@ -29,12 +33,12 @@ def pack(body):
     return HEADER.pack(len(body)) + body
 
 
-def send(sock, body):
+def send(sock: socket.socket, body: Any) -> None:
     """Writes one frame."""
     sock.sendall(pack(body))
 
 
-def receive(sock):
+def receive(sock: socket.socket) -> Any:
     """Reads one frame; None when the other side has gone."""
     head = _exactly(sock, HEADER.size)
     if head is None:
@@ -43,7 +47,7 @@ def receive(sock):
     return None if body is None else json.loads(body)
 
 
-def _exactly(sock, size):
+def _exactly(sock: socket.socket, size: int) -> Optional[bytes]:
     data = bytearray(size)
     view, have = memoryview(data), 0
     while have < size:
@@ -54,7 +58,7 @@ def _exactly(sock, size):
     return bytes(data)
 
 
-def split(buffer):
+def split(buffer: bytearray) -> Any:
     """Takes the whole frames off the front of a bytearray."""
     found = []
     while len(buffer) >= HEADER.size:

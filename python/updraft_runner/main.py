@@ -3,14 +3,17 @@
 Parsed by whatever interpreter the user names, so the syntax must stay that of
 Python 2 until the version has been checked.
 """
+from __future__ import annotations
+
 import os
 import sys
+from typing import Any
 
 OLDEST = (3, 9)
 TOO_OLD = 78
 
 
-def paths(shim):
+def paths(shim: Any) -> None:
     """Takes our folder off the front of sys.path and puts it at the end.
 
     User code must win over ours for any name; but for `airflow`, which is ours
@@ -25,7 +28,7 @@ def paths(shim):
         stand_in.install(always=shim == "always")
 
 
-def main():
+def main() -> None:
     if sys.version_info[:2] < OLDEST:
         found = ".".join(str(part) for part in sys.version_info[:3])
         sys.stderr.write("updraft: Python %s is too old, 3.9 or newer is needed\n" % found)

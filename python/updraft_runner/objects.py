@@ -2,25 +2,28 @@
 
 The file is executed again in each attempt, as the module of any callable is.
 """
+from __future__ import annotations
+
 import asyncio
 import importlib
 import os
 import sys
+from typing import Any, Callable, Optional
 
 from updraft_runner import session
 from updraft_runner.exceptions import (
     AirflowSkipException, AirflowTaskTerminated, AirflowTaskTimeout, TaskDeferralError, TaskDeferralTimeout, TaskDeferred)
 
-_loaded = {}
-_running = None
+_loaded: dict[Any, Any] = {}
+_running: Optional[dict[str, Any]] = None
 
 
-def running():
+def running() -> Any:
     """The {"file", "dag", "task"} of the task's object whose method is called; None beside that."""
     return _running
 
 
-def dags(path, dag="", task=""):
+def dags(path: str, dag: str = "", task: str = "") -> Any:
     """The DAGs that executing the file makes, by id; once per process for each DAG that is
     wanted, as a file may ask for what it is read (get_parsing_context) and make no other."""
     if (path, dag) not in _loaded:
@@ -31,7 +34,7 @@ def dags(path, dag="", task=""):
     return _loaded[path, dag]
 
 
-def find(what, own_modules):
+def find(what: dict[str, Any], own_modules: set[str]) -> Any:
     """The object of {"file", "dag", "task", "name"}. Classes of the file's modules, and of
     those beside it, may then be read from XComs: own_modules gets their names."""
     from updraft_dags import locate
@@ -43,7 +46,7 @@ def find(what, own_modules):
     return found
 
 
-def stand_behind(context, what):
+def stand_behind(context: dict[str, Any], what: dict[str, Any]) -> None:
     """Lets the DAG and the task of the file answer for what Go did not send of them: arguments,
     tasks before and after."""
     dag = dags(what["file"], what["dag"], what.get("task", "")).get(what["dag"])
@@ -59,7 +62,7 @@ def stand_behind(context, what):
                 context[name] = own
 
 
-def value(what):
+def value(what: dict[str, Any]) -> Any:
     """An argument that was no JSON when the DAG was read, or a function."""
     from updraft_runner import calls
     own = session.current().own_modules
@@ -69,13 +72,13 @@ def value(what):
 class Method:
     """A method of a task's object: execute, poke, choose_branch."""
 
-    def __init__(self, what, own_modules):
+    def __init__(self, what: dict[str, Any], own_modules: set[str]) -> None:
         global _running
         self.name = what.get("name") or "execute"
         _running = what
         self.task = find(dict(what, name=""), own_modules)
 
-    def __call__(self, context, attributes, kwargs):
+    def __call__(self, context: dict[str, Any], attributes: dict[str, Any], kwargs: dict[str, Any]) -> Any:
         """Calls it with the context. A mapped task is made first, with kwargs as the mapped
         arguments; attributes are its template fields, rendered."""
         task = self.task.unmap(kwargs) if self.task.is_mapped else self.task
@@ -90,7 +93,7 @@ class Method:
             raise
 
 
-def _join(context, task):
+def _join(context: dict[str, Any], task: Any) -> None:
     """The context's task is the object; what Go says of the task stays there, too."""
     known = context["task"]
     for name, field in vars(known).items():
@@ -99,7 +102,7 @@ def _join(context, task):
     context["task"] = context["ti"].task = task
 
 
-def _execute(task, function, context):
+def _execute(task: Any, function: Callable[..., Any], context: dict[str, Any]) -> Any:
     """execute with what goes before and after it."""
     for before in (getattr(task, "_pre_execute_hook", None), task.pre_execute):
         if before is not None:
@@ -111,10 +114,10 @@ def _execute(task, function, context):
     return result
 
 
-def _resumed(task, function, context):
+def _resumed(task: Any, function: Callable[..., Any], context: dict[str, Any]) -> Any:
     """Calls execute. What it defers to is waited for here: there is no triggerer."""
     from updraft_dags import triggers
-    kwargs = {}
+    kwargs: dict[str, Any] = {}
     wish = _first_wish(task)
     while True:
         try:
@@ -133,7 +136,7 @@ def _resumed(task, function, context):
         wish = None
 
 
-def _first_wish(task):
+def _first_wish(task: Any) -> Any:
     """What a task waits for that starts with a trigger instead of execute; None for others."""
     start = getattr(task, "start_trigger_args", None)
     if start is None or not getattr(task, "start_from_trigger", False):
@@ -144,7 +147,7 @@ def _first_wish(task):
                         kwargs=start.next_kwargs, timeout=start.timeout)
 
 
-def _wait(task, deferred):
+def _wait(task: Any, deferred: Any) -> Any:
     from updraft_dags import triggers
     task.log.info("Waiting for %r in this process: Updraft has no triggerer", deferred.trigger)
     try:

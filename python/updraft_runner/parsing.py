@@ -3,7 +3,10 @@
 What the file may use (time, memory, environment) is decided before this runs; here it
 is executed by the authoring package, and what it says is measured.
 """
+from __future__ import annotations
+
 import importlib
+from typing import Any
 
 from updraft_runner import frames
 
@@ -11,7 +14,7 @@ from updraft_runner import frames
 _parse = importlib.import_module("updraft_dags.parse")
 
 
-def answer(asked):
+def answer(asked: Any) -> Any:
     """The result frame for {"file", "folder", "compat", "limit"}."""
     options = {"airflow_compat": str(asked.get("compat") or "auto")}
     body = frames.dumps(_parse.parse_file(asked["file"], asked["folder"], options))

@@ -1,6 +1,9 @@
 """Reads dates and times as people write them."""
+from __future__ import annotations
+
 import datetime as _dt
 import re
+from typing import Any
 
 _ISO = re.compile(
     r"(\d{4})(?:-?(\d\d)(?:-?(\d\d))?)?(?:[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?)?$")
@@ -14,7 +17,7 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?")
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)$")
 
 
-def _zone(text):
+def _zone(text: str) -> Any:
     if not text:
         return None
     if text in ("Z", "z", "UTC", "GMT"):
@@ -23,7 +26,7 @@ def _zone(text):
     return _dt.timezone(_dt.timedelta(minutes=-minutes if text[0] == "-" else minutes))
 
 
-def iso(text):
+def iso(text: str) -> Any:
     """The datetime of a text in ISO 8601; None if it is no such text."""
     found = _ISO.match(text)
     if found:
@@ -40,7 +43,7 @@ def iso(text):
     return None
 
 
-def parse(text, strict=True, default=None, dayfirst=False, yearfirst=False):
+def parse(text: str, strict: bool = True, default: Any = None, dayfirst: bool = False, yearfirst: bool = False) -> Any:
     """The datetime of a text: ISO 8601, and unless strict other forms, too."""
     found = iso(text.strip())
     if found is None and not strict:
@@ -50,7 +53,7 @@ def parse(text, strict=True, default=None, dayfirst=False, yearfirst=False):
     return found
 
 
-def free(text, default=None, dayfirst=False, yearfirst=False):
+def free(text: str, default: Any = None, dayfirst: bool = False, yearfirst: bool = False) -> Any:
     """The datetime of a text such as `Feb 29 2024 6:00 pm` or `02/29/2024`; what it
     does not say is that of default, or today at midnight. None if it is not one."""
     base = default or _dt.datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
@@ -74,7 +77,7 @@ def free(text, default=None, dayfirst=False, yearfirst=False):
         return None
 
 
-def _take_clock(text):
+def _take_clock(text: str) -> Any:
     parts = {}
     found = _CLOCK.search(text)
     half = re.search(r"(?i)\b(\d{1,2})\s*([ap])\.?m\.?(?![a-z])", text)
@@ -94,7 +97,7 @@ def _take_clock(text):
     return text, parts
 
 
-def _take_zone(text):
+def _take_zone(text: str) -> Any:
     text = text.strip()
     found = _OFFSET.search(text)
     if found and text[:found.start()][-1:] in ("", " "):
@@ -103,7 +106,7 @@ def _take_zone(text):
     return (text.replace(found.group(), " ", 1), _dt.timezone.utc) if found else (text, None)
 
 
-def _date(numbers, month, base, dayfirst, yearfirst):
+def _date(numbers: Any, month: Any, base: Any, dayfirst: Any, yearfirst: Any) -> Any:
     """The fields of up to three numbers and a month's name."""
     if len(numbers) == 1 and len(numbers[0]) in (8, 14) and month is None:
         found = iso(numbers[0][:8])
@@ -136,5 +139,5 @@ def _date(numbers, month, base, dayfirst, yearfirst):
     return {"year": _full(values[year]), "month": first, "day": second}
 
 
-def _full(year):
+def _full(year: Any) -> Any:
     return year if year > 99 else 2000 + year if year < 70 else 1900 + year

@@ -1,9 +1,12 @@
 """The log of an attempt, and how an exception becomes a result."""
+from __future__ import annotations
+
 import logging
 import os
 import sys
 import time
 import traceback
+from typing import Any
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _FORMAT = "[%(asctime)s] {%(filename)s:%(lineno)d} %(levelname)s - %(message)s"
@@ -17,16 +20,16 @@ _OUTCOMES = {
 
 
 class _Formatter(logging.Formatter):
-    def formatTime(self, record, datefmt=None):
+    def formatTime(self, record: Any, datefmt: Any = None) -> str:
         local = time.localtime(record.created)
         return "%s.%03d%s" % (
             time.strftime("%Y-%m-%dT%H:%M:%S", local), record.msecs, time.strftime("%z", local))
 
-    def formatException(self, ei):
+    def formatException(self, ei: Any) -> Any:
         return text(ei[1])
 
 
-def logging_to(stream, level):
+def logging_to(stream: Any, level: str) -> None:
     """Sends all loggers to stream in Airflow's form."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Formatter(_FORMAT))
@@ -36,14 +39,14 @@ def logging_to(stream, level):
     logging.captureWarnings(False)
 
 
-def text(error):
+def text(error: BaseException) -> Any:
     """The traceback without the frames of the runner."""
     found = traceback.TracebackException.from_exception(error)
     _trim(found, set())
     return "".join(found.format()).rstrip("\n")
 
 
-def _trim(found, seen):
+def _trim(found: Any, seen: Any) -> None:
     if found is None or id(found) in seen:
         return
     seen.add(id(found))
@@ -52,11 +55,11 @@ def _trim(found, seen):
         _trim(inner, seen)
 
 
-def _ours(filename):
+def _ours(filename: str) -> bool:
     return filename.startswith((_HERE, "<frozen importlib"))
 
 
-def outcome(error):
+def outcome(error: BaseException) -> Any:
     """The outcome that an exception stands for."""
     for kind in type(error).__mro__:
         if kind.__name__ in _OUTCOMES:
@@ -64,7 +67,7 @@ def outcome(error):
     return "fail"
 
 
-def result(error):
+def result(error: BaseException) -> Any:
     """The result frame of a callable that raised."""
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else "%s.%s" % (kind.__module__, kind.__qualname__)
@@ -84,14 +87,14 @@ def result(error):
     return frame
 
 
-def _exit_code(code):
+def _exit_code(code: Any) -> Any:
     """The exit code that an interpreter would make of SystemExit's argument."""
     if code is None:
         return 0
     return code & 0xff if isinstance(code, int) else 1
 
 
-def message(error):
+def message(error: BaseException) -> Any:
     """One text for an exception whose own may be empty or fail."""
     name = type(error).__name__
     if name == "TaskDeferred":
@@ -105,7 +108,7 @@ def message(error):
     return said
 
 
-def log(error, frame, logger):
+def log(error: BaseException, frame: dict[str, Any], logger: logging.Logger) -> None:
     """Writes to the log how the callable ended."""
     if frame["outcome"] == "skip":
         logger.info("Skipping the task: %s", frame["err_message"] or "no reason given")
@@ -118,7 +121,7 @@ def log(error, frame, logger):
             logger.error(hint)
 
 
-def _hint(error):
+def _hint(error: BaseException) -> str:
     name = getattr(error, "name", None)
     module = sys.modules.get("airflow")
     if not isinstance(error, ImportError) or not str(name or "").startswith("airflow"):
@@ -129,6 +132,6 @@ def _hint(error):
             "needs most. Install apache-airflow or the provider package for this Python." % sys.executable)
 
 
-def _clean(said):
+def _clean(said: str) -> Any:
     """Text that UTF-8 can carry."""
     return said.encode("utf-8", "backslashreplace").decode("utf-8")

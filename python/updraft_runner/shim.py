@@ -1,14 +1,17 @@
 """Answers `airflow` imports by the authoring package, loaded when one is made."""
+from __future__ import annotations
+
 import importlib.machinery
 import os
 import sys
+from typing import Any, Optional
 
 
 class _Door:
     """Stands first in sys.meta_path until the first `airflow` import."""
 
     @staticmethod
-    def find_spec(fullname, path=None, target=None):
+    def find_spec(fullname: str, path: Optional[str] = None, target: Any = None) -> Any:
         """The spec that the import table has for the module."""
         del path, target
         if fullname.partition(".")[0] != "airflow":
@@ -18,13 +21,13 @@ class _Door:
         return sys.meta_path[0].find_spec(fullname)
 
 
-def installed():
+def installed() -> Any:
     """Whether this interpreter has Apache Airflow itself."""
     found = importlib.machinery.PathFinder.find_spec("airflow")
     return found is not None and found.origin is not None
 
 
-def install(always=False):
+def install(always: bool = False) -> None:
     """Prepares for imports of airflow, unless Airflow is there and may win; and of
     pendulum and dateutil, which are stood in for where they are missing."""
     if not always and installed():
@@ -34,13 +37,13 @@ def install(always=False):
     sys.path.append(os.path.join(here, "updraft_dags", "standins"))
 
 
-def load(everything=False):
+def load(everything: bool = False) -> None:
     """Lets the import table answer from now on."""
     from updraft_dags import imports
     imports.install(everything)
 
 
-def warm():
+def warm() -> None:
     """As load, in a parent: its children then have everything for nothing."""
     if _Door in sys.meta_path:
         sys.meta_path.remove(_Door)

@@ -1,11 +1,18 @@
 """Spans of time with pendulum's methods: durations, and intervals between moments."""
+from __future__ import annotations
+
 import datetime as _dt
+from typing import Any, Iterator
 
 
 class Duration(_dt.timedelta):
     """A timedelta that also knows years and months."""
 
-    def __new__(cls, days=0, seconds=0, microseconds=0, milliseconds=0, minutes=0, hours=0, weeks=0, years=0, months=0):
+    _years: int
+    _months: int
+
+    def __new__(cls, days: int = 0, seconds: int = 0, microseconds: int = 0, milliseconds: int = 0, minutes: int = 0,
+                hours: int = 0, weeks: int = 0, years: int = 0, months: int = 0) -> Any:
         made = super().__new__(cls, days + years * 365 + months * 30, seconds, microseconds, milliseconds, minutes, hours, weeks)
         made._years, made._months = years, months
         return made
@@ -13,76 +20,76 @@ class Duration(_dt.timedelta):
     years = property(lambda self: self._years)
     months = property(lambda self: self._months)
 
-    def _rest(self):
+    def _rest(self) -> Any:
         """The timedelta without years and months."""
         return _dt.timedelta(_dt.timedelta.days.__get__(self) - self._years * 365 - self._months * 30, self.seconds, self.microseconds)
 
     @property
-    def weeks(self):
+    def weeks(self) -> Any:
         """Whole weeks."""
         return abs(self._rest().days) // 7 * (-1 if self._rest().days < 0 else 1)
 
     @property
-    def hours(self):
+    def hours(self) -> Any:
         """Hours of the last day."""
         return self.seconds // 3600
 
     @property
-    def minutes(self):
+    def minutes(self) -> Any:
         """Minutes of the last hour."""
         return self.seconds % 3600 // 60
 
     @property
-    def remaining_days(self):
+    def remaining_days(self) -> Any:
         """Days of the last week."""
         return abs(self._rest().days) % 7
 
     @property
-    def remaining_seconds(self):
+    def remaining_seconds(self) -> Any:
         """Seconds of the last minute."""
         return self.seconds % 60
 
-    def total_weeks(self):
+    def total_weeks(self) -> Any:
         """In weeks."""
         return self.total_days() / 7
 
-    def total_days(self):
+    def total_days(self) -> Any:
         """In days."""
         return self.total_seconds() / 86400
 
-    def total_hours(self):
+    def total_hours(self) -> Any:
         """In hours."""
         return self.total_seconds() / 3600
 
-    def total_minutes(self):
+    def total_minutes(self) -> Any:
         """In minutes."""
         return self.total_seconds() / 60
 
-    def in_weeks(self):
+    def in_weeks(self) -> int:
         """Whole weeks."""
         return int(self.total_weeks())
 
-    def in_days(self):
+    def in_days(self) -> int:
         """Whole days."""
         return int(self.total_days())
 
-    def in_hours(self):
+    def in_hours(self) -> int:
         """Whole hours."""
         return int(self.total_hours())
 
-    def in_minutes(self):
+    def in_minutes(self) -> int:
         """Whole minutes."""
         return int(self.total_minutes())
 
-    def in_seconds(self):
+    def in_seconds(self) -> int:
         """Whole seconds."""
         return int(self.total_seconds())
 
-    def as_timedelta(self):
+    def as_timedelta(self) -> Any:
         """A plain timedelta."""
         return _dt.timedelta(seconds=self.total_seconds())
 
-    def in_words(self, locale=None, separator=" "):
+    def in_words(self, locale: Any = None, separator: str = " ") -> Any:
         """1 day 2 hours"""
         del locale
         rest = abs(self._rest())
@@ -91,20 +98,20 @@ class Duration(_dt.timedelta):
         said = ["%d %s%s" % (n, unit, "" if abs(n) == 1 else "s") for unit, n in parts if n]
         return separator.join(said) or "%s seconds" % (rest.microseconds / 1e6 if rest.microseconds else 0)
 
-    def __str__(self):
+    def __str__(self) -> Any:
         return self.in_words()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         rest = self._rest()
         parts = [("years", self._years), ("months", self._months), ("weeks", self.weeks), ("days", self.remaining_days),
                  ("hours", rest.seconds // 3600), ("minutes", rest.seconds % 3600 // 60), ("seconds", rest.seconds % 60),
                  ("microseconds", rest.microseconds)]
         return "%s(%s)" % (type(self).__name__, ", ".join("%s=%d" % p for p in parts if p[1]))
 
-    def _of(self, delta, years=0, months=0):
+    def _of(self, delta: Any, years: int = 0, months: int = 0) -> Any:
         return Duration(days=delta.days, seconds=delta.seconds, microseconds=delta.microseconds, years=years, months=months)
 
-    def __add__(self, other):
+    def __add__(self, other: Any) -> Any:
         if isinstance(other, _dt.datetime) or not isinstance(other, _dt.timedelta):
             return NotImplemented
         years, months = getattr(other, "_years", 0), getattr(other, "_months", 0)
@@ -113,10 +120,10 @@ class Duration(_dt.timedelta):
 
     __radd__ = __add__
 
-    def __neg__(self):
+    def __neg__(self) -> Any:
         return self._of(-self._rest(), -self._years, -self._months)
 
-    def __mul__(self, other):
+    def __mul__(self, other: Any) -> Any:
         if not isinstance(other, (int, float)):
             return NotImplemented
         return self._of(self._rest() * other, int(self._years * other), int(self._months * other))
@@ -125,7 +132,7 @@ class Duration(_dt.timedelta):
 
     __hash__ = _dt.timedelta.__hash__
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         rest = self._rest()
         return (Duration, (rest.days, rest.seconds, rest.microseconds, 0, 0, 0, 0, self._years, self._months))
 
@@ -133,7 +140,10 @@ class Duration(_dt.timedelta):
 class Interval(Duration):
     """The time between two moments, which it remembers."""
 
-    def __new__(cls, start, end, absolute=False):
+    start: Any
+    end: Any
+
+    def __new__(cls, start: Any, end: Any, absolute: bool = False) -> Any:
         if absolute and end < start:
             start, end = end, start
         delta = _dt.datetime.__sub__(end, start) if isinstance(end, _dt.datetime) else end - start
@@ -142,7 +152,7 @@ class Interval(Duration):
         made._years, made._months = 0, 0
         return made
 
-    def in_months(self):
+    def in_months(self) -> Any:
         """Whole months."""
         first, last = sorted((self.start, self.end))
         months = (last.year - first.year) * 12 + last.month - first.month
@@ -150,12 +160,12 @@ class Interval(Duration):
             months -= 1
         return months if self.start <= self.end else -months
 
-    def in_years(self):
+    def in_years(self) -> Any:
         """Whole years."""
         months = self.in_months()
         return abs(months) // 12 * (1 if months >= 0 else -1)
 
-    def range(self, unit, amount=1):
+    def range(self, unit: Any, amount: int = 1) -> Iterator[Any]:
         """The moments from start to end, a unit apart."""
         at, count = self.start, 0
         while at <= self.end:
@@ -163,16 +173,16 @@ class Interval(Duration):
             count += amount
             at = self.start.add(**{unit: count})
 
-    def __contains__(self, item):
+    def __contains__(self, item: Any) -> bool:
         return self.start <= item <= self.end
 
-    def __iter__(self):
+    def __iter__(self) -> Any:
         return self.range("days")
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return (Interval, (self.start, self.end))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<Interval [%s -> %s]>" % (self.start, self.end)
 
     __hash__ = _dt.timedelta.__hash__

@@ -3,6 +3,8 @@
 A tagged value is {"__classname__", "__version__", "__data__"}. The names and
 versions are those of Airflow 3, so that either side reads the other's.
 """
+from __future__ import annotations
+
 import dataclasses
 import datetime
 import decimal
@@ -11,6 +13,7 @@ import math
 import os
 import sys
 from fnmatch import fnmatchcase
+from typing import Any
 
 from updraft_runner import lazy, times
 
@@ -30,7 +33,7 @@ class NotReadable(TypeError):
     """A stored value whose Python type is unknown or not allowed."""
 
 
-def encode(value, where="value"):
+def encode(value: Any, where: str = "value") -> Any:
     """The JSON form of a value; where names it in errors, as `return_value`."""
     kind = type(value)
     if value is None or kind is bool or kind is int or kind is str:
@@ -62,7 +65,7 @@ def encode(value, where="value"):
     return _custom(value, kind, where)
 
 
-def decode(value, own=()):
+def decode(value: Any, own: Any = ()) -> Any:
     """The Python value of a JSON form. Only types named here, in `own`
     modules or in AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES are built."""
     if isinstance(value, list):
@@ -74,35 +77,35 @@ def decode(value, own=()):
     return _untag(value[CLASS], value.get(DATA), own)
 
 
-def qualname(kind):
+def qualname(kind: Any) -> str:
     """The dotted name of a type."""
     return "%s.%s" % (kind.__module__, kind.__qualname__)
 
 
-def _float(value, where):
+def _float(value: Any, where: str) -> Any:
     if math.isfinite(value):
         return value
     raise NotStorable("%s is %r, which JSON lacks: return None or text instead" % (where, value))
 
 
-def _dict(value, where):
+def _dict(value: Any, where: str) -> dict[str, Any]:
     if CLASS in value or "__id__" in value:
         raise NotStorable("%s has the reserved key %s" % (where, CLASS if CLASS in value else "__id__"))
     return {str(k): encode(v, "%s[%r]" % (where, k)) for k, v in value.items()}
 
 
-def _collection(value, where):
+def _collection(value: Any, where: str) -> Any:
     kind = "tuple" if isinstance(value, tuple) else type(value).__name__
     if kind not in ("tuple", "set", "frozenset"):
         kind = "set" if isinstance(value, set) else "frozenset"
     return _tag("builtins." + kind, 1, [encode(v, "%s[%d]" % (where, i)) for i, v in enumerate(value)])
 
 
-def _tag(name, version, data):
+def _tag(name: str, version: Any, data: Any) -> dict[str, Any]:
     return {CLASS: name, VERSION: version, DATA: data}
 
 
-def _tagged(value, kind, where):
+def _tagged(value: Any, kind: Any, where: str) -> Any:
     """The tagged form of a type we know; None for others."""
     if isinstance(value, datetime.datetime):
         name = _PENDULUM if kind is times.DateTime else qualname(kind)
@@ -128,7 +131,7 @@ def _tagged(value, kind, where):
     return None
 
 
-def _zone(value):
+def _zone(value: Any) -> Any:
     """The zone of a datetime, as Airflow writes it: a tagged tuple."""
     tz = value.tzinfo
     if tz is None:
@@ -144,7 +147,7 @@ def _zone(value):
     return _tag("builtins.tuple", 1, parts + [1, True])
 
 
-def _numpy(value, kind, where):
+def _numpy(value: Any, kind: Any, where: str) -> Any:
     if not hasattr(value, "item"):
         return None
     if getattr(value, "shape", ()) != ():
@@ -157,7 +160,7 @@ def _numpy(value, kind, where):
     return encode(plain, where)
 
 
-def _custom(value, kind, where):
+def _custom(value: Any, kind: Any, where: str) -> Any:
     own = getattr(value, "serialize", None)
     version = getattr(kind, "__version__", 0)
     if callable(own) and not isinstance(value, type):
@@ -188,7 +191,7 @@ _BUILT = {
 }
 
 
-def _untag(name, data, own):
+def _untag(name: str, data: Any, own: Any) -> Any:
     if name in ("datetime.datetime", _PENDULUM):
         return _read_datetime(name, data)
     if name == _CALLABLE:
@@ -204,7 +207,7 @@ def _untag(name, data, own):
     return _read_custom(name, decode(data, own), own)
 
 
-def _read_datetime(name, data):
+def _read_datetime(name: str, data: Any) -> Any:
     if not isinstance(data, dict):
         return datetime.datetime.fromtimestamp(float(data), tz=times.UTC)
     tz = data.get("tz")
@@ -215,7 +218,7 @@ def _read_datetime(name, data):
     return times.of(moment) if name == _PENDULUM else moment
 
 
-def _read_zone(parts):
+def _read_zone(parts: Any) -> Any:
     if isinstance(parts, str):  # version 1 wrote the bare name
         return times.zone(parts)
     if isinstance(parts[0], str):
@@ -223,7 +226,7 @@ def _read_zone(parts):
     return datetime.timezone(datetime.timedelta(seconds=parts[0]))
 
 
-def _read_numpy(name, data):
+def _read_numpy(name: str, data: Any) -> Any:
     try:
         import numpy
     except ImportError:
@@ -232,12 +235,12 @@ def _read_numpy(name, data):
     return kind(data) if isinstance(kind, type) and issubclass(kind, numpy.generic) else data
 
 
-def _allowed(name, own):
+def _allowed(name: str, own: Any) -> Any:
     patterns = os.environ.get("AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES", "airflow.*").split()
     return name.rpartition(".")[0] in own or any(fnmatchcase(name, p) for p in patterns)
 
 
-def _read_custom(name, data, own):
+def _read_custom(name: str, data: Any, own: Any) -> Any:
     if not _allowed(name, own):
         raise NotReadable(
             "an XCom of type %s is not allowed here: add it to "

@@ -5,6 +5,8 @@ configuration), has one thread, and ends when the other side of the control
 socket does. Everything heavy goes between an attempt and Go directly, over a
 socket of its own that only passes through here as a descriptor.
 """
+from __future__ import annotations
+
 import gc
 import importlib
 import os
@@ -12,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+from typing import Any
 
 from updraft_runner import child, frames, shim
 
@@ -21,7 +24,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def _libc():
+def _libc() -> Any:
     try:
         import ctypes
         return ctypes.CDLL(None, use_errno=True).prctl
@@ -32,7 +35,7 @@ def _libc():
 class Zygote:
     """The state of the parent: the children alive, by attempt and by pid."""
 
-    def __init__(self, control, strict=False):
+    def __init__(self, control: Any, strict: bool = False) -> None:
         self.control = control
         self.pid = os.getpid()
         self.prctl = _libc()
@@ -41,14 +44,14 @@ class Zygote:
         if self.strict:
             self.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.buffer = bytearray()
-        self.fds = []
-        self.by_pid = {}
-        self.by_attempt = {}
+        self.fds: list[int] = []
+        self.by_pid: dict[int, int] = {}
+        self.by_attempt: dict[int, int] = {}
         self.wake_read, self.wake_write = os.pipe()
         for fd in (self.wake_read, self.wake_write):
             os.set_blocking(fd, False)
 
-    def serve(self):
+    def serve(self) -> None:
         """Works until the control socket closes; then no child is left."""
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -70,7 +73,7 @@ class Zygote:
         for pid in self.by_pid:
             _kill_group(pid, signal.SIGKILL)
 
-    def read(self):
+    def read(self) -> bool:
         data, fds, _, _ = socket.recv_fds(self.control, 1 << 16, 64)
         self.fds.extend(fds)
         if not data:
@@ -85,7 +88,7 @@ class Zygote:
                     _kill_group(pid, frame["signal"])
         return True
 
-    def spawn(self, frame):
+    def spawn(self, frame: dict[str, Any]) -> None:
         channel, output = self.fds.pop(0), self.fds.pop(0)
         # Blocked until the child has its own handler: a SIGTERM that comes
         # while it still ignores the signal as we do would be lost.
@@ -105,7 +108,7 @@ class Zygote:
         self.by_attempt[frame["id"]] = pid
         frames.send(self.control, {"op": "started", "id": frame["id"], "pid": pid})
 
-    def become(self, frame, channel, output):
+    def become(self, frame: dict[str, Any], channel: int, output: int) -> None:
         """The child's side of the fork; never returns."""
         try:
             os.setsid()
@@ -116,11 +119,11 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             for fd in [self.control.detach(), self.wake_read, self.wake_write] + self.fds:
                 os.close(fd)
-            child.forked(channel, output, frame.get("exec"), frame.get("env"), frame.get("bare"))
+            child.forked(channel, output, frame.get("exec"), frame.get("env"), bool(frame.get("bare")))
         finally:
             os._exit(1)
 
-    def reap(self):
+    def reap(self) -> None:
         while self.by_pid or self.strict:
             pid = _exited()
             if pid is None:
@@ -147,7 +150,7 @@ class Zygote:
             })
 
 
-    def end_strays(self, done):
+    def end_strays(self, done: Any) -> None:
         """Ends the children that are no attempts: what an attempt that is done
         started in sessions of their own. Their ends are noticed like all others."""
         try:
@@ -160,7 +163,7 @@ class Zygote:
                 _kill_group(pid, signal.SIGKILL)
 
 
-def _exited():
+def _exited() -> Any:
     """The pid of a child that ended; 0 where that cannot be asked without
     reaping it; None when there is none."""
     if not hasattr(os, "waitid"):
@@ -172,7 +175,7 @@ def _exited():
     return found.si_pid if found else None
 
 
-def _kill_group(pid, number):
+def _kill_group(pid: int, number: int) -> None:
     try:
         os.killpg(pid, number)
     except ProcessLookupError:
@@ -184,7 +187,7 @@ def _kill_group(pid, number):
         pass  # macOS: a group of zombies only
 
 
-def main(fd):
+def main(fd: int) -> None:
     """Runs the parent on the control socket fd."""
     control = socket.socket(fileno=fd)
     hello = frames.receive(control)

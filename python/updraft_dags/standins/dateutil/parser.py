@@ -1,4 +1,8 @@
 """dateutil.parser: dates as people write them, in the common forms."""
+from __future__ import annotations
+
+from typing import Any
+
 from updraft_runner import readers as _readers
 
 
@@ -6,8 +10,8 @@ class ParserError(ValueError):
     """A text that is no date."""
 
 
-def parse(timestr, parserinfo=None, *, default=None, ignoretz=False, tzinfos=None, dayfirst=False, yearfirst=False, fuzzy=False,
-          **_):
+def parse(timestr: Any, parserinfo: Any = None, *, default: Any = None, ignoretz: bool = False, tzinfos: Any = None, dayfirst: bool = False, yearfirst: bool = False, fuzzy: bool = False,
+          **_: Any) -> Any:
     """The datetime of a text."""
     if parserinfo is not None or fuzzy or tzinfos is not None:
         raise NotImplementedError("this stand-in of dateutil.parser has no parserinfo, fuzzy, tzinfos: install python-dateutil")
@@ -22,7 +26,7 @@ def parse(timestr, parserinfo=None, *, default=None, ignoretz=False, tzinfos=Non
     return found.replace(tzinfo=None) if ignoretz else found
 
 
-def isoparse(dt_str):
+def isoparse(dt_str: Any) -> Any:
     """The datetime of a text in ISO 8601."""
     found = _readers.iso(dt_str.decode() if isinstance(dt_str, bytes) else dt_str)
     if found is None:

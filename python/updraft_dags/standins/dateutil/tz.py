@@ -1,21 +1,24 @@
 """dateutil.tz."""
+from __future__ import annotations
+
 import datetime as _dt
 import zoneinfo as _zoneinfo
+from typing import Any, Optional
 
 UTC = _dt.timezone.utc
 
 
-def tzutc():
+def tzutc() -> Any:
     """UTC."""
     return UTC
 
 
-def tzlocal():
+def tzlocal() -> Any:
     """The zone of this machine."""
     return _dt.datetime.now().astimezone().tzinfo
 
 
-def gettz(name=None):
+def gettz(name: Optional[str] = None) -> Any:
     """The zone of a name; None if there is none."""
     if not name:
         return tzlocal()
@@ -25,7 +28,7 @@ def gettz(name=None):
         return None
 
 
-def tzoffset(name, offset):
+def tzoffset(name: str, offset: Any) -> Any:
     """The zone of an offset, in seconds or as a timedelta."""
     span = offset if isinstance(offset, _dt.timedelta) else _dt.timedelta(seconds=offset)
     return _dt.timezone(span, name) if name else _dt.timezone(span)
