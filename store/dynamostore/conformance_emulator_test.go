@@ -3,16 +3,16 @@
 package dynamostore_test
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/store/dynamostore"
 	"github.com/updraft-dev/updraft/store/storetest"
@@ -20,7 +20,7 @@ import (
 
 const maxItem = 1 << 20
 
-// endpoints are the servers that speak for DynamoDB, by the variables that name them.
+// endpoint is the address of a server that speaks for DynamoDB, by the variable that has it.
 func endpoint(t testing.TB, variable string) string {
 	t.Helper()
 	url := os.Getenv(variable)
@@ -43,6 +43,13 @@ func newStore(t testing.TB, cfg dynamostore.Config) (*dynamostore.Store, dynamos
 	if err := s.CreateTable(t.Context(), dynamostore.TableOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if _, err := client(cfg).DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &cfg.Table}); err != nil {
+			t.Errorf("removing table %s: %v", cfg.Table, err)
+		}
+	})
 	return s, cfg
 }
 
@@ -86,7 +93,7 @@ func damage(t testing.TB, cfg dynamostore.Config, item storetest.Item) {
 		attr := ""
 		switch item.Kind {
 		case storetest.ItemInstance:
-			if name := strings.TrimPrefix(run.InstanceName(":"+item.Key.Task, item.Key.Map), ""); it[name] != nil && pk == runKey {
+			if name := ":" + item.Key.Task; it[name] != nil && pk == runKey {
 				attr = name
 			}
 		case storetest.ItemRun:

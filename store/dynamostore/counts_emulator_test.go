@@ -263,6 +263,58 @@ func TestCostOfFan(t *testing.T) {
 	}
 }
 
+// TestCostOfTries counts what a task costs that is tried twice, and a sensor that looks ten
+// times.
+func TestCostOfTries(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		outcome run.Outcome
+		times   int
+		most    float64
+	}{{"retry", run.OutcomeFailed, 1, 12}, {"sensor", run.OutcomeReschedule, 9, 32}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, m := metered(t)
+			d := chain(1)
+			d.Tasks[0].Retries, d.Tasks[0].RetryDelay = 1, time.Minute
+			f := newFlow(t, s, d)
+			next := f.start()
+			f.commit()
+			m.spent()
+			for range tt.times {
+				f.claim(next[0])
+				f.commit()
+				f.now = f.now.Add(time.Second)
+				r := run.Report{Attempt: next[0], Token: token(f.token), Outcome: tt.outcome, At: f.now, Due: f.now.Add(time.Minute)}
+				if tt.outcome == run.OutcomeFailed {
+					r.Due, r.Cause, r.ExitCode, r.Reason = time.Time{}, run.CauseTask, 1, "the command ended with exit code 1"
+					r.Tail = strings.Repeat("a line of the log that says what went wrong\n", 20)
+				}
+				if !f.snap.Report(r, f.now) {
+					t.Fatal("the report is refused")
+				}
+				f.plan()
+				f.commit()
+				f.now = f.now.Add(2 * time.Minute)
+				next = f.plan()
+				f.commit()
+			}
+			f.claim(next[0])
+			f.commit()
+			f.report(next[0], f.token)
+			f.plan()
+			f.commit()
+			read, write, ops := m.spent()
+			t.Logf("%.1f write units and %.1f read units, %v", write, read, ops)
+			if write > tt.most {
+				t.Errorf("it costs %.1f write units, want %.0f at most", write, tt.most)
+			}
+			checkEnd(t, f, 1)
+		})
+	}
+}
+
 // TestCostOfIdle counts what an hour of ticks costs while nothing happens.
 func TestCostOfIdle(t *testing.T) {
 	t.Parallel()
