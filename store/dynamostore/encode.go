@@ -114,9 +114,9 @@ func (s *Store) encodeChange(e *batch, c *run.Change) (change, error) {
 }
 
 // keep has a value written before the batch.
-func (e *batch) keep(s *Store, sort string, b []byte) *ref {
-	f := &ref{id: s.ids.next(0), size: len(b)}
-	e.values = append(e.values, value{f, sort, b})
+func (b *batch) keep(s *Store, sort string, v []byte) *ref {
+	f := &ref{id: s.ids.next(0), size: len(v)}
+	b.values = append(b.values, value{f, sort, v})
 	return f
 }
 
