@@ -8,7 +8,7 @@ from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from updraft_runner import calls, context, exceptions, frames, report, secrets, times  # noqa: E402
+from updraft_runner import calls, context, exceptions, frames, report, secrets, signatures, times  # noqa: E402
 
 
 class Arguments(unittest.TestCase):
@@ -35,6 +35,15 @@ class Arguments(unittest.TestCase):
     def test_positional_clash(self):
         with self.assertRaisesRegex(ValueError, "argument 1 of op_args fills 'ds'"):
             self.given(lambda ds: 0, ["mine"])
+
+    def test_annotations_of_type_checkers(self):
+        """What they name need not be there: as texts, or from 3.14 on as it is."""
+        source = "def f(ds: Nope, x: int = 1) -> Nope: return 0\n"
+        here = {}
+        exec("from __future__ import annotations\n" + source if sys.version_info < (3, 14) else source, here)
+        self.assertEqual(self.given(here["f"]), {"ds": "2024-01-01"})
+        self.assertIn("return", signatures.annotations(here["f"]))
+        self.assertEqual(signatures.annotations(print), {})
 
     def test_wrapped(self):
         import functools

@@ -5,6 +5,7 @@ import inspect
 from typing import Any, Callable, Optional
 
 from updraft_dags.assets import Asset, BaseAsset
+from updraft_runner import signatures
 
 
 class AssetDefinition(Asset):
@@ -61,7 +62,7 @@ class asset:  # noqa: N801  Airflow's name
         """The DAG with its one task."""
         from updraft_dags.dag import DAG
         from updraft_dags.providers import classes
-        inlets = [Asset.ref(name=n) for n, p in inspect.signature(function).parameters.items()
+        inlets = [Asset.ref(name=n) for n, p in signatures.of(function).parameters.items()
                   if n not in ("self", "context") and p.default is p.empty and n != "outlet_events" and n not in _names()]
         operator = getattr(classes, "airflow.providers.standard.operators.python.PythonOperator")
         kind = type(operator)("_AssetMainOperator", (operator,), {
@@ -87,7 +88,7 @@ class AssetCall:
 
     def __call__(self, **context: Any) -> Any:
         given = {}
-        for name, parameter in inspect.signature(self.function).parameters.items():
+        for name, parameter in signatures.of(self.function).parameters.items():
             if name == "self":
                 given[name] = self.made
             elif name == "context":

@@ -11,6 +11,7 @@ from typing import Any
 
 from updraft_dags import scope
 from updraft_dags.params import ParamsDict
+from updraft_runner import signatures
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -19,7 +20,7 @@ def parameters(init: Any) -> Any:
     """The names an __init__ takes, and those it must be given."""
     known = getattr(init, "__updraft_parameters__", None)
     if known is None:
-        own = [p for p in list(inspect.signature(init).parameters.values())[1:] if p.kind not in _VARIADIC]
+        own = [p for p in list(signatures.of(init).parameters.values())[1:] if p.kind not in _VARIADIC]
         known = (frozenset(p.name for p in own), frozenset(p.name for p in own if p.default is p.empty))
     return known
 

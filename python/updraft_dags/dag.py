@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import datetime
 import functools
-import inspect
 import os
 import sys
 from typing import Any, Callable, Optional
@@ -11,6 +10,7 @@ from typing import Any, Callable, Optional
 from updraft_dags import errors, ids, mode, scope, times
 from updraft_dags.groups import TaskGroup
 from updraft_dags.params import ParamsDict
+from updraft_runner import signatures
 from updraft_runner.session import NOTSET
 
 # Arguments of 2.x and what they are called now; None are dropped.
@@ -290,7 +290,7 @@ def dag(dag_id_or_func: Any = None, **decorator_kwargs: Any) -> Any:
     def wrapper(function: Callable[..., Any]) -> Any:
         @functools.wraps(function)
         def factory(*args: Any, **kwargs: Any) -> Any:
-            given = inspect.signature(function).bind(*args, **kwargs)
+            given = signatures.of(function).bind(*args, **kwargs)
             given.apply_defaults()
             with DAG(dag_id or function.__name__, **decorator_kwargs) as made:
                 if function.__doc__ and not made.doc_md:

@@ -13,6 +13,7 @@ from updraft_dags.asset_decorator import asset  # noqa: F401  Airflow offers it 
 from updraft_dags.mapping import Dicts, Lists, MappedOperator, own_parameters
 from updraft_dags.rules import TriggerRule
 from updraft_dags.xcomarg import XComArg
+from updraft_runner import signatures
 from updraft_runner.session import NOTSET
 
 # The names of Airflow's context: a function's arguments of these names are filled in.
@@ -76,7 +77,7 @@ bash                    decorators.bash._BashDecoratedOperator          bash._Ba
 
 def bind(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> None:
     """Raises what calling the function with these arguments and the context would raise."""
-    signature = inspect.signature(function)
+    signature = signatures.of(function)
     filled = []
     for parameter in signature.parameters.values():
         if parameter.name in CONTEXT_KEYS:
@@ -101,7 +102,7 @@ def bind(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Non
 
 def returns_mapping(function: Callable[..., Any]) -> Any:
     """Whether the return annotation is a dict: then each key is an XCom of its own."""
-    annotation = getattr(function, "__annotations__", {}).get("return")
+    annotation = signatures.annotations(function).get("return")
     if annotation is None:
         return False
     try:
@@ -124,7 +125,7 @@ class TaskDecorator:
             raise TypeError("the function %s is a task already" % function.function.__name__)
         if inspect.isclass(function):
             raise TypeError("a class cannot be a task: decorate a function")
-        if "self" in inspect.signature(function).parameters:
+        if "self" in signatures.of(function).parameters:
             raise TypeError("@task does not support methods")
         self.function, self.kind, self.kwargs = function, kind, dict(kwargs)
         self.is_setup, self.is_teardown, self.on_failure_fail_dagrun = is_setup, is_teardown, on_failure_fail_dagrun
@@ -187,7 +188,7 @@ class TaskDecorator:
         return out
 
     def _check(self, what: str, names: Iterable[str]) -> None:
-        known = inspect.signature(self.function).parameters
+        known = signatures.of(self.function).parameters
         if any(p.kind is p.VAR_KEYWORD for p in known.values()):
             return
         unknown = [n for n in names if n not in known]

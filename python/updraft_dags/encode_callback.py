@@ -1,11 +1,11 @@
 """Callbacks, notifiers and deadlines as JSON."""
 from __future__ import annotations
 
-import inspect
 from typing import Any, Optional
 
 from updraft_dags import callbacks, errors, times
 from updraft_dags.encode_common import put
+from updraft_runner import signatures
 
 
 def called(found: Any, to: Any, place: tuple[str, str]) -> Optional[list[Any]]:
@@ -27,7 +27,7 @@ def _callback(one: Any, to: Any, place: tuple[str, str]) -> Any:
         return out
     if isinstance(one, callbacks.BaseNotifier) and type(one).__module__.startswith("airflow."):
         args, kwargs = one._made_with
-        named = dict(zip(list(inspect.signature(type(one)).parameters), args), **kwargs)
+        named = dict(zip(list(signatures.of(type(one)).parameters), args), **kwargs)
         return {"kind": "python", "callable": {"path": "%s.%s" % (type(one).__module__, type(one).__qualname__)},
                 "notifier": True, "args": to.value(named, place)}
     return {"kind": "python", "callable": to.named(one, place)}

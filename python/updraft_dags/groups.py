@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from typing import Any, Callable, Iterable, Iterator, Optional
 
 from updraft_dags import errors, ids, scope
 from updraft_dags.node import Dependencies, as_list
+from updraft_runner import signatures
 
 
 class TaskGroup(Dependencies):
@@ -280,7 +280,7 @@ class TaskGroupFactory:
         return TaskGroupFactory(self.function, self.kwargs, {**self.partial_kwargs, **kwargs})
 
     def _check(self, what: str, kwargs: dict[str, Any]) -> None:
-        names = inspect.signature(self.function).parameters
+        names = signatures.of(self.function).parameters
         if any(p.kind is p.VAR_KEYWORD for p in names.values()):
             return
         unknown = [name for name in kwargs if name not in names]
@@ -301,7 +301,7 @@ class TaskGroupFactory:
     def expand_kwargs(self, kwargs: dict[str, Any]) -> Any:
         """A mapped group, over a list of dicts or an output."""
         from updraft_dags.mapping import Dicts
-        names = [n for n in inspect.signature(self.function).parameters if n not in self.partial_kwargs]
+        names = [n for n in signatures.of(self.function).parameters if n not in self.partial_kwargs]
         return self._mapped(Dicts(kwargs), names)
 
     def _mapped(self, mapping: Any, names: Iterable[str]) -> Any:

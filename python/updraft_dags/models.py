@@ -3,13 +3,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import logging
 import os
 import pathlib
 from typing import Any, Callable, Dict, Iterator, NamedTuple
 
-from updraft_runner import context, secrets
+from updraft_runner import context, secrets, signatures
 from updraft_runner.exceptions import AirflowException
 
 XCOM_RETURN_KEY = "return_value"
@@ -206,7 +205,7 @@ def create_session(*_: Any, **__: Any) -> Iterator[Any]:
 
 def provide_session(function: Callable[..., Any]) -> Callable[..., Any]:
     """Calls the function with a session that is of no use: there is no database."""
-    parameters = inspect.signature(function).parameters
+    parameters = signatures.of(function).parameters
     place = list(parameters).index("session") if "session" in parameters else None
 
     @functools.wraps(function)

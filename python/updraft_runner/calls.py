@@ -5,12 +5,13 @@ import hashlib
 import importlib
 import importlib.machinery
 import importlib.util
-import inspect
 import json
 import linecache
 import os
 import sys
 from typing import Any, Callable
+
+from updraft_runner import signatures
 
 
 class CannotLoad(Exception):
@@ -114,7 +115,7 @@ def arguments(function: Callable[..., Any], args: list[Any], kwargs: dict[str, A
     given = dict(context)
     given.update(kwargs)
     try:
-        parameters = inspect.signature(function).parameters
+        parameters = signatures.of(function).parameters
     except (TypeError, ValueError):
         return kwargs  # a builtin without a signature is given what it was promised
     positional = [p for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
