@@ -5,6 +5,7 @@ import inspect
 from typing import Any, Callable, Optional
 
 from updraft_dags.assets import Asset, BaseAsset
+from updraft_dags.context_keys import CONTEXT_KEYS
 from updraft_runner import signatures
 
 
@@ -63,7 +64,7 @@ class asset:  # noqa: N801  Airflow's name
         from updraft_dags.dag import DAG
         from updraft_dags.providers import classes
         inlets = [Asset.ref(name=n) for n, p in signatures.of(function).parameters.items()
-                  if n not in ("self", "context") and p.default is p.empty and n != "outlet_events" and n not in _names()]
+                  if n not in ("self", "context") and p.default is p.empty and n != "outlet_events" and n not in CONTEXT_KEYS]
         operator = getattr(classes, "airflow.providers.standard.operators.python.PythonOperator")
         kind = type(operator)("_AssetMainOperator", (operator,), {
             "__module__": "airflow.sdk.definitions.asset.decorators", "__qualname__": "_AssetMainOperator"})
@@ -72,11 +73,6 @@ class asset:  # noqa: N801  Airflow's name
             if function.__doc__:
                 dag.doc_md = inspect.cleandoc(function.__doc__)
             kind(task_id=name, inlets=inlets, outlets=outlets, python_callable=AssetCall(function, made), **self.task)
-
-
-def _names() -> Any:
-    from updraft_dags.decorators import CONTEXT_KEYS
-    return CONTEXT_KEYS
 
 
 class AssetCall:

@@ -9,7 +9,7 @@ from typing import Any, Callable, Optional
 
 from updraft_dags import errors, ids, mode, scope, times
 from updraft_dags.groups import TaskGroup
-from updraft_dags.params import ParamsDict
+from updraft_dags.params import DagParam, ParamsDict
 from updraft_runner import signatures
 from updraft_runner.session import NOTSET
 
@@ -304,22 +304,3 @@ def dag(dag_id_or_func: Any = None, **decorator_kwargs: Any) -> Any:
         return factory
 
     return wrapper(dag_id_or_func) if callable(dag_id_or_func) else wrapper
-
-
-class DagParam:
-    """An argument of a @dag function: the run's param of that name, while tasks run."""
-
-    def __init__(self, current_dag: Any, name: str, default: Any = NOTSET) -> None:
-        if default is not NOTSET:
-            current_dag.params[name] = default
-        self.dag, self.name, self.default = current_dag, name, default
-
-    def iter_references(self) -> Any:
-        """It needs no task."""
-        return ()
-
-    def __str__(self) -> str:
-        return "{{ params.%s }}" % self.name
-
-    def __repr__(self) -> str:
-        return str(self)

@@ -159,3 +159,22 @@ def _is(value: Any, name: str) -> Any:
     if name == "integer" and isinstance(value, float):
         return value.is_integer()
     return isinstance(value, _TYPES[name])
+
+
+class DagParam:
+    """An argument of a @dag function: the run's param of that name, while tasks run."""
+
+    def __init__(self, current_dag: Any, name: str, default: Any = NOTSET) -> None:
+        if default is not NOTSET:
+            current_dag.params[name] = default
+        self.dag, self.name, self.default = current_dag, name, default
+
+    def iter_references(self) -> Any:
+        """It needs no task."""
+        return ()
+
+    def __str__(self) -> str:
+        return "{{ params.%s }}" % self.name
+
+    def __repr__(self) -> str:
+        return str(self)

@@ -10,8 +10,8 @@ import os
 import sys
 from typing import Any, Callable, Optional
 
-from updraft_dags import assets, dag, errors, names, template, times, xcomarg
-from updraft_dags.params import Param, ParamsDict
+from updraft_dags import assets, errors, names, template, times, xcomarg
+from updraft_dags.params import DagParam, Param, ParamsDict
 from updraft_runner import xcom
 from updraft_runner.session import NOTSET
 
@@ -61,7 +61,7 @@ class Encoder:
             return self._argument(value, place)
         if isinstance(value, template.LiteralValue):
             return self.literal(value, place, python)
-        if isinstance(value, dag.DagParam):
+        if isinstance(value, DagParam):
             return obj("airflow.sdk.definitions.param.DagParam", [value.name])
         if isinstance(value, (dict, ParamsDict)):
             return self._dict(value.dump() if isinstance(value, ParamsDict) else value, place, python)
