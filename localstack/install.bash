@@ -31,17 +31,18 @@ find_python() {
       return
     fi
   done
-  die 'localstack: needs Python 3.12 or 3.13 with venv, and none was found. One of these gets it:' \
+  die 'LocalStack and the fault proxy need Python 3.12 or 3.13 with venv, and none was found. One of these gets it:' \
     '  apt-get install python3.13-venv    (Debian 13)    apt-get install python3.12-venv    (Ubuntu 24.04)' \
     '  pyenv install 3.13                 uv python install 3.13                 brew install python@3.13'
 }
 
 # make_venv FOLDER PACKAGE...: a fresh virtual environment with these packages.
 make_venv() {
-  local folder=$1
+  local folder=$1 python
   shift
+  python=$(find_python)
   rm -rf "$folder"
-  "$(find_python)" -m venv "$folder"
+  "$python" -m venv "$folder"
   "$folder/bin/pip" install -q --disable-pip-version-check "$@"
 }
 

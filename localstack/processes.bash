@@ -56,10 +56,18 @@ descendants() {
     END { for (p in parent) { q = p; while (q in parent && q != root) q = parent[q]; if (q == root && p != root) print p } }'
 }
 
+# leftovers PART: the programs that run from its data folder. They are below the part, or
+# were before somebody killed it.
+leftovers() {
+  ps -A -ww -o pid=,command= | awk -v folder="$state/data/$1/" '
+    { pid = $1; command = substr($0, index($0, $2)) }
+    index(command, folder) == 1 || ($2 == "java" && index(command, folder)) { print pid }'
+}
+
 # stop PART: asks it to end, and after ten seconds makes it. LocalStack does not always
 # end its DynamoDB and its functions, so what it started is ended with it.
 stop() {
-  local part=$1 pid below i
+  local part=$1 pid below=() i
   if pid=$(pid_of "$part"); then
     mapfile -t below < <(descendants "$pid")
     kill "$pid" 2> /dev/null || true
@@ -67,9 +75,10 @@ stop() {
       kill -0 "$pid" 2> /dev/null || break
       sleep 0.1
     done
-    for pid in "$pid" "${below[@]}"; do kill -KILL "$pid" 2> /dev/null || true; done
+    below+=("$pid")
     say "$part" stopped
   fi
+  for pid in "${below[@]}" $(leftovers "$part"); do kill -KILL "$pid" 2> /dev/null || true; done
   rm -f "$state/run/$part.pid" "$state/run/$part.env"
   rm -rf "$state/data/$part"
 }
