@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	dagsource "github.com/updraft-dev/updraft/dag/source"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/logs/objects"
 	"github.com/updraft-dev/updraft/run"
@@ -52,12 +53,21 @@ func (x *bucketXComs) Get(ctx context.Context, key string) ([]byte, error) {
 	if o.Size > maxXCom {
 		return nil, fmt.Errorf("object %s has %d bytes, an XCom may have %d", o.Key, o.Size, maxXCom)
 	}
+	if o.Size == 0 { // of which no range can be asked for
+		return []byte{}, nil
+	}
 	body := make([]byte, o.Size)
 	n, err := x.b.Get(ctx, x.prefix+key, body, 0)
 	if errors.Is(err, objects.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
 	return body[:n], err
+}
+
+// Sources keeps the files that DAGs were read from in the same bucket, below sources/: the
+// machines that run tasks find there what the one that reads DAG files has kept.
+func (x *bucketXComs) Sources() dagsource.Blobs {
+	return &bucketXComs{b: x.b, prefix: strings.TrimSuffix(x.prefix, "xcoms/") + "sources/"}
 }
 
 // Sweep implements embedded.XComs.

@@ -22,9 +22,19 @@ func (i *Installation) pythonFiles(ctx context.Context, dir string, strict bool)
 	return pyfile.Loader(ctx, c)
 }
 
+// sharer is what the storage of large XComs is, too, if other machines reach it.
+type sharer interface {
+	// Sources is a storage beside that of XComs, for the files that DAGs were read from.
+	Sources() source.Blobs
+}
+
 // sources keeps what DAG files in Python were when they were read.
 func (i *Installation) sources() *source.Store {
-	return source.Open(filepath.Join(i.Config.Home, "sources"), nil)
+	var shared source.Blobs
+	if s, ok := i.XComs.(sharer); ok {
+		shared = s.Sources()
+	}
+	return source.Open(filepath.Join(i.Config.Home, "sources"), shared)
 }
 
 func (i *Installation) pyfileConfig(dir string, strict bool) pyfile.Config {
