@@ -16,6 +16,8 @@ type Account struct {
 	Release string
 	// Meter, if set, counts all calls.
 	Meter *awsconf.Meter
+	// Load loads the configuration, awsconf.Load if nil.
+	Load func(ctx context.Context, release string) (aws.Config, error)
 
 	once sync.Once
 	cfg  aws.Config
@@ -25,7 +27,11 @@ type Account struct {
 // Config returns the configuration.
 func (a *Account) Config(ctx context.Context) (aws.Config, error) {
 	a.once.Do(func() {
-		a.cfg, a.err = awsconf.Load(context.WithoutCancel(ctx), a.Release)
+		load := a.Load
+		if load == nil {
+			load = func(ctx context.Context, release string) (aws.Config, error) { return awsconf.Load(ctx, release) }
+		}
+		a.cfg, a.err = load(context.WithoutCancel(ctx), a.Release)
 		if a.err == nil && a.Meter != nil {
 			a.cfg = awsconf.WithMeter(a.cfg, a.Meter)
 		}
