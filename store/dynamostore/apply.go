@@ -2,13 +2,14 @@ package dynamostore
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 )
 
@@ -306,9 +307,7 @@ func (s *Store) commit(ctx context.Context, p *place, b *batch, q portion) ([]st
 
 // mark tells a write from every other one.
 func mark() []byte {
-	r, t := random(), random()
-	return []byte{byte(r), byte(r >> 8), byte(r >> 16), byte(r >> 24), byte(t), byte(t >> 8)}
+	b := make([]byte, 8)
+	binary.LittleEndian.PutUint64(b, rand.Uint64())
+	return b[:6]
 }
-
-// idOf is the id of a change's instance, for messages.
-func (w *writer) keyOf(c *change) run.Key { return c.Want.Key(w.p.id) }

@@ -11,8 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-func random() uint32 { return rand.Uint32() }
-
 // opKind is what an op does with its item.
 type opKind int
 
@@ -43,7 +41,7 @@ const trials = 12
 // write makes all writes or none. Held is false if a condition was not met; old is then
 // what is stored, as far as DynamoDB says.
 func (s *Store) write(ctx context.Context, ops ...op) (old []item, held bool, err error) {
-	token := fmt.Sprintf("%016x%08x", s.ids.next(0), random())
+	token := requestToken()
 	for n := 0; ; n++ {
 		if len(ops) == 1 && !ops[0].once {
 			err = s.writeOne(ctx, &ops[0])
@@ -56,7 +54,7 @@ func (s *Store) write(ctx context.Context, ops ...op) (old []item, held bool, er
 		if conflicts(err) || throttled(err) {
 			if n < trials && pause(ctx, n) == nil {
 				// A token stands for an answer, too; that one was no.
-				token = fmt.Sprintf("%016x%08x", s.ids.next(0), random())
+				token = requestToken()
 				continue
 			}
 			return nil, false, err
@@ -68,6 +66,9 @@ func (s *Store) write(ctx context.Context, ops ...op) (old []item, held bool, er
 		return nil, false, err
 	}
 }
+
+// requestToken tells a transaction from every other one, for ten minutes.
+func requestToken() string { return fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64()) }
 
 // pause waits before trial n+1, longer each time.
 func pause(ctx context.Context, n int) error {

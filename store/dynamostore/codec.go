@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -285,6 +286,10 @@ type ref struct {
 	id   int64
 	size int
 }
+
+// newRef refers to a new value. Numbers are drawn: nothing depends on their order, and two
+// writers must not have the same.
+func newRef(size int) *ref { return &ref{id: rand.Int64(), size: size} }
 
 func (f *ref) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(f.id))

@@ -2,8 +2,10 @@ package dynamostore
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -107,16 +109,21 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-func TestRunRoundTrip(t *testing.T) {
-	t.Parallel()
+// someRuns are runs with the least and the most that a run can have.
+func someRuns() map[string]run.Run {
 	a, id := day, run.ID{DAG: "d", Run: "r"}
-	for name, want := range map[string]run.Run{
+	return map[string]run.Run{
 		"least": {ID: id},
 		"all": {ID: id, Type: run.TypeAssetTriggered, Version: "abc", IntervalStart: &a, IntervalEnd: &time.Time{}, RunAfter: day.Add(1e6),
 			QueuedAt: day.Add(2e6), Start: day.Add(3e6), End: day.Add(4e6), Conf: []byte(`{"a": [1, 2.50, "<ü>"]}`), Note: "n",
 			TriggeredBy: "cli", Backfill: "b1", Reason: "why", Events: []run.AssetEvent{{ID: 9, Asset: "s3://x", At: day}},
 			Owed: []run.Call{{Kind: run.CallFailure, At: day}}, Deadlines: []run.Deadline{{Index: 2, At: day}}},
-	} {
+	}
+}
+
+func TestRunRoundTrip(t *testing.T) {
+	t.Parallel()
+	for name, want := range someRuns() {
 		b, err := encodeRun(&want)
 		if err != nil {
 			t.Fatal(err)
@@ -126,6 +133,44 @@ func TestRunRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestStored: what earlier releases have written is read. Files of testdata are never
+// changed; a release that writes otherwise adds one.
+func TestStored(t *testing.T) {
+	t.Parallel()
+	want := map[string]any{"all": someInstances()["all"], "running": someInstances()["running"], "run": someRuns()["all"],
+		"xcoms": []xcom{{name: "big", at: day, ref: &ref{id: 1 << 60, size: 700_000}}, {name: "return_value", at: day, value: []byte(`{"a": null}`)}}}
+	text, err := os.ReadFile("testdata/v1.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		name, hexed, _ := strings.Cut(strings.TrimSpace(line), " ")
+		b, err := hex.DecodeString(hexed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got any
+		switch name {
+		case "run":
+			var r run.Run
+			err = decodeRun(b, &r)
+			got = r
+		case "xcoms":
+			got, err = decodeXComs(b)
+		default:
+			i := run.Instance{Task: "t", Map: 3}
+			_, err = decodeInstance(b, &i)
+			got = i
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(want[name], got, cmp.AllowUnexported(xcom{}, ref{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

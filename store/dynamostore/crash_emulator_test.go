@@ -277,3 +277,104 @@ func TestRetention(t *testing.T) {
 		t.Errorf("cleared: the run goes at %q, want never", ttl)
 	}
 }
+
+// TestRunMadeAgain: a process that knows a run from before it was deleted and made again
+// neither writes to the old one nor reads it.
+func TestRunMadeAgain(t *testing.T) {
+	t.Parallel()
+	s, cfg := newStore(t, dynamostore.Config{Endpoint: endpoint(t, "UPDRAFT_TEST_DYNAMODB_LOCAL")})
+	other, err := dynamostore.Open(t.Context(), awsConfig(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := run.ID{DAG: "d", Run: "r"}
+	a, b := run.Instance{Task: "a", Map: run.Unmapped, State: run.Running, Try: 1, Token: "t"}, run.Instance{Task: "b", Map: 3}
+	create := store.Batch{Run: id, Create: &run.Run{ID: id, State: run.RunRunning},
+		Changes: []run.Change{{Want: a, If: run.Condition{Absent: true}}}}
+	add := store.Batch{Run: id, Changes: []run.Change{{Want: b, If: run.Condition{Absent: true}}}}
+	done := a
+	done.State, done.Token = run.Success, ""
+	report := store.Batch{Run: id, Changes: []run.Change{{Want: done, If: run.Is(&a)}}}
+	apply := func(s *dynamostore.Store, b store.Batch) store.Result {
+		t.Helper()
+		res, err := s.Apply(t.Context(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	apply(s, create)
+	if _, err := other.Run(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DeleteRun(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string]store.Batch{"a report": report, "a new instance": add} {
+		if res := apply(other, b); !errors.Is(res.Refused[0], store.ErrNotFound) {
+			t.Errorf("%s for a run that was deleted: %+v, want it refused", name, res)
+		}
+	}
+	apply(s, create)
+	if _, err := other.Run(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DeleteRun(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	apply(s, create)
+	for _, b := range []store.Batch{add, report} {
+		if res := apply(other, b); !res.OK() {
+			t.Errorf("%+v, want it to hold for the run as it is now", res)
+		}
+	}
+	d, err := s.Run(t.Context(), id)
+	if err != nil || len(d.Instances) != 2 || d.Instances[0].State != run.Success {
+		t.Errorf("the run has %+v, %v; want both instances", d.Instances, err)
+	}
+}
+
+// TestCreateTable: a table is made once.
+func TestCreateTable(t *testing.T) {
+	t.Parallel()
+	s, cfg := newStore(t, dynamostore.Config{Endpoint: endpoint(t, "UPDRAFT_TEST_DYNAMODB_LOCAL")})
+	if err := s.CreateTable(t.Context(), dynamostore.TableOptions{}); !errors.Is(err, store.ErrExists) {
+		t.Errorf("making it again: %v, want %v", err, store.ErrExists)
+	}
+	out, err := client(cfg).DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: &cfg.Table})
+	if err != nil || out.TimeToLiveDescription.AttributeName == nil || *out.TimeToLiveDescription.AttributeName != dynamostore.Schema().TTL {
+		t.Errorf("expiry: %+v, %v", out, err)
+	}
+}
+
+// TestProtectedTable: a table for keeps cannot be deleted by mistake, and has backups.
+func TestProtectedTable(t *testing.T) {
+	t.Parallel()
+	cfg := dynamostore.Config{Endpoint: endpoint(t, "AWS_ENDPOINT_URL"), Table: fmt.Sprint("protected-", time.Now().UnixNano())}
+	s, err := dynamostore.Open(t.Context(), awsConfig(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CreateTable(t.Context(), dynamostore.TableOptions{Protected: true}); err != nil {
+		t.Fatal(err)
+	}
+	db := client(cfg)
+	if _, err := db.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &cfg.Table}); err == nil {
+		t.Error("the table was deleted")
+	}
+	out, err := db.DescribeContinuousBackups(t.Context(), &dynamodb.DescribeContinuousBackupsInput{TableName: &cfg.Table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := out.ContinuousBackupsDescription.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus
+	if got != types.PointInTimeRecoveryStatusEnabled {
+		t.Errorf("point-in-time recovery is %s", got)
+	}
+	_, err = db.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: &cfg.Table, DeletionProtectionEnabled: ptr(false)})
+	if err == nil {
+		_, err = db.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &cfg.Table})
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"strings"
 	"sync"
@@ -143,7 +144,7 @@ const (
 func (g *ids) next(floor int64) int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	id := (g.now().UnixMicro()-idEpoch)<<idBits | int64(random()&(1<<idBits-1))
+	id := (g.now().UnixMicro()-idEpoch)<<idBits | rand.Int64N(1<<idBits)
 	if least := max(g.last, floor) + 1; id < least {
 		id = least
 	}

@@ -115,7 +115,7 @@ func (s *Store) encodeChange(e *batch, c *run.Change) (change, error) {
 
 // keep has a value written before the batch.
 func (b *batch) keep(s *Store, sort string, v []byte) *ref {
-	f := &ref{id: s.ids.next(0), size: len(v)}
+	f := newRef(len(v))
 	b.values = append(b.values, value{f, sort, v})
 	return f
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -61,7 +62,7 @@ func (s *Store) body(ctx context.Context, id run.ID, epoch string, b []byte) (it
 	if len(b) <= maxInline {
 		return item{attrBody: blob(b), attrLong: nil}, nil
 	}
-	f := &ref{id: s.ids.next(0), size: len(b)}
+	f := newRef(len(b))
 	if err := s.writeBatch(ctx, s.chunks(f, runKey(id), sortDetail+epoch+"#", b), nil); err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ func (s *Store) create(ctx context.Context, r *run.Run, body []byte) (*place, er
 	if err != nil {
 		return nil, err
 	}
-	p := &place{id: r.ID, epoch: strconv.FormatUint(uint64(random()), 36), layout: l, fresh: true, shards: map[string]string{}}
+	p := &place{id: r.ID, epoch: strconv.FormatUint(uint64(rand.Uint32()), 36), layout: l, fresh: true, shards: map[string]string{}}
 	revision := s.ids.next(0)
 	if err := s.writeBatch(ctx, s.listItems(r, lists(r), revision), nil); err != nil {
 		return nil, err

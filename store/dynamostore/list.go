@@ -145,7 +145,7 @@ func (c *cursor) fill(ctx context.Context, limit int) error {
 			c.buffer = append(c.buffer, e)
 		}
 		read += len(items)
-		return read == 0
+		return read < limit
 	})
 	if read < limit {
 		c.finished = true
@@ -169,7 +169,8 @@ func (m *merge) next(ctx context.Context, n int) ([]entry, error) {
 		g.SetLimit(parallel)
 		for _, c := range m.cursors {
 			if len(c.buffer) == 0 && !c.finished {
-				g.Go(func() error { return c.fill(gctx, n) })
+				// Of many lists, most have little of a page.
+				g.Go(func() error { return c.fill(gctx, max(min(n, 4), 2*n/len(m.cursors))) })
 			}
 		}
 		if err := g.Wait(); err != nil {

@@ -13,7 +13,7 @@ import (
 // histories are fewer than elsewhere unless the command line says otherwise.
 func TestMain(m *testing.M) {
 	if f := flag.Lookup("rapid.checks"); f != nil {
-		_ = f.Value.Set("20")
+		_ = f.Value.Set("10")
 	}
 	idle := []goleak.Option{ // connections that wait to be used again
 		goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"),

@@ -370,3 +370,5 @@ func (w *writer) finish(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (w *writer) keyOf(c *change) run.Key { return c.Want.Key(w.p.id) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -104,7 +105,7 @@ func (w *writer) stage(ctx context.Context, ops []op) ([]op, bool, error) {
 	if len(ops) <= maxTransact {
 		return ops, true, nil
 	}
-	w.staging = strconv.FormatInt(w.s.ids.next(0), 36)
+	w.staging = strconv.FormatInt(rand.Int64(), 36)
 	var rest, staged []op
 	for _, o := range ops {
 		if _, shard := w.made[o.key.sk]; !shard || o.kind != opPut {

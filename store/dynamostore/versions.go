@@ -33,7 +33,7 @@ func (s *Store) putVersion(ctx context.Context, d store.Definition) ([]byte, err
 	o := op{kind: opPut, put: k.item()}
 	o.put[attrAt], o.put[attrSize] = blob(at), num(int64(len(d.Body)))
 	if len(d.Body) > chunk {
-		f := &ref{id: s.ids.next(0), size: len(d.Body)}
+		f := newRef(len(d.Body))
 		if err := s.writeBatch(ctx, s.chunks(f, dagKey(d.ID), bodyPrefix(d.Version), d.Body), nil); err != nil {
 			return nil, err
 		}
