@@ -215,3 +215,48 @@ func workOn(t testing.TB, s *dynamostore.Store, id run.ID, n int) {
 		t.Errorf("xcoms %v, %v; want 4", x, err)
 	}
 }
+
+// TestWideRetry: more changes of instances that are there than a transaction holds, each
+// with its last try for the history, are all written, and none of those that are lost.
+func TestWideRetry(t *testing.T) {
+	t.Parallel()
+	const n, lost = 1200, 700
+	s, _ := newStore(t, dynamostore.Config{Endpoint: endpoint(t, "UPDRAFT_TEST_DYNAMODB_LOCAL")})
+	id := putMapped(t, s, n)
+	for _, changes := range [][]run.Change{expand(n), {{Want: run.Instance{Task: "m", Map: lost, State: run.Running, Try: 1},
+		If: run.Condition{State: run.Queued, Try: 1}}}} {
+		if res, err := s.Apply(t.Context(), store.Batch{Run: id, Changes: changes}); err != nil || !res.OK() {
+			t.Fatalf("Apply: %+v, %v", res, err)
+		}
+	}
+	var again []run.Change
+	for i := range n {
+		again = append(again, run.Change{Want: run.Instance{Task: "m", Map: i, State: run.Queued, Try: 2},
+			If: run.Condition{State: run.Queued, Try: 1}, Archive: true})
+	}
+	res, err := s.Apply(t.Context(), store.Batch{Run: id, Changes: again, Events: []run.AssetEvent{{Asset: "x"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Lost) != 1 || res.Lost[0].Change != lost || res.Lost[0].Stored == nil || res.Lost[0].Stored.State != run.Running {
+		t.Errorf("Apply: %+v, want change %d lost to a running instance", res, lost)
+	}
+	d, err := s.Run(t.Context(), id)
+	if err != nil || len(d.Instances) != n {
+		t.Fatalf("%d instances, %v; want %d", len(d.Instances), err, n)
+	}
+	for i, in := range d.Instances {
+		if want := 2; in.Try != want && i != lost {
+			t.Errorf("%s has try %d, want %d", in.Name(), in.Try, want)
+		}
+	}
+	for _, i := range []int{0, lost, n - 1} {
+		h, err := s.History(t.Context(), run.Key{ID: id, Task: "m", Map: i})
+		if err != nil || (len(h) == 1) != (i != lost) {
+			t.Errorf("history of m[%d]: %+v, %v", i, h, err)
+		}
+	}
+	if e, err := s.AssetEvents(t.Context(), "", time.Time{}, time.Time{}, 0); err != nil || len(e) != 0 {
+		t.Errorf("events %+v, %v; want none, as a change was lost", e, err)
+	}
+}
