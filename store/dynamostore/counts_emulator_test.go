@@ -228,6 +228,7 @@ func TestCostOfFan(t *testing.T) {
 			t.Parallel()
 			s, m := metered(t)
 			f := newFlow(t, s, d)
+			f.value = []byte("12345")
 			m.spent()
 			next := f.start()
 			f.commit()
@@ -259,6 +260,19 @@ func TestCostOfFan(t *testing.T) {
 			checkEnd(t, f, n+2)
 			read, _, ops = m.spent()
 			t.Logf("reading the run: %.1f read units, %v", read, ops)
+			q := store.XComQuery{Run: f.id, Tasks: []string{"load"}, Maps: []int{500}, Name: "return_value"}
+			if d == plain {
+				q.Tasks, q.Maps = []string{"load_0500"}, []int{run.Unmapped}
+			}
+			l, err := s.XComs(t.Context(), q)
+			if err != nil || len(l) != 1 {
+				t.Errorf("xcoms %v, %v; want one", l, err)
+			}
+			read, _, ops = m.spent()
+			t.Logf("pulling an xcom: %.1f read units, %v", read, ops)
+			if read > 3 {
+				t.Errorf("pulling an xcom costs %.1f read units, want 3 at most", read)
+			}
 		})
 	}
 }

@@ -148,22 +148,28 @@ const perShard = 11
 // hashShards is the number of shards of tasks that are in no layout.
 const hashShards = 32
 
-// shardOf returns the sort key of an instance's shard. Unmapped instances of neighbouring
-// tasks share one, so that a chain goes on in one write; those of a mapped task share
-// theirs with their neighbours by index.
+// shardOf returns the sort key of an instance's shard. Instances of neighbouring tasks share
+// one, so that a chain goes on in one write; those of a mapped task share theirs with their
+// neighbours by index.
 func (l *layout) shardOf(epoch, task string, index int) string {
-	s := sortShard + epoch + "#"
 	pos, known := l.position(task)
 	switch {
-	case index == run.Unmapped && known:
-		return s + strconv.Itoa(pos/perShard)
-	case index == run.Unmapped:
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(task))
-		return s + "h" + strconv.FormatUint(uint64(h.Sum32()%hashShards), 10)
+	case index != run.Unmapped && (!known || l.tasks[task].mapped):
+		return l.indexedShards(epoch, task) + strconv.Itoa(index/perShard)
 	case known:
-		return s + "t" + strconv.Itoa(pos) + "." + strconv.Itoa(index/perShard)
+		return sortShard + epoch + "#" + strconv.Itoa(pos/perShard)
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(task))
+	return sortShard + epoch + "#h" + strconv.FormatUint(uint64(h.Sum32()%hashShards), 10)
+}
+
+// indexedShards begins the sort keys of the shards that have the instances of a task by
+// index.
+func (l *layout) indexedShards(epoch, task string) string {
+	if pos, known := l.position(task); known {
+		return sortShard + epoch + "#t" + strconv.Itoa(pos) + "."
 	}
 	sum := sha256.Sum256([]byte(task))
-	return s + "k" + base64.RawURLEncoding.EncodeToString(sum[:9]) + "." + strconv.Itoa(index/perShard)
+	return sortShard + epoch + "#k" + base64.RawURLEncoding.EncodeToString(sum[:9]) + "."
 }

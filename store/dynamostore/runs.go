@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,11 +27,11 @@ type loaded struct {
 // was asked for: a range is cheaper than the same items one by one.
 const smallRun = 64
 
-// load reads a run: of the given tasks, or of all.
-func (s *Store) load(ctx context.Context, id run.ID, tasks []string) (*loaded, error) {
+// load reads a run: of the given tasks and indexes, or of all.
+func (s *Store) load(ctx context.Context, id run.ID, tasks []string, maps []int) (*loaded, error) {
 	if p := s.knownPlace(id); p != nil && len(tasks) > 0 && p.layout != nil &&
 		(len(p.layout.tasks) > smallRun || p.layout.mapped) {
-		l, err := s.loadTasks(ctx, p, tasks)
+		l, err := s.loadTasks(ctx, p, tasks, maps)
 		if !errors.Is(err, errMoved) {
 			return l, err
 		}
@@ -78,20 +77,28 @@ func (l *loaded) take(ctx context.Context, s *Store, items []item) error {
 	return err
 }
 
-// loadTasks reads the header and the shards of some tasks.
-func (s *Store) loadTasks(ctx context.Context, p *place, tasks []string) (*loaded, error) {
+// fewIndexes is the number of indexes of a mapped task whose shards are read one by one.
+const fewIndexes = 32
+
+// loadTasks reads the header and the shards of some tasks, of the given indexes or of all.
+func (s *Store) loadTasks(ctx context.Context, p *place, tasks []string, maps []int) (*loaded, error) {
 	keys := []key{metaKey(p.id)}
 	var ranges []span
 	for _, task := range tasks {
-		k := key{runKey(p.id), p.layout.shardOf(p.epoch, task, run.Unmapped)}
-		if !slices.Contains(keys, k) {
-			keys = append(keys, k)
-		}
-		if at, known := p.layout.tasks[task]; known && at.mapped {
-			prefix := sortShard + p.epoch + "#t" + strconv.Itoa(at.pos) + "."
+		at, known := p.layout.tasks[task]
+		indexes := []int{run.Unmapped}
+		switch {
+		case maps != nil && len(maps) <= fewIndexes:
+			indexes = maps
+		case !known || at.mapped:
+			prefix := p.layout.indexedShards(p.epoch, task)
 			ranges = append(ranges, span{pk: runKey(p.id), from: prefix, to: prefix + "~"})
 		}
+		for _, i := range indexes {
+			keys = append(keys, key{runKey(p.id), p.layout.shardOf(p.epoch, task, i)})
+		}
 	}
+	keys = distinct(keys)
 	found, err := s.getAll(ctx, keys)
 	if err != nil {
 		return nil, err
@@ -130,7 +137,7 @@ func (s *Store) run(ctx context.Context, id run.ID, tasks []string) (store.RunDa
 	if err := s.enter(ctx); err != nil {
 		return store.RunData{}, err
 	}
-	l, err := s.load(ctx, id, tasks)
+	l, err := s.load(ctx, id, tasks, nil)
 	if err != nil {
 		return store.RunData{}, err
 	}
