@@ -22,7 +22,8 @@ type event struct {
 
 func (s *Store) encodeEvent(e *run.AssetEvent) (event, error) {
 	copied := *e
-	copied.At = e.At.UTC()
+	// To the microsecond, as runs are: what follows from an event is compared with it.
+	copied.At = time.UnixMicro(e.At.UnixMicro()).UTC()
 	if copied.ID == 0 {
 		copied.ID = s.ids.next(0)
 	}
@@ -30,7 +31,7 @@ func (s *Store) encodeEvent(e *run.AssetEvent) (event, error) {
 	if err != nil {
 		return event{}, fmt.Errorf("encoding an event of asset %s: %w", e.Asset, err)
 	}
-	k := key{assetKey(e.Asset), eventSort(store.Nanos(e.At), copied.ID)}
+	k := key{assetKey(e.Asset), eventSort(store.Nanos(copied.At), copied.ID)}
 	return event{e.Asset, k, body}, s.fitsItem(len(body), "an event of asset "+e.Asset)
 }
 

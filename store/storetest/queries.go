@@ -219,6 +219,15 @@ func testFineTimes(t *testing.T, h Harness) {
 			t.Errorf("%+v: %d runs are listed, want 1", f, len(l.Items))
 		}
 	}
+	// A run that follows from an event has its time: later events are those after the run.
+	ok(t, "events", func() error {
+		_, err := h.Store.Apply(t.Context(), store.Batch{Events: []run.AssetEvent{{Asset: "a", At: r.RunAfter}}})
+		return err
+	}())
+	stored := load(t, h.Store, id).Run.RunAfter
+	events, err := h.Store.AssetEvents(t.Context(), "a", stored, time.Time{}, 0)
+	ok(t, "AssetEvents", err)
+	equal(t, "events after the run", []run.AssetEvent{}, events)
 	next := r
 	next.State = run.RunRunning
 	apply(t, h.Store, store.Batch{Run: id, Update: &run.RunChange{Want: next, State: run.RunQueued}})
