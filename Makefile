@@ -88,6 +88,12 @@ local-up: ## start the local AWS of docs/local-aws.md [PARTS=part ...]
 local-down: ## stop it and remove its data [PARTS=part ...]
 	localstack/down $(PARTS)
 
+.PHONY: local-test
+local-test: ## put template.yaml on the local AWS and run the sample DAGs and more through it
+	localstack/up localstack
+	localstack/deploy WorkerRuntime=provided.al2023
+	@set -a; . $${STATE:-.local}/env; $(GO) test -count=1 -tags stack ./dags ./internal/stacktest
+
 .PHONY: emulator-test
 emulator-test: local-up ## run the tests that need the local AWS [PKG=packages]
 	@from=$$SECONDS; packages="$(PKG)"; set -a; . "$${STATE:-.local}/env"; set +a; \
