@@ -80,6 +80,15 @@ $(FUNCTION_TARGETS):
 	  -ldflags '-s -w -X main.release=$(VERSION)' -o '$(ARTIFACTS_DIR)/bootstrap' ./functions/$(FUNCTION)
 	install -m 755 infra/functions/exec '$(ARTIFACTS_DIR)/exec'
 
+.PHONY: deploy-check
+deploy-check: ## compare template.yaml with the code: keys, settings, queues, permissions
+	$(GO) run ./internal/deploycheck/cmd/deploycheck
+
+TASK_IMAGE ?= updraft-task:$(VERSION)
+.PHONY: task-image
+task-image: ## build the container of Fargate tasks [TASK_IMAGE=name FUNCTION_ARCH=arm64|amd64]
+	docker build --platform linux/$(FUNCTION_ARCH) --build-arg VERSION='$(VERSION)' -f infra/images/task/Dockerfile -t '$(TASK_IMAGE)' .
+
 .PHONY: local-up
 local-up: ## start the local AWS of docs/local-aws.md [PARTS=part ...]
 	localstack/up $(PARTS)

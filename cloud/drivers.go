@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/lambdaexec"
@@ -124,6 +125,10 @@ func (a *Account) source(ctx context.Context, url string, _ *embedded.Options) (
 
 // planQueue is the name of the queue that schedulers are called by.
 const planQueue = "plan"
+
+// Queues are the names of the queues that an installation has, without their prefix: that of
+// schedulers, that of tasks that name none, and that of tasks for Fargate.
+func Queues() []string { return []string{planQueue, dag.DefaultQueue, fargate} }
 
 // wakeTime bounds a call of a scheduler: what is lost by it, the next tick finds.
 const wakeTime = 10 * time.Second
