@@ -231,6 +231,9 @@ func (s *Store) listRuns(ctx context.Context, f store.RunFilter, p store.Page) (
 	if err != nil {
 		return store.RunList{}, err
 	}
+	if !f.After.IsZero() { // no finer than what it is compared with
+		f.After = time.UnixMicro(f.After.UnixMicro())
+	}
 	r, err := bounds(f, string(name), p.Token)
 	if err != nil {
 		return store.RunList{}, err

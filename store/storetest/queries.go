@@ -212,7 +212,8 @@ func testFineTimes(t *testing.T, h Harness) {
 	id := run.ID{DAG: "d", Run: "r"}
 	r := run.Run{ID: id, State: run.RunQueued, RunAfter: day.Add(123456789), QueuedAt: day.Add(1)}
 	apply(t, h.Store, store.Batch{Run: id, Create: &r})
-	for _, f := range []store.RunFilter{{}, {DAG: "d"}, {States: []run.RunState{run.RunQueued}}} {
+	for _, f := range []store.RunFilter{{}, {DAG: "d"}, {States: []run.RunState{run.RunQueued}}, {After: r.RunAfter},
+		{Before: r.RunAfter.Add(1)}} {
 		l, err := h.Store.ListRuns(t.Context(), f, store.Page{})
 		ok(t, "ListRuns", err)
 		if len(l.Items) != 1 {
