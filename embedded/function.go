@@ -36,6 +36,12 @@ type Source interface {
 	Sync(ctx context.Context, dir string) (version string, err error)
 }
 
+// schedulers and processors are guarded by these names.
+const (
+	schedulers = "scheduler"
+	processors = "processor"
+)
+
 // bucketState is the id under which the version of the source is kept that was read last.
 const bucketState = "source"
 
@@ -105,13 +111,14 @@ const (
 // again in this one's place. It returns when somebody has to call again, zero if nobody
 // has to because of the time.
 func (f *Function) Schedule(ctx context.Context, inv Invocation, all bool) (wake time.Time, err error) {
-	g := &tick.Guard{Store: f.Store, Now: f.Now, Of: "scheduler", Name: inv.Name, Lease: max(time.Until(inv.Deadline), time.Second)}
+	g := &tick.Guard{Store: f.Store, Now: f.Now, Of: schedulers, Name: inv.Name, Lease: max(time.Until(inv.Deadline), time.Second)}
 	inside, err := g.Enter(ctx)
 	if err != nil || !inside {
 		return time.Time{}, err
 	}
 	for {
-		wake, err := f.pass(ctx, inv, all)
+		wake, waits, err := f.pass(ctx, inv, all)
+		g.Waits = waits || err != nil
 		if err != nil {
 			// The right runs out with the deadline at the latest; another call tries again.
 			_, _, gerr := g.Leave(context.WithoutCancel(ctx), time.Time{})
@@ -148,8 +155,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// pass plans once and makes the calls that runs owe.
-func (f *Function) pass(ctx context.Context, inv Invocation, all bool) (time.Time, error) {
+// pass plans once and makes the calls that runs owe. It returns when to plan again, and
+// whether something waits for slots.
+func (f *Function) pass(ctx context.Context, inv Invocation, all bool) (wake time.Time, waits bool, err error) {
 	calls := tick.NewCaller(tick.CallerConfig{
 		Store: f.Store, Loader: f.Loader, Call: f.callWith(f.rt, f.place.host), Poll: callPoll, Log: f.Log,
 		Do: func(ctx context.Context, edit func(context.Context, *tick.Edit) error) error {
@@ -168,11 +176,10 @@ func (f *Function) pass(ctx context.Context, inv Invocation, all bool) (time.Tim
 		},
 	})
 	if err != nil {
-		return time.Time{}, err
+		return time.Time{}, false, err
 	}
-	wake, err := engine.Pass(ctx)
-	if err != nil || !owed {
-		return wake, err
+	if wake, err = engine.Pass(ctx); err != nil || !owed {
+		return wake, engine.Waits(), err
 	}
 	hush := callWhile(ctx, calls)
 	defer hush()
@@ -181,12 +188,17 @@ func (f *Function) pass(ctx context.Context, inv Invocation, all bool) (time.Tim
 	if err := calls.Idle(until); err != nil {
 		f.Log.WarnContext(ctx, "callbacks are still owed; they are called by the next tick", "error", err)
 	}
-	return wake, nil
+	return wake, engine.Waits(), nil
 }
 
 // workLease is for how long a function counts as alive without a sign of life. What ends
 // sooner costs no write for it.
 const workLease = time.Minute
+
+// remember is for how long a function goes on with a DAG that may be paused by then: people
+// do not see the difference, and a chain of short tasks would read that more often than
+// anything else.
+const remember = 5 * time.Second
 
 // Work executes attempts that were sent, and what follows from them as far as accepts says
 // that it may be done here. There is an error for each whose message has to come again.
@@ -217,6 +229,7 @@ func (f *Function) Work(ctx context.Context, inv Invocation, accepts func(*dag.T
 				f.wakeRun(id)
 			}
 		},
+		Free: f.free, Remember: remember,
 		Now: f.Now, Token: rand.Text, Parallelism: max(1, len(attempts)), Lease: workLease,
 		Grace: inTime - lastWords, Log: f.Log,
 	})
@@ -233,6 +246,16 @@ func (f *Function) Work(ctx context.Context, inv Invocation, accepts func(*dag.T
 		f.Log.ErrorContext(ctx, "writing the last logs", "error", err)
 	}
 	return errs
+}
+
+// free leaves word of free slots, and reports whether a scheduler has to be called for them.
+func (f *Function) free(ctx context.Context) bool {
+	g := &tick.Guard{Store: f.Store, Now: f.Now, Of: schedulers}
+	call, err := g.Free(ctx)
+	if err != nil {
+		f.Log.WarnContext(ctx, "leaving word of free slots; a scheduler is called", "error", err)
+	}
+	return call || err != nil
 }
 
 // placed is a dispatcher for a worker that is itself at one of the places it sends to.
@@ -269,7 +292,7 @@ func (f *Function) Process(ctx context.Context, inv Invocation) error {
 	if f.source == nil {
 		return errors.New("setting dag_source is empty: say where DAG files come from")
 	}
-	g := &tick.Guard{Store: f.Store, Now: f.Now, Of: "processor", Name: inv.Name, Lease: max(time.Until(inv.Deadline), time.Second)}
+	g := &tick.Guard{Store: f.Store, Now: f.Now, Of: processors, Name: inv.Name, Lease: max(time.Until(inv.Deadline), time.Second)}
 	left, err := g.Enter(ctx)
 	for left = !left; err == nil && !left; {
 		_, err = f.processOnce(ctx)

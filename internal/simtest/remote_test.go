@@ -76,6 +76,10 @@ func (r *remote) live(parent context.Context, life int, rng *rand.Rand) error {
 			tokens++
 			return fmt.Sprintf("%s-%d", name, tokens)
 		},
+		// Joins are as small as the DAGs: in half of the seeds they count as wide.
+		Wide: []int{2, 0}[r.w.seed%2],
+		Free: func(context.Context) bool { return r.w.free(conn) },
+
 		Parallelism: 3, Lease: lease,
 	})
 	if err != nil {
@@ -132,6 +136,10 @@ func (r *remote) execute(ctx context.Context, conn *conn, w executors.Work) run.
 	r.w.check.reported(token, a, rep.Outcome)
 	return rep
 }
+
+// free calls the schedulers in some cases only, as where nothing waits for slots. What waits
+// nevertheless, they find with the next poll.
+func (w *world) free(c *conn) bool { return !c.oneIn(2) }
 
 // notify hands a worker's hint to the scheduler, or loses it.
 func (w *world) notify(c *conn, id run.ID, all bool) {

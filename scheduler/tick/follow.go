@@ -3,6 +3,7 @@ package tick
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
@@ -18,6 +19,13 @@ import (
 func (w *Worker) report(ctx context.Context, h *holding, rep run.Report) *holding {
 	log := w.log(rep.Attempt)
 	var doubtful []*holding
+	done, doubt := w.reportAlone(ctx, h, rep)
+	if done {
+		return nil
+	}
+	if doubt != nil {
+		log.WarnContext(ctx, "storing a report; trying again", "error", doubt)
+	}
 	for wait := firstPause; ; wait = min(2*wait, errPause) {
 		next, err := w.follow(ctx, h, rep, &doubtful)
 		switch {
@@ -28,6 +36,9 @@ func (w *Worker) report(ctx context.Context, h *holding, rep run.Report) *holdin
 			return nil
 		case errors.Is(err, errRefused):
 			log.WarnContext(ctx, "late report refused", "outcome", rep.Outcome)
+			if doubt != nil {
+				w.cfg.Notify(rep.ID, false) // it may have been stored, and be what others waited for
+			}
 			return nil
 		}
 		w.mu.Lock()
@@ -198,16 +209,43 @@ func (w *Worker) load(ctx context.Context, rep run.Report) (*scene, error) {
 	if c.graph, err = w.cfg.Loader.Graph(ctx, rep.DAG, data.Run.Version); err != nil {
 		return nil, err
 	}
-	def, err := w.cfg.Store.DAG(ctx, rep.DAG)
+	f, err := w.rules(ctx, rep.DAG)
 	if err != nil {
 		return nil, err
 	}
-	c.paused = def.State.Paused
-	if c.pools, err = pools(ctx, w.cfg.Store); err != nil {
-		return nil, err
-	}
+	c.paused, c.pools = f.paused, maps.Clone(f.pools)
 	c.count(rep.Key)
 	return c, nil
+}
+
+// rules are what people set of a DAG and its pools.
+type rules struct {
+	at     time.Time
+	paused bool
+	pools  map[string]scheduler.Pool
+}
+
+// rules returns the rules of a DAG.
+func (w *Worker) rules(ctx context.Context, dag string) (rules, error) {
+	now := w.cfg.Now()
+	w.mu.Lock()
+	r, known := w.known[dag]
+	w.mu.Unlock()
+	if age := now.Sub(r.at); known && age >= 0 && age < w.cfg.Remember {
+		return r, nil
+	}
+	def, err := w.cfg.Store.DAG(ctx, dag)
+	if err != nil {
+		return rules{}, err
+	}
+	r = rules{at: now, paused: def.State.Paused}
+	if r.pools, err = pools(ctx, w.cfg.Store); err != nil {
+		return rules{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.known[dag] = r
+	return r, nil
 }
 
 // count limits the plan to the slots that the run has now: pools are as large as what it

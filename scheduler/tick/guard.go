@@ -11,8 +11,9 @@ import (
 )
 
 // Guard lets one process at a time do something with a store that several have. It is how
-// one scheduler at a time works: limits across runs hold only if one of them counts. Who is turned away leaves word, and the one
-// inside looks once more before it leaves, so that no hint is lost.
+// one scheduler at a time works: limits across runs hold only if one of them counts. Who is
+// turned away leaves word, and the one inside looks once more before it leaves, so that no
+// hint is lost.
 type Guard struct {
 	Store store.Store
 	Now   func() time.Time
@@ -20,6 +21,9 @@ type Guard struct {
 	Of, Name string
 	// Lease is for how long one that dies inside keeps others out.
 	Lease time.Duration
+	// Waits says that something waits for slots, as far as the one inside has seen. It is
+	// set before Leave.
+	Waits bool
 }
 
 // guarded is that item.
@@ -28,6 +32,10 @@ type guarded struct {
 	Until  time.Time `json:"until,omitzero"`
 	// Wanted says that somebody was turned away since the holder last looked.
 	Wanted bool `json:"wanted,omitempty"`
+	// Waits says that something waited for slots when the last holder left, Freed that some
+	// became free since the present one has last looked.
+	Waits bool `json:"waits,omitempty"`
+	Freed bool `json:"freed,omitempty"`
 	// Hint is for when a hint to look again was sent last.
 	Hint time.Time `json:"hint,omitzero"`
 }
@@ -37,7 +45,7 @@ type guarded struct {
 func (g *Guard) Enter(ctx context.Context) (inside bool, err error) {
 	err = g.change(ctx, func(s *guarded) bool {
 		if inside = s.Holder == "" || !s.Until.After(g.Now()); inside {
-			s.Holder, s.Until, s.Wanted = g.Name, g.Now().Add(g.Lease), false
+			s.Holder, s.Until, s.Wanted, s.Freed = g.Name, g.Now().Add(g.Lease), false, false
 			return true
 		}
 		had := s.Wanted
@@ -58,18 +66,32 @@ func (g *Guard) Leave(ctx context.Context, wake time.Time) (left, hint bool, err
 		if s.Holder != g.Name {
 			return false // it took too long, and somebody else is inside
 		}
-		if s.Wanted {
+		if s.Wanted || s.Freed && g.Waits {
 			left = false
-			s.Until, s.Wanted = now.Add(g.Lease), false
+			s.Until, s.Wanted, s.Freed = now.Add(g.Lease), false, false
 			return true
 		}
 		if hint = !wake.IsZero() && (!s.Hint.After(now) || wake.Before(s.Hint)); hint {
 			s.Hint = wake
 		}
-		s.Holder, s.Until = "", time.Time{}
+		s.Holder, s.Until, s.Waits, s.Freed = "", time.Time{}, g.Waits, false
 		return true
 	})
 	return left, hint, err
+}
+
+// Free says that slots have become free, which is durable already. It reports whether
+// somebody has to enter because of that: something waits for slots, and nobody is inside to
+// see them. Whoever is inside looks again, if it then leaves something that waits.
+func (g *Guard) Free(ctx context.Context) (call bool, err error) {
+	err = g.change(ctx, func(s *guarded) bool {
+		inside := s.Holder != "" && s.Until.After(g.Now())
+		call = !inside && (s.Holder != "" || s.Waits)
+		had := s.Freed
+		s.Freed = true
+		return inside && !had
+	})
+	return call, err
 }
 
 // change changes the item until nobody interferes. The change is false if there is nothing

@@ -55,13 +55,16 @@ func (l *Loader) Graph(ctx context.Context, dagID, version string) (*dag.Graph, 
 	if g != nil {
 		return g, nil
 	}
-	body, err := l.store.Version(ctx, dagID, version)
-	if err != nil {
-		return nil, judge(fmt.Errorf("load version %s of DAG %s: %w", version, dagID, err))
-	}
 	def, err := l.store.DAG(ctx, dagID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, judge(fmt.Errorf("find the file of DAG %s: %w", dagID, err))
+	}
+	// Bodies are long, and that of the version is mostly that of the DAG as it is now.
+	body := def.Body
+	if def.Version != version {
+		if body, err = l.store.Version(ctx, dagID, version); err != nil {
+			return nil, judge(fmt.Errorf("load version %s of DAG %s: %w", version, dagID, err))
+		}
 	}
 	return l.compile(dagID, version, def.File, body)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/updraft-dev/updraft/run"
 )
 
 // maxTurns bounds the turns of a pass: a turn that was in somebody's way is made again.
@@ -39,4 +41,20 @@ func (e *Engine) Pass(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("the store fails: %s", e.fault.text)
 	}
 	return e.cfg.Now(), nil
+}
+
+// Waits says whether something waits for slots, as the last Pass has left it. If that could
+// not load anything, something may.
+func (e *Engine) Waits() bool {
+	if e.snap == nil {
+		return true
+	}
+	for _, v := range e.snap.Unfinished() {
+		for _, in := range v.Instances() {
+			if in.State == run.Scheduled {
+				return true
+			}
+		}
+	}
+	return false
 }

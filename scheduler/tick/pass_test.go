@@ -67,6 +67,7 @@ func (f *functions) work(a run.Attempt) {
 	w, err := tick.NewWorker(tick.WorkerConfig{
 		Store: st, Loader: tick.NewLoader(st), Executor: f, Execute: execute, Accepts: func(*dag.Task) bool { return true },
 		Notify: func(run.ID, bool) { f.calls.Go(f.schedule) },
+		Free:   func(ctx context.Context) bool { return f.free(ctx) },
 		Now:    time.Now, Token: rand.Text, Name: name, Parallelism: 1, Lease: 300 * time.Millisecond,
 		Log: slog.New(slog.DiscardHandler),
 	})
@@ -79,6 +80,16 @@ func (f *functions) work(a run.Attempt) {
 			f.t.Errorf("worker: %v", err)
 		}
 	}
+}
+
+// free leaves word of free slots.
+func (f *functions) free(ctx context.Context) bool {
+	g := &tick.Guard{Store: f.store, Now: time.Now, Of: "scheduler"}
+	call, err := g.Free(ctx)
+	if err != nil {
+		f.t.Error(err)
+	}
+	return call
 }
 
 // bury is the call that somebody makes who has seen a worker die.
@@ -101,7 +112,8 @@ func (f *functions) schedule() {
 		if f.inside.Add(1) != 1 {
 			f.t.Error("two schedulers are at work")
 		}
-		wake := f.pass(ctx)
+		var wake time.Time
+		wake, g.Waits = f.pass(ctx)
 		f.inside.Add(-1)
 		var hint bool
 		if left, hint, err = g.Leave(ctx, wake); hint && left {
@@ -119,7 +131,7 @@ func (f *functions) schedule() {
 	}
 }
 
-func (f *functions) pass(ctx context.Context) time.Time {
+func (f *functions) pass(ctx context.Context) (wake time.Time, waits bool) {
 	e, err := tick.New(tick.Config{
 		Store: f.store, Now: time.Now, Worker: "scheduler", Token: rand.Text, Log: slog.New(slog.DiscardHandler), Schedule: true,
 		QueueTimeout: time.Minute, Open: func(executors.Report) (executors.Executor, error) { return f, nil },
@@ -133,14 +145,13 @@ func (f *functions) pass(ctx context.Context) time.Time {
 	})
 	if err != nil {
 		f.t.Error(err)
-		return time.Time{}
+		return time.Time{}, true
 	}
 	f.passes.Add(1)
-	wake, err := e.Pass(ctx)
-	if err != nil {
+	if wake, err = e.Pass(ctx); err != nil {
 		f.t.Errorf("pass: %v", err)
 	}
-	return wake
+	return wake, e.Waits()
 }
 
 // runs works a DAG off by calls and returns how its run ended.
@@ -192,6 +203,35 @@ func TestNothingRunsBetweenCalls(t *testing.T) {
 		t.Errorf("executions (-want +got):\n%s", diff)
 	}
 	t.Logf("%d passes for %d attempts", f.passes.Load(), len(want))
+}
+
+// TestWideFan: the tasks of a wide fan call no scheduler, but for the last ones, and unless
+// others wait for their slots; what waits for all of them starts.
+func TestWideFan(t *testing.T) {
+	t.Parallel()
+	const n = 120
+	for _, c := range []struct {
+		name  string
+		limit int
+		// most is how many passes there may be.
+		most int64
+	}{{"room for all", 1000, 30}, {"room for some", 8, 10 * n}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFunctions(t, nil)
+			d := fan(n)
+			d.MaxActiveTasks = c.limit
+			if r := f.runs(d); r.State != run.RunSuccess {
+				t.Fatalf("the run ended %s: %s", r.State, r.Reason)
+			}
+			if got := f.counts(); len(got) != len(d.Tasks) || got["last#1"] != 1 {
+				t.Errorf("executions: %v", got)
+			}
+			if got := f.passes.Load(); got > c.most {
+				t.Errorf("%d passes for %d tasks, want %d at most", got, n, c.most)
+			}
+		})
+	}
 }
 
 // TestDeathIsReported: what a dead worker held is failed by whoever sees it, with the cause,
@@ -259,6 +299,51 @@ func TestGuardIsLeftByTheDead(t *testing.T) {
 	leave("next", false) // the third was turned away
 	leave("next", true)
 	enter("third", true)
+}
+
+// TestGuardIsToldOfFreeSlots: nobody is called while nothing waits, or while somebody is
+// inside, who then looks again only if something waits.
+func TestGuardIsToldOfFreeSlots(t *testing.T) {
+	t.Parallel()
+	p := &plant{t: t, dir: t.TempDir()}
+	now := time.Now()
+	g := &tick.Guard{Store: p.openStore(), Now: func() time.Time { return now }, Of: "scheduler", Name: "one", Lease: time.Minute}
+	free := func(want bool) {
+		t.Helper()
+		if call, err := g.Free(t.Context()); err != nil || call != want {
+			t.Errorf("free: %t, %v; want %t", call, err, want)
+		}
+	}
+	enter := func() {
+		t.Helper()
+		if in, err := g.Enter(t.Context()); !in || err != nil {
+			t.Fatalf("enter: %t, %v", in, err)
+		}
+	}
+	leave := func(waits, want bool) {
+		t.Helper()
+		g.Waits = waits
+		if left, _, err := g.Leave(t.Context(), time.Time{}); err != nil || left != want {
+			t.Errorf("leave: %t, %v; want %t", left, err, want)
+		}
+	}
+	free(false) // nobody has ever seen anything
+	enter()
+	free(false)
+	leave(false, true)
+	free(false)
+	enter()
+	free(false)
+	free(false)
+	leave(true, false)
+	leave(true, true)
+	free(true)
+	free(true)
+	enter()
+	leave(true, true) // what became free before it entered, it has seen
+	enter()
+	now = now.Add(time.Minute)
+	free(true) // whoever is inside has died
 }
 
 // TestGuardSendsEachHintOnce: passes that find the same time to look again send one hint.

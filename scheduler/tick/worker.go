@@ -16,8 +16,8 @@ import (
 	"github.com/updraft-dev/updraft/store"
 )
 
-// WorkerConfig says what a Worker works with. Everything but OnSettled, Notify and Grace
-// is needed.
+// WorkerConfig says what a Worker works with. Everything but OnSettled, Notify, Free,
+// Remember, Wide and Grace is needed.
 type WorkerConfig struct {
 	Store  store.Store
 	Loader *Loader
@@ -37,7 +37,16 @@ type WorkerConfig struct {
 	// Notify tells the scheduler that there is something for it to do about a run, or, if
 	// all, about others too. It is only a hint.
 	Notify func(id run.ID, all bool)
-	Now    func() time.Time
+	// Free is told of slots that are free and that nothing of the run can use. It reports
+	// whether the scheduler has to be told; nil always has it told.
+	Free func(ctx context.Context) bool
+	// Remember is for how long this worker may go on by what it has read of what people set:
+	// that a DAG is paused, the pools. 0 has it read before each decision.
+	Remember time.Duration
+	// Wide is from how many tasks on that a join is wide: those before it are then reported
+	// without a look at the run, and the scheduler starts it. 0 means 16.
+	Wide int
+	Now  func() time.Time
 	// Token makes a fencing token; it must never repeat.
 	Token func() string
 	// Name names this worker in the claims it makes.
@@ -68,6 +77,8 @@ type Worker struct {
 	mu      sync.Mutex
 	held    map[string]*holding // by token
 	closing bool
+	// known are the rules that were read last, by DAG.
+	known map[string]rules
 }
 
 // NewWorker returns a worker; Run or Handle starts it.
@@ -89,7 +100,10 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	if cfg.Accepts == nil {
 		cfg.Accepts = func(t *dag.Task) bool { return cfg.Queues[cmp.Or(t.Queue, dag.DefaultQueue)] != nil }
 	}
-	w := &Worker{cfg: cfg, slots: make(chan struct{}, cfg.Parallelism), held: map[string]*holding{}}
+	if cfg.Wide == 0 {
+		cfg.Wide = wideJoin
+	}
+	w := &Worker{cfg: cfg, slots: make(chan struct{}, cfg.Parallelism), held: map[string]*holding{}, known: map[string]rules{}}
 	for range cfg.Parallelism {
 		w.slots <- struct{}{}
 	}
