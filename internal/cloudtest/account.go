@@ -1,6 +1,7 @@
 package cloudtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -35,8 +36,9 @@ type Config struct {
 	Faults Faults
 	// Latency says how long a call takes; nil is Latencies.
 	Latency Latency
-	// Workers is how many worker functions run at once; 0 is 1,000, an account's quota.
-	Workers int
+	// Workers is how many worker functions run at once, Parallelism how many tasks the
+	// scheduler lets run; 0 is 1,000, an account's quota.
+	Workers, Parallelism int
 	// Now is what the clocks show, time.Now if nil.
 	Now func() time.Time
 	// Log takes what the functions log; nil is nowhere.
@@ -81,6 +83,9 @@ type Account struct {
 	made     int
 }
 
+// quota is how many functions run at once in an account, unless it has asked for more.
+const quota = 1000
+
 // New returns an account in which nothing happens before Run.
 func New(c Config) *Account {
 	if c.Now == nil {
@@ -92,9 +97,7 @@ func New(c Config) *Account {
 	if c.Latency == nil {
 		c.Latency = Latencies
 	}
-	if c.Workers == 0 {
-		c.Workers = 1000
-	}
+	c.Workers, c.Parallelism = cmp.Or(c.Workers, quota), cmp.Or(c.Parallelism, quota)
 	a := &Account{cfg: c, counts: map[string]int{}, functions: map[string]*function{}, queues: map[string]*sqsQueue{}}
 	a.deploy()
 	return a

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -146,7 +147,7 @@ func (p *Process) open() error {
 	cfg, err := config.Load(config.Input{Lookup: none, Flags: map[string]string{
 		"home": p.a.home(p), "store": "dynamodb://" + prefix, "logs": "s3://" + prefix + "/logs", "queue": "sqs://" + prefix,
 		"executor": "lambda", "lambda": fmt.Sprintf("%s:%d", workerName, p.a.functions[workerName].memory),
-		"key": "file://" + filepath.Join(p.a.cfg.Home, "key"),
+		"key": "file://" + filepath.Join(p.a.cfg.Home, "key"), "parallelism": strconv.Itoa(p.a.cfg.Parallelism),
 	}})
 	if err != nil {
 		return err
