@@ -42,6 +42,9 @@ type World struct {
 	Release string
 	// Drivers open what the settings name.
 	Drivers embedded.Drivers
+	// Stack reads the settings of an installation from a stack of CloudFormation; region and
+	// profile may be empty. Nil if the program cannot.
+	Stack func(ctx context.Context, name, region, profile string) (map[string]string, error)
 }
 
 // The exit codes.
@@ -164,6 +167,7 @@ and keys.`,
 	a.settingFlag(p, "home", "the one folder that holds database, logs and keys (UPDRAFT_HOME)")
 	a.settingFlag(p, "dags", "folder of DAG files (UPDRAFT_DAGS)")
 	a.settingFlag(p, "store", "where DAGs and runs are kept (UPDRAFT_STORE)")
+	a.settingFlag(p, "context", "the set of settings to use, local for none (UPDRAFT_CONTEXT)")
 	p.StringVar(&a.level, "log-level", "", "what to log on standard error: debug, info, warn or error")
 	root.AddGroup(
 		&cobra.Group{ID: groupRun, Title: "Run:"},
@@ -173,6 +177,9 @@ and keys.`,
 	)
 	root.SetHelpCommandGroupID(groupHouse)
 	root.AddCommand(a.commands()...)
+	if err := root.RegisterFlagCompletionFunc("context", a.completeContexts(config.NoContext)); err != nil {
+		panic(err) // as in complete
+	}
 	addHabits(root)
 	strict(root)
 	return root

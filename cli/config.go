@@ -11,8 +11,9 @@ func (a *app) configCommand() *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "List all settings, with where each comes from", Args: exactly(),
 		Example: examples("updraft config list", "where each value comes from", "updraft config list -o json", "for programs"),
-		Long: `Lists all settings. Each can be set in updraft.yaml in UPDRAFT_HOME, by an environment
-variable (UPDRAFT_PARALLELISM for parallelism), or (some) by a flag, the later over the earlier.`,
+		Long: `Lists all settings. Each can be set in updraft.yaml in UPDRAFT_HOME, by the context in use
+(updraft context), by an environment variable (UPDRAFT_PARALLELISM for parallelism), or
+(some) by a flag, the later over the earlier.`,
 		RunE: func(*cobra.Command, []string) error {
 			c, err := a.config()
 			if err != nil {

@@ -5,7 +5,9 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 
+	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/internal/awsconf"
 )
 
@@ -24,17 +26,39 @@ type Account struct {
 	err  error
 }
 
-// Config returns the configuration.
-func (a *Account) Config(ctx context.Context) (aws.Config, error) {
+// Config returns the configuration that the environment gives.
+func (a *Account) Config(ctx context.Context) (aws.Config, error) { return a.config(ctx, "", "") }
+
+// of returns the configuration of an installation, whose settings may name a region and a
+// profile.
+func (a *Account) of(ctx context.Context, o *embedded.Options) (aws.Config, error) {
+	return a.config(ctx, o.Config.Text("aws_region"), o.Config.Text("aws_profile"))
+}
+
+func (a *Account) config(ctx context.Context, region, profile string) (aws.Config, error) {
 	a.once.Do(func() {
-		load := a.Load
-		if load == nil {
-			load = func(ctx context.Context, release string) (aws.Config, error) { return awsconf.Load(ctx, release) }
+		ctx = context.WithoutCancel(ctx)
+		if a.Load != nil {
+			a.cfg, a.err = a.Load(ctx, a.Release)
+		} else {
+			a.cfg, a.err = loadFor(ctx, a.Release, region, profile)
 		}
-		a.cfg, a.err = load(context.WithoutCancel(ctx), a.Release)
 		if a.err == nil && a.Meter != nil {
 			a.cfg = awsconf.WithMeter(a.cfg, a.Meter)
 		}
 	})
 	return a.cfg, a.err
+}
+
+// loadFor reads the configuration; a region or profile that is empty is left to the
+// environment.
+func loadFor(ctx context.Context, release, region, profile string) (aws.Config, error) {
+	var options []func(*config.LoadOptions) error
+	if region != "" {
+		options = append(options, config.WithRegion(region))
+	}
+	if profile != "" {
+		options = append(options, config.WithSharedConfigProfile(profile))
+	}
+	return awsconf.Load(ctx, release, options...)
 }

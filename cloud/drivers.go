@@ -50,7 +50,7 @@ func Drivers(a *Account) embedded.Drivers {
 }
 
 func (a *Account) store(ctx context.Context, url string, o *embedded.Options) (store.Store, error) {
-	cfg, err := a.Config(ctx)
+	cfg, err := a.of(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (a *Account) store(ctx context.Context, url string, o *embedded.Options) (s
 
 // logs keeps logs and large XComs in a bucket of S3.
 func (a *Account) logs(ctx context.Context, url string, o *embedded.Options) (embedded.Objects, error) {
-	cfg, err := a.Config(ctx)
+	cfg, err := a.of(ctx, o)
 	if err != nil {
 		return embedded.Objects{}, err
 	}
@@ -107,8 +107,8 @@ func logsConfig(o *embedded.Options) logs.Config {
 	return logs.Config{MaxSize: int64(o.Config.Int("log_max_bytes")), PackTime: objects.DefaultPackTime}
 }
 
-func (a *Account) source(ctx context.Context, url string, _ *embedded.Options) (embedded.Source, error) {
-	cfg, err := a.Config(ctx)
+func (a *Account) source(ctx context.Context, url string, o *embedded.Options) (embedded.Source, error) {
+	cfg, err := a.of(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ const wakeTime = 10 * time.Second
 
 // queues opens queues of SQS, whose names begin with a prefix.
 func (a *Account) queues(ctx context.Context, url string, o *embedded.Options) (embedded.Queues, error) {
-	cfg, err := a.Config(ctx)
+	cfg, err := a.of(ctx, o)
 	if err != nil {
 		return embedded.Queues{}, err
 	}
@@ -177,8 +177,8 @@ func (p *planner) wake(id run.ID, after time.Duration) {
 }
 
 // keys reads the keys that seal connections and variables from Secrets Manager.
-func (a *Account) keys(ctx context.Context, url string, _ *embedded.Options) (*settings.Keys, error) {
-	cfg, err := a.Config(ctx)
+func (a *Account) keys(ctx context.Context, url string, o *embedded.Options) (*settings.Keys, error) {
+	cfg, err := a.of(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ const (
 
 // lambda invokes the worker functions.
 func (a *Account) lambda(ctx context.Context, o *embedded.Options) (executors.Dispatcher, error) {
-	cfg, err := a.Config(ctx)
+	cfg, err := a.of(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 // Package config reads the configuration of an installation: defaults, then the file
-// updraft.yaml in UPDRAFT_HOME, then environment variables, then flags. Every setting
-// is a URL or a small value and knows where its value came from.
+// updraft.yaml in UPDRAFT_HOME, then the context in use, then environment variables, then
+// flags. Every setting is a URL or a small value and knows where its value came from.
 package config
 
 import (
@@ -41,6 +41,8 @@ func keys() []key {
 		{"executor", "local", "what runs tasks: local; lambda, fargate or auto (by what a task needs) where the scheduler is a function", oneOf("local", "lambda", "fargate", "auto")},
 		{"lambda", "", "worker functions with their memory in MiB, smallest first, with commas between: updraft-worker:512,updraft-worker-large:3008", nil},
 		{"fargate", "", "where tasks run on Fargate: ecs://CLUSTER/TASK_DEFINITION?subnets=…&security_groups=…&spot=true", optional(scheme("ecs"))},
+		{"aws_region", "", "region of AWS; empty is AWS_REGION, or that of the profile", nil},
+		{"aws_profile", "", "profile of ~/.aws with credentials; empty is AWS_PROFILE, or the default one", nil},
 		{"parallelism", "32", "how many tasks run at once", atLeast(1)},
 		{"listen", "127.0.0.1:8080", "address of /health, /metrics and /status", address},
 		{"python", "python3", "the Python interpreter for Python tasks (3.9 or newer)", notEmpty},
@@ -77,15 +79,20 @@ type Setting struct {
 
 // Config is a complete, valid configuration.
 type Config struct {
-	Home     string
+	Home string
+	// Context is the name of the context in use, empty for none; see Contexts.
+	Context  string
 	settings map[string]Setting
+	// context is the setting that names it.
+	context Setting
 }
 
 // Input is where a configuration is read from.
 type Input struct {
 	// Lookup reads the environment.
 	Lookup func(string) (string, bool)
-	// Flags are values given on the command line, by setting name; home among them.
+	// Flags are values given on the command line, by setting name; home and context among
+	// them.
 	Flags map[string]string
 	// UserHome is the user's home folder, for the default of UPDRAFT_HOME.
 	UserHome string
@@ -97,18 +104,16 @@ func EnvName(name string) string { return "UPDRAFT_" + strings.ToUpper(name) }
 // Load reads a configuration. The error joins every fault: each names the place, the
 // value and what to write instead.
 func Load(in Input) (*Config, error) {
-	home, ok := in.Flags["home"]
-	if !ok {
-		if home, ok = in.Lookup("UPDRAFT_HOME"); !ok || home == "" {
-			home = filepath.Join(in.UserHome, ".updraft")
-		}
-	}
-	home, err := filepath.Abs(home)
+	home, err := Home(in)
 	if err != nil {
-		return nil, fmt.Errorf("UPDRAFT_HOME: %w", err)
+		return nil, err
 	}
 	c := &Config{Home: home, settings: map[string]Setting{}}
 	file, err := readFile(filepath.Join(home, FileName))
+	if err != nil {
+		return nil, err
+	}
+	named, err := c.useContext(in)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +123,10 @@ func Load(in Input) (*Config, error) {
 		if v, ok := file[k.name]; ok {
 			s.Value, s.Source = v, FileName
 			delete(file, k.name)
+		}
+		if v, ok := named[k.name]; ok {
+			s.Value, s.Source = v, "context "+c.Context
+			delete(named, k.name)
 		}
 		if v, ok := in.Lookup(s.Env); ok {
 			s.Value, s.Source = v, s.Env
@@ -135,7 +144,25 @@ func Load(in Input) (*Config, error) {
 	for name := range file {
 		faults = append(faults, fmt.Errorf("%s has the unknown setting %q: `updraft config list` shows those there are", filepath.Join(home, FileName), name))
 	}
+	for name := range named {
+		faults = append(faults, fmt.Errorf("context %s in %s has the unknown setting %q: remove it, or add the context again", c.Context, filepath.Join(home, ContextsName), name))
+	}
 	return c, errors.Join(faults...)
+}
+
+// Home is the folder of the installation, whatever is in it.
+func Home(in Input) (string, error) {
+	home, ok := in.Flags["home"]
+	if !ok {
+		if home, ok = in.Lookup("UPDRAFT_HOME"); !ok || home == "" {
+			home = filepath.Join(in.UserHome, ".updraft")
+		}
+	}
+	home, err := filepath.Abs(home)
+	if err != nil {
+		return "", fmt.Errorf("UPDRAFT_HOME: %w", err)
+	}
+	return home, nil
 }
 
 func readFile(path string) (map[string]string, error) {
@@ -162,7 +189,7 @@ func readFile(path string) (map[string]string, error) {
 
 // Settings returns all settings in the order of the table, passwords in URLs masked.
 func (c *Config) Settings() []Setting {
-	out := []Setting{{Name: "home", Value: c.Home, Env: "UPDRAFT_HOME", Doc: "the one folder that holds database, logs and keys"}}
+	out := []Setting{{Name: "home", Value: c.Home, Env: "UPDRAFT_HOME", Doc: "the one folder that holds database, logs and keys"}, c.context}
 	for _, k := range keys() {
 		s := c.settings[k.name]
 		s.Value = mask(s.Value)

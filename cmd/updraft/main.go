@@ -47,5 +47,6 @@ func run() int {
 			return columns, rows
 		},
 		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: home, Now: time.Now, Self: self, Release: version, Drivers: embedded.Join(local.Drivers(), cloud.Drivers(&cloud.Account{Release: version}), cloud.MinIO()),
+		Stack: cloud.Stacks{Release: version}.Settings,
 	})
 }

@@ -4,6 +4,7 @@ package clitest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/signal"
@@ -34,5 +35,31 @@ func updraft() int {
 	return cli.Run(ctx, cli.World{
 		Program: "updraft", Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Size: func() (int, int) { return 0, 0 },
 		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: os.Getenv("HOME"), Now: time.Now, Self: self, Release: "test", Drivers: local.Drivers(),
+		Stack: stack,
 	})
+}
+
+// stackVariable names a file with what stacks say: settings by name of the stack, as JSON.
+const stackVariable = "UPDRAFT_TEST_STACKS"
+
+// stack stands in for CloudFormation.
+func stack(_ context.Context, name, region, profile string) (map[string]string, error) {
+	b, err := os.ReadFile(os.Getenv(stackVariable))
+	if err != nil {
+		return nil, err
+	}
+	var stacks map[string]map[string]string
+	if err := json.Unmarshal(b, &stacks); err != nil {
+		return nil, err
+	}
+	s, ok := stacks[name]
+	if !ok {
+		return nil, fmt.Errorf("read the stack %s: it does not exist", name)
+	}
+	for setting, v := range map[string]string{"aws_region": region, "aws_profile": profile} {
+		if v != "" {
+			s[setting] = v
+		}
+	}
+	return s, nil
 }

@@ -90,6 +90,11 @@ func (s *Stack) CheckSettings() error {
 		}
 	}
 	faults = append(faults, s.checkEnvironment("Globals", shared))
+	for output, setting := range cloud.StackOutputs() {
+		if got, want := s.Outputs[output], shared[config.EnvName(setting)]; got != want {
+			faults = append(faults, fmt.Errorf("output %s is %q, functions have %q: `updraft context add` makes it the setting %s", output, got, want, setting))
+		}
+	}
 	onlyLambda := []string{"AWS_LAMBDA_EXEC_WRAPPER", "UPDRAFT_PYTHON"}
 	for _, id := range s.of("AWS::ECS::TaskDefinition") {
 		want := maps.Clone(shared)

@@ -69,6 +69,7 @@ func TestContractNotices(t *testing.T) {
 		"cluster's name":      {"ClusterName: !Ref AWS::StackName", "ClusterName: tasks", "there is no AWS::ECS::Cluster named check"},
 		"container's name":    {"- Name: worker #", "- Name: task #", "has no container worker"},
 		"container's setting": {"{Name: UPDRAFT_EXECUTOR, Value: auto}", "{Name: UPDRAFT_EXECUTOR, Value: lambda}", "the environment of Task is not that of the functions"},
+		"output":              {"Executor: {Value: auto,", "Executor: {Value: lambda,", `output Executor is "lambda", functions have "auto"`},
 		"runbook":             {"docs/runbooks/tick-missing.md", "docs/runbooks/tick.md", "TickMissingAlarm names a runbook that is not there"},
 		"no runbook":          {"See docs/runbooks/tick-missing.md.", "", "TickMissingAlarm names no runbook"},
 		"wildcard":            {`"*" # it knows no narrower resource`, `"*"`, `Resource: "*": say why beside it`},
