@@ -53,6 +53,12 @@ check: tidy lint test race conformance ## everything that CI checks beside fuzzi
 bench: build ## measure, write bench/results, fail when a count is above its gate
 	$(GO) run ./internal/bench
 
+.PHONY: bench-aws
+bench-aws: ## count what runs cost on AWS, on DynamoDB Local; fail when a count is above its gate
+	localstack/up dynamodb
+	@set -a; . "$${STATE:-.local}/env"; set +a; UPDRAFT_BENCH_RESULT='$(CURDIR)/internal/bench/results/aws.json' \
+	  $(GO) test -count=1 -v -tags emulator -run '^TestW11$$' ./internal/bench/awsbench
+
 .PHONY: mutate
 mutate: ## make mistakes in the planner: its tests must notice each (10 minutes)
 	$(GO) run ./internal/mutate

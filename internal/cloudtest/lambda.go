@@ -129,6 +129,9 @@ func (f *function) invoke(ctx context.Context, id string, payload []byte) ([]byt
 		return nil, &failure{"Runtime.ExitError", "Runtime exited with error: exit status 1"}
 	}
 	out, err := f.inside(p, id, payload)
+	if err != nil {
+		f.a.cfg.Log.Info("invocation failed", "function", f.name, "request", id, "error", err)
+	}
 	f.mu.Lock()
 	f.usage.Invocations++
 	f.usage.Billed += (time.Since(begun) + time.Millisecond - 1).Truncate(time.Millisecond)

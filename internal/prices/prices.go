@@ -33,9 +33,9 @@ type List struct {
 
 // Price is the price of something.
 type Price struct {
-	// Dollars are for one Unit.
-	Dollars      float64
-	Unit, Source string
+	// Dollars are for one Unit. So many of them are free for an account each month, for ever.
+	Dollars, Free float64
+	Unit, Source  string
 }
 
 // USEast1 returns the prices of us-east-1.
@@ -45,6 +45,7 @@ func USEast1() (*List, error) { return parse(usEast1) }
 type entry struct {
 	USD    float64 `json:"usd"`
 	Per    float64 `json:"per"`
+	Free   float64 `json:"free"`
 	Unit   string  `json:"unit"`
 	Source string  `json:"source"`
 }
@@ -73,10 +74,10 @@ func parse(b []byte) (*List, error) {
 		switch delete(file.Prices, name); {
 		case !ok:
 			errs = append(errs, fmt.Errorf("price %s is missing", name))
-		case e.USD <= 0 || e.Per <= 0 || e.Unit == "" || e.Source == "":
+		case e.USD <= 0 || e.Per <= 0 || e.Free < 0 || e.Unit == "" || e.Source == "":
 			errs = append(errs, fmt.Errorf("price %s has to have usd and per above 0, unit and source", name))
 		default:
-			*to = Price{Dollars: e.USD / e.Per, Unit: e.Unit, Source: e.Source}
+			*to = Price{Dollars: e.USD / e.Per, Free: e.Free, Unit: e.Unit, Source: e.Source}
 		}
 	}
 	for name := range file.Prices {
@@ -111,7 +112,10 @@ type Counts struct {
 	Gets          float64 `json:"gets"`
 }
 
-// Dollars is the price of counts, functions on arm64.
+// Month is the price of what an account has used in a month, without what is free of it.
+func (p Price) Month(n float64) float64 { return max(0, n-p.Free) * p.Dollars }
+
+// Dollars is the price of counts, functions on arm64. Nothing of them is free.
 func (l *List) Dollars(c Counts) float64 {
 	return c.WriteUnits*l.Write.Dollars + c.ReadUnits*l.Read.Dollars + c.QueueRequests*l.QueueRequest.Dollars +
 		c.Invocations*l.Invocation.Dollars + c.GBSeconds*l.GBSecond.Dollars + c.Puts*l.Put.Dollars + c.Gets*l.Get.Dollars

@@ -25,6 +25,8 @@ func TestUSEast1(t *testing.T) {
 			0.625 + 0.125 + 0.4 + 0.2 + 13.3334 + 5 + 0.4},
 		{"times", l.Dollars(Counts{ReadUnits: 2, Gets: 1}.Times(1e6)), 0.25 + 0.4},
 		{"a million short tasks on Fargate", 1e6 * l.Fargate(time.Second, 0.25, 0.5), 164.58},
+		{"free requests", l.QueueRequest.Month(900_000), 0},
+		{"a month of requests", l.QueueRequest.Month(3_500_000), 1},
 		{"an hour on Fargate", l.Fargate(time.Hour, 1, 2), 0.0395},
 	} {
 		if math.Abs(c.got-c.want) > 0.005 {
