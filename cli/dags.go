@@ -31,7 +31,7 @@ func (a *app) dagsCommand() *cobra.Command {
 		a.dagsListCommand(), a.dagsImportErrorsCommand(), a.dagsShowCommand(), a.dagsDetailsCommand(),
 		a.dagsTriggerCommand(), a.dagsPauseCommand(true), a.dagsPauseCommand(false),
 		a.dagsListRunsCommand(), a.dagsStateCommand(), a.dagsNextExecutionCommand(), a.dagsTestCommand(),
-		a.dagsValidateCommand(), a.dagsSchemaCommand(), a.dagsConvertCommand(), a.dagsCompatCommand(), a.dagsReportCommand(), a.dagsDeleteCommand(),
+		a.dagsValidateCommand(), a.dagsPushCommand(), a.dagsSchemaCommand(), a.dagsConvertCommand(), a.dagsCompatCommand(), a.dagsReportCommand(), a.dagsDeleteCommand(),
 	)
 	return c
 }

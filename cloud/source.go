@@ -55,7 +55,7 @@ func (s *source) Sync(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("open the folder of DAG files: %w", err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // nothing was written through it
 	found, version, err := s.list(ctx)
 	if err != nil {
 		return "", err
