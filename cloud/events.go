@@ -51,9 +51,10 @@ func hear(ctx context.Context, f *embedded.Function, body []byte) error {
 		if err != nil {
 			return err
 		}
+		// It kept the first of its attempts; the others are on their way, or are sent again.
 		return f.Died(ctx, tick.Death{
-			Worker: failure.Worker, Attempts: failure.Attempts, Cause: failure.Cause, ExitCode: failure.ExitCode, Reason: failure.Reason,
-			Executor: lambdaexec.Name,
+			Worker: failure.Worker, Attempts: failure.Attempts[:1], Unclaimed: failure.Started, Cause: failure.Cause, ExitCode: failure.ExitCode,
+			Reason: failure.Reason, Executor: lambdaexec.Name,
 		})
 	}
 	t, err := ecsevent.Decode(body)
@@ -75,8 +76,10 @@ func ended(ctx context.Context, f *embedded.Function, end ecsevent.End) error {
 	if end.Cause == "" {
 		return nil // by itself: its report is in the store
 	}
+	// What a worker could not claim, others would not be able to either, again and again.
+	unclaimed := !end.Started || end.ExitCode == ecsevent.ExitUnreported
 	return f.Died(ctx, tick.Death{
-		Worker: end.Worker, Attempts: []run.Attempt{end.Attempt}, Unclaimed: !end.Started, Cause: end.Cause, ExitCode: end.ExitCode,
+		Worker: end.Worker, Attempts: []run.Attempt{end.Attempt}, Unclaimed: unclaimed, Cause: end.Cause, ExitCode: end.ExitCode,
 		Reason: end.Reason, Executor: fargate,
 	})
 }

@@ -121,7 +121,7 @@ const maxHomes = 1000
 func ownHome() (home string, unlock func() error, err error) {
 	base := os.Getenv("UPDRAFT_HOME")
 	if base == "" {
-		base = filepath.Join(os.TempDir(), "updraft")
+		base = filepath.Join(os.TempDir(), "updraft-function")
 	}
 	for n := 1; n <= maxHomes; n++ {
 		home = base

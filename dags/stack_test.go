@@ -4,6 +4,7 @@ package dags_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"path/filepath"
@@ -112,7 +113,13 @@ func wantLog(ctx context.Context, t *testing.T, l *logs.Logs, in *run.Instance, 
 		return
 	}
 	text := new(strings.Builder)
-	if _, err := l.Read(ctx, in.Attempt(id), 0, text); err != nil {
+	_, err := l.Read(ctx, in.Attempt(id), 0, text)
+	// A worker writes short logs together, which may take it two seconds.
+	for until := time.Now().Add(10 * time.Second); errors.Is(err, logs.ErrNotFound) && time.Now().Before(until); {
+		time.Sleep(200 * time.Millisecond)
+		_, err = l.Read(ctx, in.Attempt(id), 0, text)
+	}
+	if err != nil {
 		t.Errorf("log of %s: %v", in.Name(), err)
 		return
 	}
