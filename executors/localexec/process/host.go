@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/task"
 )
 
@@ -86,7 +87,7 @@ func (h *Host) connect(ctx context.Context) (net.Conn, error) {
 				break
 			}
 			if wait > 4*time.Second {
-				return nil, fmt.Errorf("reach the supervisor of local processes: %w", err)
+				return nil, broken(fmt.Errorf("reach the supervisor of local processes: %w", err))
 			}
 			select {
 			case <-time.After(wait):
@@ -100,13 +101,16 @@ func (h *Host) connect(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
+// broken is a fault of this machine: the task has not begun, and is tried again.
+func broken(err error) error { return &task.CauseError{Cause: run.CauseInfra, Err: err} }
+
 // startShepherd starts it in a session of its own, so that Ctrl-C is not for it.
 func (h *Host) startShepherd(ctx context.Context) error {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), h.cfg.Shepherd[0], h.cfg.Shepherd[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Dir = h.cfg.Dir
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start the supervisor of local processes: %w", err)
+		return broken(fmt.Errorf("start the supervisor of local processes: %w", err))
 	}
 	go cmd.Wait() //nolint:errcheck // it reports by the socket, not by its exit
 	return nil

@@ -112,6 +112,22 @@ func TestExecRefusesWhatCannotStart(t *testing.T) {
 	}
 }
 
+// TestWithoutShepherd: a machine that cannot start the shepherd is no fault of the task.
+func TestWithoutShepherd(t *testing.T) {
+	t.Parallel()
+	h, err := process.Open(process.Config{Dir: shortDir(t), Shepherd: []string{"/no/such/updraft"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := command("task", "true")
+	c.Output = new(bytes.Buffer)
+	_, err = h.Exec(t.Context(), c)
+	var cause *task.CauseError
+	if !errors.As(err, &cause) || cause.Cause != run.CauseInfra || !strings.Contains(err.Error(), "start the supervisor of local processes") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestCancelTakesTheWholeGroup(t *testing.T) {
 	t.Parallel()
 	dir := shortDir(t)
