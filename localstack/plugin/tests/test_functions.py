@@ -149,6 +149,18 @@ def test_sigterm_only_with_an_extension(function, client, tmp_path):
     eventually("the old process saw SIGTERM", 20, marker.exists)
 
 
+def test_invocation_outlives_a_change_of_its_function(function, client):
+    target = function()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(target.invoke, "sleep", 4000)
+        time.sleep(1)
+        client("lambda").update_function_configuration(FunctionName=target.name, MemorySize=256)
+        new = eventually("an answer of the changed function", 10, lambda: target.invoke().get("Payload"))
+        old = answer.result()
+    assert "FunctionError" not in old
+    assert old["Payload"]["pid"] != new["pid"]
+
+
 def test_asynchronous_invocation_is_tried_three_times_then_sent_away(function, client, queue, arn_of, tmp_path):
     notes, failed = tmp_path / "notes", queue()
     target = function(env={"NOTES": str(notes)})

@@ -40,10 +40,12 @@ class ProcessExecutor(RuntimeExecutor):
     def __init__(self, id: str, function_version: FunctionVersion) -> None:
         super().__init__(id, function_version)
         self._tmp = tempfile.mkdtemp(prefix="updraft-function-")
+        self._code = tempfile.mkdtemp(prefix="updraft-code-")
         self._env: dict[str, str] = {}
         self._environment: Environment | None = None
-        self._lock = threading.Lock()  # guards _environment and _stopped against stop
+        self._lock = threading.Lock()  # guards the following and _environment against stop
         self._stopped = False
+        self._busy = False
 
     @classmethod
     def prepare_version(cls, function_version: FunctionVersion) -> None:
@@ -64,7 +66,9 @@ class ProcessExecutor(RuntimeExecutor):
 
     def start(self, env_vars: dict[str, str]) -> None:
         """Initialises the first process. If that fails, the invocation tries again and reports it."""
-        self._code = str(self.function_version.config.code.get_unzipped_code_location())
+        # A copy of its own: LocalStack removes the code when the function is changed.
+        unpacked = self.function_version.config.code.get_unzipped_code_location()
+        shutil.copytree(unpacked, self._code, copy_function=_link, dirs_exist_ok=True)
         self._env = {
             "PATH": PATH,
             "LANG": "en_US.UTF-8",
@@ -78,14 +82,32 @@ class ProcessExecutor(RuntimeExecutor):
             self._begin()
 
     def stop(self) -> None:
+        """What is under way when a function is changed or deleted ends as it was begun."""
         with self._lock:
             self._stopped = True
-            environment = self._environment
-        if environment:
-            environment.end()
+            busy = self._busy
+        if not busy:
+            self._end()
+
+    def _end(self) -> None:
+        if self._environment:
+            self._environment.end()
         shutil.rmtree(self._tmp, ignore_errors=True)
+        shutil.rmtree(self._code, ignore_errors=True)
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
+        with self._lock:
+            self._busy = True
+        try:
+            return self._invoke(payload)
+        finally:
+            with self._lock:
+                self._busy = False
+                stopped = self._stopped
+            if stopped:
+                self._end()
+
+    def _invoke(self, payload: dict[str, str]) -> InvocationResult:
         request_id, began = payload["invoke-id"], time.monotonic()
         invocation = Invocation(
             id=request_id,
@@ -153,6 +175,14 @@ class ProcessExecutor(RuntimeExecutor):
             f"\tBilled Duration: {int(seconds * 1000) + 1} ms\tMemory Size: {size} MB\tMax Memory Used: {used} MB",
         ]
         return "\n".join(lines) + "\n"
+
+
+def _link(source: str, target: str) -> None:
+    """Copies a file, without its bytes where that can be."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _error_body(error: FunctionError, message: str) -> bytes:
