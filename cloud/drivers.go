@@ -23,6 +23,7 @@ import (
 	"github.com/updraft-dev/updraft/queue/sqsqueue"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/settings"
+	"github.com/updraft-dev/updraft/settings/awssecrets"
 	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/store/dynamostore"
 )
@@ -31,6 +32,26 @@ import (
 // without it: theirs is S3's own.
 func MinIO() embedded.Drivers {
 	return embedded.Drivers{Logs: map[string]func(context.Context, string, *embedded.Options) (embedded.Objects, error){"minio": minio}}
+}
+
+// Secrets looks connections and variables up in Secrets Manager or the Parameter Store. The
+// template's functions do without it: their roles may read no secret but the key.
+func Secrets(a *Account) embedded.Drivers {
+	open := func(ctx context.Context, url string, o *embedded.Options) (settings.Backend, error) {
+		cfg, err := a.Config(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c, err := awssecrets.ParseURL(url)
+		if err != nil {
+			return nil, fmt.Errorf("setting secrets_backend: %w", err)
+		}
+		c.AWS, c.Now = cfg, o.Now
+		return awssecrets.Open(c)
+	}
+	return embedded.Drivers{Secrets: map[string]func(context.Context, string, *embedded.Options) (settings.Backend, error){
+		string(awssecrets.SecretsManager): open, string(awssecrets.ParameterStore): open,
+	}}
 }
 
 // Drivers are those of AWS.
@@ -152,6 +173,19 @@ func (a *Account) queues(ctx context.Context, url string, o *embedded.Options) (
 	}
 	p := &planner{open: func(ctx context.Context) (*queue.Queue, error) { return open(ctx, planQueue) }, o: o}
 	return embedded.Queues{Open: open, Wake: p.wake}, nil
+}
+
+// Receiver reads what queues push to this function, as those who send to them wrote it.
+func (a *Account) Receiver(ctx context.Context, f *embedded.Function) (*sqsqueue.Receiver, error) {
+	cfg, err := a.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := sqsqueue.ParseURL(f.Config.Text("queue"))
+	if err != nil {
+		return nil, fmt.Errorf("setting queue: %w", err)
+	}
+	return sqsqueue.NewReceiver(sqsqueue.ReceiverConfig{AWS: cfg, PayloadsURL: c.PayloadsURL, Log: f.Log}), nil
 }
 
 // planner calls schedulers by a queue, which it opens when it is first needed.

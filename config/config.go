@@ -64,6 +64,7 @@ func keys() []key {
 		{"base_url", "", "address that links in mails begin with", nil},
 		{"secrets_connections", "", "file of connections (JSON, YAML or .env), looked at first", nil},
 		{"secrets_variables", "", "file of variables (JSON, YAML or .env), looked at first", nil},
+		{"secrets_backend", "", "service that is asked next for connections and variables: secretsmanager: or parameterstore:, with Airflow's backend_kwargs as ?connections_prefix=…", optional(service("secretsmanager", "parameterstore"))},
 	}
 }
 
@@ -286,6 +287,17 @@ func oneOfOr(s string, allowed ...string) func(string) error {
 			return nil
 		}
 		return fmt.Errorf("use %s or a URL that begins with %s://", strings.Join(allowed, ", "), s)
+	}
+}
+
+// service allows these words, with a colon and options behind.
+func service(allowed ...string) func(string) error {
+	return func(v string) error {
+		word, rest, ok := strings.Cut(v, ":")
+		if !ok || !slices.Contains(allowed, word) || rest != "" && rest[0] != '?' {
+			return fmt.Errorf("write %s:, with options behind it as ?name=value", strings.Join(allowed, ": or "))
+		}
+		return nil
 	}
 }
 

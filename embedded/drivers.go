@@ -28,7 +28,8 @@ type Drivers struct {
 	Logs   map[string]func(ctx context.Context, url string, o *Options) (Objects, error)
 	Queues map[string]func(ctx context.Context, url string, o *Options) (Queues, error)
 	Keys   map[string]func(ctx context.Context, url string, o *Options) (*settings.Keys, error)
-	// Sources are those of dag_source.
+	// Secrets are those of secrets_backend, Sources those of dag_source.
+	Secrets map[string]func(ctx context.Context, url string, o *Options) (settings.Backend, error)
 	Sources map[string]func(ctx context.Context, url string, o *Options) (Source, error)
 	// Executors are those that send attempts elsewhere, by name.
 	Executors map[string]func(ctx context.Context, o *Options) (executors.Dispatcher, error)
@@ -50,6 +51,7 @@ func Join(all ...Drivers) Drivers {
 		out.Logs = merged(out.Logs, d.Logs)
 		out.Queues = merged(out.Queues, d.Queues)
 		out.Keys = merged(out.Keys, d.Keys)
+		out.Secrets = merged(out.Secrets, d.Secrets)
 		out.Sources = merged(out.Sources, d.Sources)
 		out.Executors = merged(out.Executors, d.Executors)
 		if d.Operators != nil {
@@ -124,6 +126,10 @@ func driver[V any](from map[string]V, setting, url string) (V, error) {
 		return v, nil
 	}
 	var none V
-	return none, fmt.Errorf("setting %s is %q: this program knows %s: URLs only", setting, url,
-		strings.Join(slices.Sorted(maps.Keys(from)), ":, "))
+	hint := ""
+	if scheme == "gs" {
+		hint = "; updraft-gcs (go install ./cmd/updraft-gcs) has Google's"
+	}
+	return none, fmt.Errorf("setting %s is %q: this program knows %s: URLs only%s", setting, url,
+		strings.Join(slices.Sorted(maps.Keys(from)), ":, "), hint)
 }

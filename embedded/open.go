@@ -77,6 +77,12 @@ func Open(ctx context.Context, o Options) (*Installation, error) {
 	if err != nil {
 		return nil, err
 	}
+	var backend settings.Backend
+	if c.Text("secrets_backend") != "" {
+		if backend, err = opened(ctx, o.Drivers.Secrets, "secrets_backend", &i.Options); err != nil {
+			return nil, err
+		}
+	}
 	objects, err := opened(ctx, o.Drivers.Logs, "logs", &i.Options)
 	if err != nil {
 		return nil, err
@@ -92,7 +98,7 @@ func Open(ctx context.Context, o Options) (*Installation, error) {
 	i.Parser = python.NewParser(python.ParserConfig{
 		Python: c.Text("python"), Dir: filepath.Join(c.Home, "python"), Environ: o.Environ, Keep: splitNames(c.Text("dag_file_env")),
 	})
-	i.Settings = settings.NewRegistry(settings.Config{Store: i.Store, Keys: keys, Lookup: o.Lookup, Secrets: secrets, Now: o.Now})
+	i.Settings = settings.NewRegistry(settings.Config{Store: i.Store, Keys: keys, Lookup: o.Lookup, Secrets: secrets, Backend: backend, Now: o.Now})
 	return i, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors/fargateexec"
-	"github.com/updraft-dev/updraft/queue/sqsqueue"
 )
 
 // release is set by the linker.
@@ -31,6 +30,10 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		return cloud.Fargate(f, sqsqueue.NewReceiver(sqsqueue.ReceiverConfig{AWS: cfg, Log: f.Log}), x), nil
+		receiver, err := account.Receiver(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		return cloud.Fargate(f, receiver, x), nil
 	}))
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/embedded"
-	"github.com/updraft-dev/updraft/queue/sqsqueue"
 )
 
 // release is set by the linker.
@@ -17,10 +16,10 @@ var release = "dev"
 func main() {
 	account := &cloud.Account{Release: release}
 	os.Exit(cloud.Main(account, cloud.Drivers(account), func(ctx context.Context, f *embedded.Function) (cloud.Handler, error) {
-		cfg, err := account.Config(ctx)
+		receiver, err := account.Receiver(ctx, f)
 		if err != nil {
 			return nil, err
 		}
-		return cloud.Scheduler(f, sqsqueue.NewReceiver(sqsqueue.ReceiverConfig{AWS: cfg, Log: f.Log})), nil
+		return cloud.Scheduler(f, receiver), nil
 	}))
 }

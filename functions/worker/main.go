@@ -12,7 +12,6 @@ import (
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors/lambdaexec"
 	"github.com/updraft-dev/updraft/operators/builtin"
-	"github.com/updraft-dev/updraft/queue/sqsqueue"
 )
 
 // release is set by the linker.
@@ -36,7 +35,10 @@ func main() {
 			return nil, err
 		}
 		own := lambdaexec.Function{Name: lambdacontext.FunctionName, Memory: int64(lambdacontext.MemoryLimitInMB) << 20}
-		receiver := sqsqueue.NewReceiver(sqsqueue.ReceiverConfig{AWS: cfg, Log: f.Log})
+		receiver, err := account.Receiver(ctx, f)
+		if err != nil {
+			return nil, err
+		}
 		return cloud.Worker(f, receiver, share, own.Name, cloud.FitsFunction(own)), nil
 	}))
 }

@@ -55,7 +55,7 @@ func Layers() []Layer {
 			Name: "drivers", Packages: []string{"store/*", "queue/*", "logs/*", "executors/*", "operators/*", "settings/*"},
 			May: []string{"words", "contracts", "runtime", "aws"}, Deps: []string{"*"},
 		},
-		{Name: "use cases", Packages: []string{"scheduler/tick", "api"}, May: []string{"words", "decisions", "contracts", "runtime"}},
+		{Name: "use cases", Packages: []string{"scheduler/tick", "api"}, May: []string{"words", "decisions", "contracts", "runtime"}, Deps: []string{"golang.org/x/sync"}},
 		{Name: "internal", Packages: []string{"internal/*"}, May: []string{"*"}, Deps: []string{"*"}},
 		{Name: "composition", Packages: []string{"embedded", "local", "cloud", "cli"}, May: []string{"*"}, Deps: []string{"*"}},
 		{Name: "mains", Packages: []string{"cmd/*", "functions/*"}, May: []string{"*"}, Deps: []string{"*"}},
