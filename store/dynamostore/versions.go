@@ -1,8 +1,12 @@
 package dynamostore
 
 import (
+	"bytes"
+	"cmp"
+	"compress/flate"
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/updraft-dev/updraft/store"
 )
@@ -32,14 +36,18 @@ func (s *Store) putVersion(ctx context.Context, d store.Definition) ([]byte, err
 	at := encodeTime(d.At)
 	o := op{kind: opPut, put: k.item()}
 	o.put[attrAt], o.put[attrSize] = blob(at), num(int64(len(d.Body)))
-	if len(d.Body) > chunk {
-		f := newRef(len(d.Body))
-		if err := s.writeBatch(ctx, s.chunks(f, dagKey(d.ID), bodyPrefix(d.Version), d.Body), nil); err != nil {
+	body, err := pack(d.Body)
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > chunk {
+		f := newRef(len(body))
+		if err := s.writeBatch(ctx, s.chunks(f, dagKey(d.ID), bodyPrefix(d.Version), body), nil); err != nil {
 			return nil, err
 		}
 		o.put[attrLong] = blob(f.append(nil))
 	} else {
-		o.put[attrBody] = blob(d.Body)
+		o.put[attrBody] = blob(body)
 	}
 	o.is(attrPK, nil)
 	stored, held, err := s.write(ctx, o)
@@ -78,13 +86,40 @@ func (s *Store) version(ctx context.Context, id, version string) ([]byte, error)
 			return nil, err
 		}
 	}
-	if int64(len(b)) != numOf(it, attrSize) {
-		return nil, damaged("version "+version+" of DAG "+id, fmt.Errorf("it has %d bytes, not %d", len(b), numOf(it, attrSize)))
+	if b, err = unpack(b, numOf(it, attrSize)); err != nil {
+		return nil, damaged("version "+version+" of DAG "+id, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(b) <= maxInline {
 		remember(s.bodies, name, append([]byte(nil), b...))
+	}
+	return b, nil
+}
+
+// pack compresses the body of a version: each new worker of a wide DAG reads it, and a read
+// unit is 4 KB.
+func pack(body []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestCompression)
+	if err == nil {
+		_, err = w.Write(body)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	return b.Bytes(), err
+}
+
+// unpack is the body that pack was given; it had this many bytes.
+func unpack(packed []byte, size int64) ([]byte, error) {
+	r := flate.NewReader(bytes.NewReader(packed))
+	b, err := io.ReadAll(io.LimitReader(r, size+1))
+	if err = cmp.Or(err, r.Close()); err != nil {
+		return nil, fmt.Errorf("it cannot be read: %w", err)
+	}
+	if int64(len(b)) != size {
+		return nil, fmt.Errorf("it has not the %d bytes that it should have", size)
 	}
 	return b, nil
 }
