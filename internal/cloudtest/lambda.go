@@ -183,7 +183,7 @@ func (f *function) inside(p *Process, id string, payload []byte) ([]byte, error)
 	done := make(chan answer, 1)
 	p.busy.Add(1)
 	f.a.work.Go(func() {
-		out, err := p.handler(ctx, inv, payload)
+		out, err := p.handler(context.WithValue(ctx, processKey{}, p), inv, payload)
 		p.busy.Add(-1)
 		done <- answer{out, err}
 		if p.Dead() { // it went on, and reached nothing

@@ -63,6 +63,18 @@ func (a *Account) Client(name string) (*embedded.Function, error) {
 	return p.fn, nil
 }
 
+// processKey is where the context of a call has its process.
+type processKey struct{}
+
+// ProcessOf returns the process in which something is done; nil outside of functions.
+func ProcessOf(ctx context.Context) *Process {
+	p, _ := ctx.Value(processKey{}).(*Process)
+	return p
+}
+
+// Function says whether the process is an environment of a function.
+func (p *Process) Function() bool { return p.a.functions[p.Role] != nil }
+
 // Kill ends the process: from now on nothing that it does has an effect. What still runs
 // of it gets errors from everything that it calls.
 func (p *Process) Kill() {
@@ -190,7 +202,7 @@ func (p *Process) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	f := &p.a.cfg.Faults
-	mortal := p.a.functions[p.Role] != nil && p.handler != nil
+	mortal := p.Function() && p.handler != nil // one that does not start would start no better the next time
 	dies := mortal && p.dice.oneIn(f.KilledCalling)
 	switch {
 	case dies && p.dice.oneIn(2):

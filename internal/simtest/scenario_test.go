@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/internal/cloudtest"
 	"github.com/updraft-dev/updraft/internal/randdag"
 )
 
@@ -28,6 +29,9 @@ type scenario struct {
 	// workers is the number of processes that take attempts from a queue; with none the
 	// schedulers execute by themselves.
 	workers int
+	// cloud says that functions schedule and execute, as on AWS; aws is what goes wrong there.
+	cloud bool
+	aws   cloudtest.Faults
 	// edits says that somebody clears, marks and pauses.
 	edits  bool
 	faults faults

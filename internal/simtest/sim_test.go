@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"github.com/updraft-dev/updraft/internal/cloudtest"
 )
 
 // defaultSeeds take about ten seconds on two cores.
@@ -61,7 +63,7 @@ func simulate(t *testing.T, s scenario, print func(format string, args ...any)) 
 	if problems = w.check.problems; len(problems) > 0 || !s.ordered {
 		return problems
 	}
-	s.faults = faults{}
+	s.faults, s.aws = faults{}, cloudtest.Faults{}
 	if calm := live(t, s, broken{}, nil); len(calm.check.problems) > 0 {
 		problems = append(calm.check.problems, "this is without any fault")
 	} else if with, without := w.check.outcome(), calm.check.outcome(); with != without {
@@ -78,9 +80,20 @@ func live(t *testing.T, s scenario, b broken, print func(format string, args ...
 		if w, err = newWorld(s, b, print); err != nil {
 			t.Fatal(err)
 		}
+		if s.cloud {
+			home, err := os.MkdirTemp("", "sim") // paths of sockets are short
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer os.RemoveAll(home)
+			w.account = w.newAccount(home)
+		}
 		w.live()
 		if !w.check.failed() {
 			w.checkEnd(t.Context())
+		}
+		if s.cloud {
+			w.check.problems = append(w.check.problems, w.account.Problems()...)
 		}
 	})
 	return w

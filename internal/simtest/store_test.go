@@ -212,3 +212,21 @@ func (c *conn) AssetEvents(ctx context.Context, uri string, after, until time.Ti
 	}
 	return c.Store.AssetEvents(ctx, uri, after, until, limit)
 }
+
+// PutSetting fails as reading does; it is how schedulers keep each other out.
+func (c *conn) PutSetting(ctx context.Context, k store.Kind, s store.Setting) error {
+	if err := c.read("PutSetting"); err != nil {
+		return err
+	}
+	return c.Store.PutSetting(ctx, k, s)
+}
+
+func (c *conn) Setting(ctx context.Context, k store.Kind, id string) (store.Setting, error) {
+	if err := c.read("Setting"); err != nil {
+		return store.Setting{}, err
+	}
+	return c.Store.Setting(ctx, k, id)
+}
+
+// Close leaves the store to the others.
+func (c *conn) Close() error { return nil }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/internal/cloudtest"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler/timetable"
 	"github.com/updraft-dev/updraft/settings"
@@ -26,6 +27,8 @@ type world struct {
 	// broken is what does not keep its promises, to show that the checker notices.
 	broken    broken
 	processes []*process
+	// account is where functions run, if there are any.
+	account *cloudtest.Account
 	// post is the queue between schedulers and workers, if there are any.
 	post *post
 	// expected are the runs that have to be there in the end.
@@ -154,13 +157,16 @@ func (w *world) live() {
 	w.post = newPost(w)
 	var wg sync.WaitGroup
 	start := func(f func(context.Context)) { wg.Go(func() { f(ctx) }) }
-	for i := range w.schedulers {
+	if w.cloud {
+		start(w.account.Run)
+	}
+	for i := range w.engines() {
 		name := string(rune('a' + i))
 		p := &process{w: w, name: name, machine: &machine{w: w, name: name, twice: w.broken.twice, attempts: map[string]*attempt{}}}
 		w.processes = append(w.processes, p)
 		start(p.run)
 	}
-	for i := range w.workers {
+	for i := range w.remotes() {
 		r := &remote{w: w, name: string(rune('w' + i))}
 		start(r.run)
 	}
@@ -180,6 +186,21 @@ func (w *world) live() {
 	}
 	cancel()
 	wg.Wait()
+}
+
+// engines and remotes are how many processes live on between what they do.
+func (w *world) engines() int {
+	if w.cloud {
+		return 0
+	}
+	return w.schedulers
+}
+
+func (w *world) remotes() int {
+	if w.cloud {
+		return 0
+	}
+	return w.workers
 }
 
 // moveClock makes the clocks jump, forward and back, within two hours of the truth.
