@@ -3,7 +3,6 @@ package cloudtest_test
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +14,7 @@ import (
 	"github.com/updraft-dev/updraft/internal/cloudtest"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
-	"github.com/updraft-dev/updraft/store/sqlitestore"
+	"github.com/updraft-dev/updraft/store/storetest"
 	"github.com/updraft-dev/updraft/task"
 )
 
@@ -24,17 +23,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // today is a time that the parts take for one at which they may run.
 func today() time.Time { return time.Date(2026, 11, 30, 4, 0, 0, 0, time.UTC) }
 
-// onSQLite gives each process a connection of its own to one database.
-func onSQLite(t testing.TB) func(context.Context, *cloudtest.Process) (store.Store, error) {
-	path := filepath.Join(t.TempDir(), "updraft.db")
-	return func(ctx context.Context, p *cloudtest.Process) (store.Store, error) {
-		s, err := sqlitestore.Open(ctx, sqlitestore.Config{Path: path})
-		if err == nil {
-			p.OnKill(func() { s.Close() })
-		}
-		return s, err
-	}
+// inMemory gives each process a connection of its own to one store. SQLite would not do:
+// its waits for the disk and for locks are none that virtual time passes for.
+func inMemory() func(context.Context, *cloudtest.Process) (store.Store, error) {
+	m := storetest.NewModel()
+	return func(context.Context, *cloudtest.Process) (store.Store, error) { return shared{m}, nil }
 }
+
+// shared is a store that stays open for the others.
+type shared struct{ store.Store }
+
+func (shared) Close() error { return nil }
 
 // operators are one that takes a second.
 func operators() *embedded.Operators {
@@ -80,9 +79,9 @@ func put(t testing.TB, s store.Store, d *dag.DAG) {
 func TestChain(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
-	open := onSQLite(t)
+	open := inMemory()
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(today()))
+		wait(t, time.Until(today()))
 		a := cloudtest.New(cloudtest.Config{Seed: 1, Store: open, Operators: operators(), Home: home})
 		cli, err := a.Client("cli")
 		if err != nil {
@@ -95,25 +94,47 @@ func TestChain(t *testing.T) {
 			a.Run(ctx)
 			close(done)
 		}()
-		from := time.Now()
 		r, err := cli.Trigger(ctx, task.Trigger{DAG: "chain"}, "cli")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 100 {
-			time.Sleep(time.Second)
+			wait(t, time.Second)
 			if r, err = last(ctx, cli.Store, r.ID); err != nil || r.State.Finished() {
 				break
 			}
 		}
-		t.Logf("%s after %s, %v", r.State, r.End.Sub(from), err)
 		cancel()
 		<-done
 		if err := cli.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
-		t.Logf("%+v\n%v\n%+v\n%v", a.Usage(), a.Problems(), a.Counts(), a.DeadLetters(cloudtest.PlanQueue))
+		if err != nil || r.State != run.RunSuccess {
+			t.Fatalf("the run is %s, %v", r.State, err)
+		}
+		for _, p := range a.Problems() {
+			t.Error(p)
+		}
+		// One worker goes from task to task; the scheduler begins and ends the run.
+		u := a.Usage()
+		if n := u.Functions["updraft-worker"].Invocations; n != 1 {
+			t.Errorf("%d invocations of workers, want 1", n)
+		}
+		if n := u.Functions["updraft-scheduler"].Invocations; n < 2 {
+			t.Errorf("%d invocations of schedulers, want 2 at least", n)
+		}
+		if took := u.Functions["updraft-worker"].Billed; took < 10*time.Second {
+			t.Errorf("%s of workers are billed, want 10s at least", took)
+		}
 	})
+}
+
+// wait lets virtual time pass.
+func wait(t *testing.T, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-t.Context().Done():
+	}
 }
 
 func last(ctx context.Context, s store.Store, id run.ID) (run.Run, error) {

@@ -150,7 +150,7 @@ func (f *function) environment() (*Process, error) {
 	}
 	f.usage.Cold++
 	f.mu.Unlock()
-	time.Sleep(f.dice.latency("Lambda.init"))
+	pass(context.Background(), f.dice.latency("Lambda.init"))
 	return f.start()
 }
 
@@ -196,6 +196,7 @@ func (f *function) inside(p *Process, id string, payload []byte) ([]byte, error)
 	}
 	select {
 	case got := <-done:
+		pass(context.Background(), time.Duration(p.owed.Swap(0)))
 		return f.answered(p, got.out, got.err)
 	case <-killed:
 		f.a.count("invocation killed")

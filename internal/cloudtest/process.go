@@ -39,7 +39,9 @@ type Process struct {
 	fn      *embedded.Function
 	handler cloud.Handler
 	// busy is how many calls it does; at none it is frozen.
-	busy   atomic.Int32
+	busy atomic.Int32
+	// owed is the time of calls, in nanoseconds, that did not take any.
+	owed   atomic.Int64
 	killed chan struct{}
 	kill   sync.Once
 
@@ -178,13 +180,21 @@ func (p *Process) open() error {
 
 var errKilledProcess = errors.New("the process was killed")
 
-// calling is what every call of a service begins with: its name, and how long it takes.
-func (p *Process) calling(ctx context.Context, call string) error {
+// check says whether the process can call something, and whether it may.
+func (p *Process) check(call string) error {
 	if p.Dead() {
 		return errKilledProcess
 	}
 	if p.busy.Load() == 0 {
 		p.a.problem("%s calls %s while it is frozen: on AWS that happens minutes later, or never", p.Name, call)
+	}
+	return nil
+}
+
+// calling is what every call of a service begins with: its name, and how long it takes.
+func (p *Process) calling(ctx context.Context, call string) error {
+	if err := p.check(call); err != nil {
+		return err
 	}
 	if !pass(ctx, p.dice.latency(call)) {
 		return context.Cause(ctx)
