@@ -21,10 +21,10 @@ type Task struct {
 // where each task has an invocation of its own, and what a run takes beside its tasks.
 var (
 	following = Counts{WriteUnits: 1.12, ReadUnits: 1.5, GBSeconds: 0.008, Puts: 0.1, Gets: 1}
-	invoked   = Counts{WriteUnits: 2.4, ReadUnits: 11, Invocations: 1, GBSeconds: 0.026, Puts: 2, Gets: 1}
+	invoked   = Counts{WriteUnits: 2.4, ReadUnits: 8, Invocations: 1, GBSeconds: 0.026, Puts: 2, Gets: 1}
 	ofRun     = Counts{WriteUnits: 14, ReadUnits: 30, QueueRequests: 3, Invocations: 2, GBSeconds: 0.1}
 	// A task on Fargate goes by a queue to the function that starts it.
-	started = Counts{WriteUnits: 2.4, ReadUnits: 11, QueueRequests: 3, Invocations: 0.1, GBSeconds: 0.03, Puts: 2, Gets: 1}
+	started = Counts{WriteUnits: 2.4, ReadUnits: 8, QueueRequests: 3, Invocations: 0.1, GBSeconds: 0.03, Puts: 2, Gets: 1}
 )
 
 // FargateStart is how long a task on Fargate is paid for before it begins: its image is

@@ -26,10 +26,10 @@ func TestEstimate(t *testing.T) {
 		got, want float64 // for a million
 	}{
 		{"follows", lambda(chained), 0.70 + 0.1875 + 0.107 + 0.5 + 0.4},
-		{"by itself", lambda(alone), 1.5 + 1.375 + 0.2 + 0.347 + 10 + 0.4},
+		{"by itself", lambda(alone), 1.5 + 1.0 + 0.2 + 0.347 + 10 + 0.4},
 		{"ten minutes", lambda(long) - lambda(alone), 600 * 0.5 * 13.3334},
 		{"two tries", lambda(Task{Attempts: 2, LambdaMemory: 0.5, Follows: true}), 2 * 1.894},
-		{"Fargate, a moment", l.OnFargate(alone), 164.58 + 1.5 + 1.375 + 1.2 + 0.02 + 0.4 + 10.4},
+		{"Fargate, a moment", l.OnFargate(alone), 164.58 + 1.5 + 1.0 + 1.2 + 0.02 + 0.4 + 10.4},
 		{"run", l.Run(), 8.75 + 3.75 + 1.2 + 0.4 + 1.333},
 	} {
 		got := c.got * 1e6
