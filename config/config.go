@@ -35,7 +35,7 @@ func keys() []key {
 		{"dags", "{home}/dags", "folder of DAG files", notEmpty},
 		{"dag_source", "", "where functions copy DAG files from into the folder dags: s3://BUCKET/PREFIX", optional(scheme("s3"))},
 		{"store", "sqlite://{home}/updraft.db", "where DAGs, runs and settings are kept: sqlite:///PATH[?durability=full|normal], dynamodb://TABLE", scheme("sqlite", "dynamodb")},
-		{"logs", "file://{home}/logs", "where task logs are kept: file:///PATH, s3://BUCKET/PREFIX, minio://HOST:PORT/BUCKET/PREFIX, gs://BUCKET/PREFIX", scheme("file", "s3", "minio", "gs")},
+		{"logs", "file://{home}/logs", "where task logs are kept: file:///PATH, s3://BUCKET/PREFIX, minio://HOST:PORT/BUCKET/PREFIX, gs://BUCKET/PREFIX (with updraft-gcs)", scheme("file", "s3", "minio", "gs")},
 		{"queue", "local:", "how schedulers and workers send each other word: local:, sqs://PREFIX (names of queues begin with it)", oneOfOr("sqs", "local:")},
 		{"key", "file://{home}/key", "what seals connections and variables: file:///PATH, secretsmanager://NAME", scheme("file", "secretsmanager")},
 		{"executor", "local", "what runs tasks: local; lambda, fargate or auto (by what a task needs) where the scheduler is a function", oneOf("local", "lambda", "fargate", "auto")},
