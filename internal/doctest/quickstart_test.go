@@ -58,6 +58,17 @@ func TestQuickStart(t *testing.T) {
 	}
 }
 
+// pause is the time that a person takes to read: the runs of a DAG end meanwhile.
+func (r *reader) pause(dag string) {
+	r.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+		open := r.run([]string{"dags", "list-runs", dag, "--state", "running", "-o", "plain"}) + r.run([]string{"dags", "list-runs", dag, "--state", "queued", "-o", "plain"})
+		if !strings.Contains(open, "manual__") {
+			return
+		}
+	}
+}
+
 func (r *reader) write(name, text string) {
 	r.t.Helper()
 	path := filepath.Join(r.home, name)
@@ -88,6 +99,9 @@ func (r *reader) follow(b block, shown string) {
 			r.standalone()
 			return
 		default:
+			if len(words) > 3 && words[2] == "delete" {
+				r.pause(words[3])
+			}
 			out.WriteString(r.run(words[1:]))
 			if len(words) > 2 && slices.Contains([]string{"explain", "logs", "show", "list", "list-runs"}, words[2]) {
 				looks = append(looks, words[1:])
