@@ -188,6 +188,7 @@ func (f *Function) pass(ctx context.Context, inv Invocation, all bool) (wake tim
 	if err := calls.Idle(until); err != nil {
 		f.Log.WarnContext(ctx, "callbacks are still owed; they are called by the next tick", "error", err)
 	}
+	f.flush(ctx)
 	return wake, engine.Waits(), nil
 }
 
@@ -242,10 +243,15 @@ func (f *Function) Work(ctx context.Context, inv Invocation, accepts func(*dag.T
 		defer cancel()
 	}
 	errs := w.Handle(ctx, attempts...)
+	f.flush(ctx)
+	return errs
+}
+
+// flush writes the logs that wait for others: the process may be frozen after the call.
+func (f *Function) flush(ctx context.Context) {
 	if err := f.Logs.Flush(context.WithoutCancel(ctx)); err != nil {
 		f.Log.ErrorContext(ctx, "writing the last logs", "error", err)
 	}
-	return errs
 }
 
 // free leaves word of free slots, and reports whether a scheduler has to be called for them.
