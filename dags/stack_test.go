@@ -115,8 +115,10 @@ func wantLog(ctx context.Context, t *testing.T, l *logs.Logs, in *run.Instance, 
 	text := new(strings.Builder)
 	_, err := l.Read(ctx, in.Attempt(id), 0, text)
 	// A worker writes short logs together, which may take it two seconds.
-	for until := time.Now().Add(10 * time.Second); errors.Is(err, logs.ErrNotFound) && time.Now().Before(until); {
-		time.Sleep(200 * time.Millisecond)
+	again := time.NewTicker(200 * time.Millisecond)
+	defer again.Stop()
+	for n := 0; n < 50 && errors.Is(err, logs.ErrNotFound); n++ {
+		<-again.C
 		_, err = l.Read(ctx, in.Attempt(id), 0, text)
 	}
 	if err != nil {
