@@ -83,14 +83,14 @@ func OpenFunction(ctx context.Context, a *Account, drivers embedded.Drivers, log
 	if err != nil {
 		return nil, nil, err
 	}
-	release = func() {
+	leave := func() {
 		if err := unlock(); err != nil {
 			log.Warn("give the home up", "error", err)
 		}
 	}
 	defer func() {
 		if err != nil {
-			release()
+			leave()
 		}
 	}()
 	c, err := config.Load(config.Input{Lookup: os.LookupEnv, Flags: map[string]string{"home": home}})
@@ -110,7 +110,7 @@ func OpenFunction(ctx context.Context, a *Account, drivers embedded.Drivers, log
 	if f, err = i.Function(ctx); err != nil {
 		return nil, nil, errors.Join(err, i.Close())
 	}
-	return f, release, nil
+	return f, leave, nil
 }
 
 // maxHomes bounds the processes of one machine: on Lambda there is one.
