@@ -116,12 +116,22 @@ func OpenFunction(ctx context.Context, a *Account, drivers embedded.Drivers, log
 // maxHomes bounds the processes of one machine: on Lambda there is one.
 const maxHomes = 1000
 
+const (
+	homeName = "updraft-function"
+	// maxHome is how long the path of a home may be: sockets lie below it, whose paths have a
+	// hundred bytes or so.
+	maxHome = 50
+)
+
 // ownHome takes the first home below the temporary folder, or UPDRAFT_HOME if that is set,
 // that no other process has.
 func ownHome() (home string, unlock func() error, err error) {
 	base := os.Getenv("UPDRAFT_HOME")
 	if base == "" {
-		base = filepath.Join(os.TempDir(), "updraft-function")
+		base = filepath.Join(os.TempDir(), homeName)
+		if len(base) > maxHome {
+			base = filepath.Join("/tmp", homeName)
+		}
 	}
 	for n := 1; n <= maxHomes; n++ {
 		home = base
