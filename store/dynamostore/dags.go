@@ -3,7 +3,6 @@ package dynamostore
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -27,40 +26,13 @@ const (
 	attrSize    = "y"
 )
 
-// dagState is DAGState without what has an attribute of its own.
-type dagState struct {
-	Paused      bool                 `json:"paused,omitempty"`
-	Last        *store.Interval      `json:"last,omitempty"`
-	Assets      map[string]time.Time `json:"assets,omitempty"`
-	AssetsAfter time.Time            `json:"assets_after,omitzero"`
-}
-
-func encodeState(s store.DAGState) ([]byte, error) {
-	d := dagState{Paused: s.Paused}
-	if !s.AssetsAfter.IsZero() {
-		d.AssetsAfter = s.AssetsAfter.UTC()
-	}
-	if s.Last != nil {
-		d.Last = &store.Interval{Start: s.Last.Start.UTC(), End: s.Last.End.UTC()}
-	}
-	if len(s.Assets) > 0 {
-		d.Assets = make(map[string]time.Time, len(s.Assets))
-	}
-	for uri, t := range s.Assets {
-		d.Assets[uri] = t.UTC()
-	}
-	return json.Marshal(d)
-}
-
 func decodeDAG(it item) (store.Definition, error) {
 	d := store.Definition{ID: strOf(it, attrID), Version: strOf(it, attrVersion), File: strOf(it, attrFile)}
-	var st dagState
-	if err := json.Unmarshal(blobOf(it, attrState), &st); err != nil {
+	var err error
+	if d.State, err = store.DecodeState(blobOf(it, attrState)); err != nil {
 		return d, damaged("state of DAG "+d.ID, err)
 	}
-	d.State = store.DAGState{Revision: numOf(it, attrRevision), Stale: numOf(it, attrStale) == 1, Paused: st.Paused,
-		Last: st.Last, Assets: st.Assets, AssetsAfter: st.AssetsAfter}
-	var err error
+	d.State.Revision, d.State.Stale = numOf(it, attrRevision), numOf(it, attrStale) == 1
 	d.At, err = decodeTime("time of DAG "+d.ID, blobOf(it, attrAt))
 	return d, err
 }
@@ -101,7 +73,7 @@ func (s *Store) putDAG(ctx context.Context, d store.Definition) error {
 		s.fits(len(d.Body), "it")); err != nil {
 		return err
 	}
-	state, err := encodeState(d.State)
+	state, err := store.EncodeState(d.State)
 	if err != nil {
 		return err
 	}
@@ -250,7 +222,7 @@ func (s *Store) SetDAG(ctx context.Context, id string, st store.DAGState) (store
 }
 
 func (s *Store) setDAG(ctx context.Context, id string, st store.DAGState) error {
-	state, err := encodeState(st)
+	state, err := store.EncodeState(st)
 	if err != nil {
 		return err
 	}

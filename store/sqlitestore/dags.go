@@ -3,37 +3,11 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/updraft-dev/updraft/store"
 )
-
-// dagState is DAGState without what has a column of its own.
-type dagState struct {
-	Paused      bool                 `json:"paused,omitempty"`
-	Last        *store.Interval      `json:"last,omitempty"`
-	Assets      map[string]time.Time `json:"assets,omitempty"`
-	AssetsAfter time.Time            `json:"assets_after,omitzero"`
-}
-
-func encodeState(s store.DAGState) ([]byte, error) {
-	d := dagState{Paused: s.Paused}
-	if !s.AssetsAfter.IsZero() {
-		d.AssetsAfter = s.AssetsAfter.UTC()
-	}
-	if s.Last != nil {
-		d.Last = &store.Interval{Start: s.Last.Start.UTC(), End: s.Last.End.UTC()}
-	}
-	if len(s.Assets) > 0 {
-		d.Assets = make(map[string]time.Time, len(s.Assets))
-	}
-	for uri, t := range s.Assets {
-		d.Assets[uri] = t.UTC()
-	}
-	return json.Marshal(d)
-}
 
 // PutDAG implements store.Definitions.
 func (s *Store) PutDAG(ctx context.Context, d store.Definition) error {
@@ -44,7 +18,7 @@ func (s *Store) PutDAG(ctx context.Context, d store.Definition) error {
 	if len(d.Body) > s.maxItem {
 		return fmt.Errorf("%s: it has %d bytes, at most %d fit: %w", doing, len(d.Body), s.maxItem, store.ErrTooLarge)
 	}
-	state, err := encodeState(d.State)
+	state, err := store.EncodeState(d.State)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -78,16 +52,17 @@ func scanDAG(rows *sql.Rows) (store.Definition, error) {
 	var (
 		d         store.Definition
 		state, at []byte
-		st        dagState
 	)
-	err := rows.Scan(&d.ID, &d.Version, &d.File, &d.State.Stale, &d.State.Revision, &state, &at, &d.Body)
+	var stale bool
+	var revision int64
+	err := rows.Scan(&d.ID, &d.Version, &d.File, &stale, &revision, &state, &at, &d.Body)
 	if err != nil {
 		return d, err
 	}
-	if err := json.Unmarshal(state, &st); err != nil {
+	if d.State, err = store.DecodeState(state); err != nil {
 		return d, damaged("state of DAG "+d.ID, err)
 	}
-	d.State.Paused, d.State.Last, d.State.Assets, d.State.AssetsAfter = st.Paused, st.Last, st.Assets, st.AssetsAfter
+	d.State.Stale, d.State.Revision = stale, revision
 	d.At, err = decodeTime("time of DAG "+d.ID, at)
 	return d, err
 }
@@ -181,7 +156,7 @@ func (s *Store) ListDAGs(ctx context.Context, f store.DAGFilter, p store.Page) (
 // SetDAG implements store.Definitions.
 func (s *Store) SetDAG(ctx context.Context, id string, st store.DAGState) (store.DAGState, error) {
 	doing := "changing the state of DAG " + id
-	state, err := encodeState(st)
+	state, err := store.EncodeState(st)
 	if err != nil {
 		return store.DAGState{}, fmt.Errorf("%s: %w", doing, err)
 	}

@@ -1,0 +1,40 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// keptState is what drivers keep of a DAGState in one piece: what they do not ask for.
+type keptState struct {
+	Paused      bool                 `json:"paused,omitempty"`
+	Last        *Interval            `json:"last,omitempty"`
+	Assets      map[string]time.Time `json:"assets,omitempty"`
+	AssetsAfter time.Time            `json:"assets_after,omitzero"`
+}
+
+// EncodeState writes a DAG's state as JSON, but for Revision and Stale, which drivers keep
+// beside it.
+func EncodeState(s DAGState) ([]byte, error) {
+	d := keptState{Paused: s.Paused}
+	if !s.AssetsAfter.IsZero() {
+		d.AssetsAfter = s.AssetsAfter.UTC()
+	}
+	if s.Last != nil {
+		d.Last = &Interval{Start: s.Last.Start.UTC(), End: s.Last.End.UTC()}
+	}
+	if len(s.Assets) > 0 {
+		d.Assets = make(map[string]time.Time, len(s.Assets))
+	}
+	for uri, t := range s.Assets {
+		d.Assets[uri] = t.UTC()
+	}
+	return json.Marshal(d)
+}
+
+// DecodeState reads what EncodeState has written.
+func DecodeState(b []byte) (DAGState, error) {
+	var d keptState
+	err := json.Unmarshal(b, &d)
+	return DAGState{Paused: d.Paused, Last: d.Last, Assets: d.Assets, AssetsAfter: d.AssetsAfter}, err
+}
