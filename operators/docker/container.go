@@ -13,6 +13,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
 
 	"github.com/updraft-dev/updraft/run"
@@ -24,6 +25,11 @@ const (
 	killGrace = 10 * time.Second
 	// endGrace is how long the last output of a stopped container is waited for.
 	endGrace = 5 * time.Second
+	// oomGrace is how long after its end a container's event of running out of memory is
+	// waited for.
+	oomGrace = 2 * time.Second
+	// exitKilled is the exit code of a process that SIGKILL has ended.
+	exitKilled = 128 + 9
 )
 
 // run executes one attempt: the container is made or found, and seen to its end.
@@ -61,13 +67,32 @@ func (s *spec) run(ctx context.Context, a *task.Attempt) (task.Result, error) {
 	if slices.Contains(s.skips, state.ExitCode) {
 		return task.Result{}, task.Skip("exit code %d", state.ExitCode)
 	}
-	end := task.Exit{Code: state.ExitCode, OOM: state.OOMKilled && state.ExitCode != 0, LastLine: out.last}
+	oom := state.ExitCode != 0 && (state.OOMKilled || state.ExitCode == exitKilled && e.toldOOM(ctx, id))
+	end := task.Exit{Code: state.ExitCode, OOM: oom, LastLine: out.last}
 	if err := end.Err(s.host.Memory); err != nil {
 		return task.Result{}, err
 	}
 	res, err := e.result(ctx, s, id, out)
 	succeeded = err == nil
 	return res, err
+}
+
+// toldOOM says whether the engine has an event of the container running out of memory, or
+// gets one within oomGrace. Where that event comes after the one of the container's end, the
+// container's state does not say it, now or later: moby keeps what it knew at the end.
+func (e *engine) toldOOM(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(ctx, oomGrace)
+	defer cancel()
+	told := e.Events(ctx, client.EventsListOptions{
+		Since:   "0",
+		Filters: make(client.Filters).Add("container", id).Add("event", string(events.ActionOOM)),
+	})
+	select {
+	case <-told.Messages:
+		return true
+	case <-told.Err:
+		return false
+	}
 }
 
 // started is the attempt's container, which runs or has ended.
