@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/updraft-dev/updraft/run"
 )
 
 // keptState is what drivers keep of a DAGState in one piece: what they do not ask for.
@@ -11,6 +13,7 @@ type keptState struct {
 	Last        *Interval            `json:"last,omitempty"`
 	Assets      map[string]time.Time `json:"assets,omitempty"`
 	AssetsAfter time.Time            `json:"assets_after,omitzero"`
+	Placements  []run.Placement      `json:"placements,omitempty"`
 }
 
 // EncodeState writes a DAG's state as JSON, but for Revision and Stale, which drivers keep
@@ -29,6 +32,10 @@ func EncodeState(s DAGState) ([]byte, error) {
 	for uri, t := range s.Assets {
 		d.Assets[uri] = t.UTC()
 	}
+	for _, p := range s.Placements {
+		p.At, p.Ended = p.At.UTC(), p.Ended.UTC()
+		d.Placements = append(d.Placements, p)
+	}
 	return json.Marshal(d)
 }
 
@@ -36,5 +43,5 @@ func EncodeState(s DAGState) ([]byte, error) {
 func DecodeState(b []byte) (DAGState, error) {
 	var d keptState
 	err := json.Unmarshal(b, &d)
-	return DAGState{Paused: d.Paused, Last: d.Last, Assets: d.Assets, AssetsAfter: d.AssetsAfter}, err
+	return DAGState{Paused: d.Paused, Last: d.Last, Assets: d.Assets, AssetsAfter: d.AssetsAfter, Placements: d.Placements}, err
 }

@@ -97,6 +97,9 @@ type DAGState struct {
 	// was paused, or before it was there.
 	Assets      map[string]time.Time
 	AssetsAfter time.Time
+	// Placements say where its new attempts go, the oldest first; those that were taken back
+	// are among them. It is small: everybody who plans reads it.
+	Placements []run.Placement
 }
 
 // Interval is a data interval.
@@ -251,6 +254,7 @@ const (
 	KindImportError Kind = "import_error"
 	KindFolder      Kind = "folder" // what is known of a folder of DAG files
 	KindLease       Kind = "lease"  // who does what only one process at a time may do
+	KindWaits       Kind = "waits"  // why executors have not started what they were told of
 )
 
 // Settings keeps small named values. What they mean, and whether they are sealed,

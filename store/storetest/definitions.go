@@ -79,7 +79,11 @@ func testDAGState(t *testing.T, h Harness) {
 	ok(t, "DAG", err)
 	want := store.DAGState{Revision: d.State.Revision, Paused: true, Stale: true,
 		Last:   &store.Interval{Start: day, End: day.Add(time.Hour)},
-		Assets: map[string]time.Time{"s3://a/ü": day, "b": day.Add(1e3)}, AssetsAfter: day.Add(2e3)}
+		Assets: map[string]time.Time{"s3://a/ü": day, "b": day.Add(1e3)}, AssetsAfter: day.Add(2e3),
+		Placements: []run.Placement{
+			{Executor: "fargate", Share: 50, Tasks: []string{"a", "ü.*"}, By: "ada", At: day, Reason: "a trial", Ended: day.Add(time.Hour), EndedBy: "bob", EndedReason: "done"},
+			{Executor: "kubernetes", Share: run.Whole, At: day.Add(time.Hour)},
+		}}
 	got, err := h.Store.SetDAG(ctx, "d", want)
 	ok(t, "SetDAG", err)
 	if got.Revision == want.Revision {
@@ -92,6 +96,16 @@ func testDAGState(t *testing.T, h Harness) {
 	d, err = h.Store.DAG(ctx, "d")
 	ok(t, "DAG", err)
 	equal(t, "stored state", want, d.State)
+	ok(t, "PutDAG of a new version", h.Store.PutDAG(ctx, store.Definition{ID: "d", Version: "w", At: day}))
+	d, err = h.Store.DAG(ctx, "d")
+	ok(t, "DAG", err)
+	equal(t, "state kept by a new version", want, d.State)
+	list, err := h.Store.ListDAGs(ctx, store.DAGFilter{Bare: true, IncludeStale: true}, store.Page{})
+	ok(t, "ListDAGs", err)
+	if len(list.Items) != 1 {
+		t.Fatalf("%d DAGs are listed, want 1", len(list.Items))
+	}
+	equal(t, "listed state", want, list.Items[0].State)
 	_, err = h.Store.SetDAG(ctx, "d", store.DAGState{Revision: got.Revision})
 	ok(t, "SetDAG back", err)
 	_, err = h.Store.SetDAG(ctx, "no", store.DAGState{})

@@ -195,6 +195,9 @@ func (p *pair) dag(t *rapid.T) {
 	if rapid.Bool().Draw(t, "state") {
 		s := store.DAGState{Revision: rapid.Int64Range(1, 3).Draw(t, "revision"), Paused: rapid.Bool().Draw(t, "paused"),
 			Stale: rapid.Bool().Draw(t, "stale")}
+		if rapid.Bool().Draw(t, "placed") {
+			s.Placements = []run.Placement{{Executor: genTask.Draw(t, "executor"), Share: run.Share(rapid.IntRange(0, 10_000).Draw(t, "share")), At: day}}
+		}
 		got, err := p.s.SetDAG(ctx, id, s)
 		want, wantErr := p.m.SetDAG(ctx, id, s)
 		p.same(t, "SetDAG", got, err, want, wantErr)

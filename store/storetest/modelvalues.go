@@ -357,6 +357,12 @@ func cloneState(s store.DAGState) store.DAGState {
 		assets[uri] = t.UTC()
 	}
 	s.Assets, s.AssetsAfter = assets, s.AssetsAfter.UTC()
+	placements := make([]run.Placement, len(s.Placements))
+	for i, p := range s.Placements {
+		p.Tasks, p.At, p.Ended = slices.Clone(p.Tasks), p.At.UTC(), p.Ended.UTC()
+		placements[i] = p
+	}
+	s.Placements = placements
 	return s
 }
 
