@@ -33,6 +33,9 @@ type Work struct {
 	// Resume says that the attempt may have been started before by a worker that is
 	// gone: a process of it that is still there is taken over instead of started.
 	Resume bool
+	// Placed is the executor that an operator's placement names for it; empty if there is
+	// none. See Placed.
+	Placed string
 }
 
 // Attempt returns the key of the attempt.

@@ -28,6 +28,9 @@ type Need struct {
 	Task string
 	// Executor is the name that the task gives; empty if it leaves the choice.
 	Executor string
+	// Placed is the executor that an operator's placement names; empty if there is none. It
+	// goes before what the task says, as long as that place has room.
+	Placed string
 	// Queue is the queue that the task names; empty if that is the default one.
 	Queue string
 	Pool  string
@@ -53,6 +56,7 @@ type Need struct {
 // is a *RefusedError.
 func (w *Work) Need() (Need, error) {
 	n, err := NeedOf(w.Task())
+	n.Placed = w.Placed
 	n.OOMs, n.Interrupted = min(w.Instance.OOMFailures, run.OOMRetries), w.Instance.InfraFailures
 	return n, err
 }

@@ -67,7 +67,11 @@ func (r Rule) Explain(t *dag.Task) (name, reason string, err error) {
 
 // Route says where an attempt runs, and why in one sentence. The error is an
 // *executors.RefusedError: no place has what it asks for, or the one that it names has not.
+// A placement that cannot be followed is no error: the attempt goes where it went without.
 func (r Rule) Route(n executors.Need) (name, reason string, err error) {
+	if n.Placed != "" {
+		return r.placed(n)
+	}
 	if n.Executor != "" {
 		return r.named(n)
 	}
@@ -88,17 +92,50 @@ func (r Rule) Route(n executors.Need) (name, reason string, err error) {
 	return p.Name, fmt.Sprintf("%s has no room for %s; %s has", passed[0].Name, clauses(passed[0].Limits.Lacks(n)), p.Name), nil
 }
 
-func (r Rule) named(n executors.Need) (name, reason string, err error) {
-	i := slices.IndexFunc(r, func(p Place) bool { return p.Name == n.Executor })
+// Named returns the place with a name, nil if there is none.
+func (r Rule) Named(name string) *Place {
+	i := slices.IndexFunc(r, func(p Place) bool { return p.Name == name })
 	if i < 0 {
-		var names []string
-		for _, p := range r {
-			names = append(names, p.Name)
-		}
-		return "", "", &executors.RefusedError{Cause: run.CauseConfig, Reason: fmt.Sprintf(
-			"executor: %s: there is no such executor here: write %s, or leave it away", n.Executor, strings.Join(names, " or "))}
+		return nil
 	}
-	p := &r[i]
+	return &r[i]
+}
+
+// Names are those of all places.
+func (r Rule) Names() []string {
+	names := make([]string, len(r))
+	for i, p := range r {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// placed follows a placement, if it can.
+func (r Rule) placed(n executors.Need) (name, reason string, err error) {
+	at := n.Placed
+	p := r.Named(at)
+	n.Placed = ""
+	if p == nil {
+		if name, reason, err = r.Route(n); err == nil {
+			reason = fmt.Sprintf("a placement says %s, which is no executor here (there are %s); %s", at, strings.Join(r.Names(), ", "), reason)
+		}
+		return name, reason, err
+	}
+	if lacks := p.Limits.Lacks(n); len(lacks) > 0 {
+		if name, reason, err = r.Route(n); err == nil {
+			reason = fmt.Sprintf("a placement says %s, which has no room for %s; %s", at, clauses(lacks), reason)
+		}
+		return name, reason, err
+	}
+	return at, "a placement sends it to " + at, nil
+}
+
+func (r Rule) named(n executors.Need) (name, reason string, err error) {
+	p := r.Named(n.Executor)
+	if p == nil {
+		return "", "", &executors.RefusedError{Cause: run.CauseConfig, Reason: fmt.Sprintf(
+			"executor: %s: there is no such executor here: write %s, or leave it away", n.Executor, strings.Join(r.Names(), " or "))}
+	}
 	if lacks := p.Limits.Lacks(n); len(lacks) > 0 {
 		return "", "", r.refused(n, p, fmt.Sprintf("executor: %s with %s", p.Name, clauses(lacks)), "")
 	}

@@ -119,6 +119,39 @@ func TestRouteLarger(t *testing.T) {
 	}
 }
 
+func TestRoutePlaced(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name         string
+		need         executors.Need
+		want, reason string
+	}{
+		{name: "without a wish", need: executors.Need{Placed: "fargate"}, want: "fargate", reason: "a placement sends it to fargate"},
+		{name: "before the task's own", need: executors.Need{Placed: "fargate", Executor: "lambda"}, want: "fargate", reason: "a placement sends it to fargate"},
+		{name: "before its queue", need: executors.Need{Placed: "lambda", Queue: "slow"}, want: "lambda", reason: "a placement sends it to lambda"},
+		{name: "by name only", need: executors.Need{Placed: "lambda-sqs"}, want: "lambda-sqs", reason: "a placement sends it to lambda-sqs"},
+		{
+			name: "no room", need: executors.Need{Placed: "lambda", Memory: 20 << 30},
+			want: "fargate", reason: "a placement says lambda, which has no room for memory of 20 GiB, more than 10 GiB; " +
+				"lambda has no room for memory of 20 GiB, more than 10 GiB; fargate has",
+		},
+		{
+			name: "no such place", need: executors.Need{Placed: "moon", Executor: "fargate"},
+			want: "fargate", reason: "a placement says moon, which is no executor here (there are lambda, lambda-sqs, fargate); the task names executor fargate",
+		},
+	} {
+		if place, reason, err := rule().Route(tt.need); err != nil || place != tt.want || reason != tt.reason {
+			t.Errorf("%s: %s because %q, error %v; want %s because %q", tt.name, place, reason, err, tt.want, tt.reason)
+		}
+	}
+	if _, _, err := rule().Route(executors.Need{Placed: "moon", Executor: "mars"}); err == nil || !strings.Contains(err.Error(), "executor: mars") {
+		t.Errorf("neither place exists: %v", err)
+	}
+	if p := rule().Named("moon"); p != nil {
+		t.Errorf("place moon is %v", p)
+	}
+}
+
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	if err := rule().Check(); err != nil {
