@@ -42,7 +42,7 @@ func Layers() []Layer {
 			Deps: []string{"github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema", "golang.org/x/text"},
 		},
 		{Name: "aws", Packages: []string{"internal/awsconf"}, Deps: []string{"*"}},
-		{Name: "contracts", Packages: []string{"store", "queue", "logs", "logs/layout", "logs/objects", "executors"}, May: []string{"words"}},
+		{Name: "contracts", Packages: []string{"store", "store/rowcodec", "queue", "logs", "logs/layout", "logs/objects", "executors"}, May: []string{"words"}},
 		{
 			Name: "runtime", Packages: []string{"settings", "task", "task/template", "task/callable", "task/smtpmail", "python", "dag/bag", "dag/pyfile", "dag/source", "config"},
 			May: []string{"words", "language", "decisions", "contracts"}, Deps: []string{"*"},

@@ -6,23 +6,27 @@ import (
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/store/rowcodec"
 )
 
 // Apply implements store.Runs. Batches of concurrent calls share transactions.
 func (s *Store) Apply(ctx context.Context, batches ...store.Batch) (store.Result, error) {
 	rows := make([]batchRows, len(batches))
+	enc := rowcodec.Encoder{MaxItem: s.maxItem}
 	for i := range batches {
-		var err error
-		if rows[i], err = s.encodeBatch(&batches[i]); err != nil {
+		// In the caller's goroutine: the committer then does nothing but SQL.
+		b, err := enc.Batch(&batches[i])
+		if err != nil {
 			return store.Result{}, err
 		}
+		rows[i] = batchRows(b)
 	}
 	var res store.Result
 	err := s.c.write(ctx, func(ctx context.Context, w *session) error {
 		res = store.Result{}
 		for i := range rows {
 			if err := rows[i].apply(ctx, w, i, &res); err != nil {
-				return fmt.Errorf("run %s: %w", rows[i].run, err)
+				return fmt.Errorf("run %s: %w", rows[i].Run, err)
 			}
 		}
 		return nil
@@ -41,8 +45,11 @@ const (
 		"WHERE id = ? AND state = ? AND clears = ?"
 )
 
+// batchRows knows how its rows are written.
+type batchRows rowcodec.Batch
+
 func (b *batchRows) apply(ctx context.Context, w *session, n int, res *store.Result) error {
-	if b.eventsOnly {
+	if b.EventsOnly {
 		return b.writeEvents(ctx, w)
 	}
 	id, refused, err := b.row(ctx, w)
@@ -53,13 +60,13 @@ func (b *batchRows) apply(ctx context.Context, w *session, n int, res *store.Res
 		if res.Refused == nil {
 			res.Refused = map[int]error{}
 		}
-		res.Refused[n] = fmt.Errorf("run %s: %w", b.run, refused)
+		res.Refused[n] = fmt.Errorf("run %s: %w", b.Run, refused)
 		return nil
 	}
 	lost := len(res.Lost)
-	if u := b.update; u != nil {
-		k, err := w.exec(ctx, updateRun, string(u.state), u.clears, string(u.typ), u.runAfter, u.backfill, u.owes, u.body,
-			id, string(b.wasState), b.wasClears)
+	if u := b.Update; u != nil {
+		k, err := w.exec(ctx, updateRun, string(u.State), u.Clears, string(u.Type), u.RunAfter, u.Backfill, u.Owes, u.Body,
+			id, string(b.WasState), b.WasClears)
 		if err != nil {
 			return err
 		}
@@ -67,14 +74,14 @@ func (b *batchRows) apply(ctx context.Context, w *session, n int, res *store.Res
 			res.Lost = append(res.Lost, store.Lost{Batch: n, Change: -1})
 		}
 	}
-	for i := range b.changes {
-		c := &b.changes[i]
+	for i := range b.Changes {
+		c := (*changeRows)(&b.Changes[i])
 		held, err := c.apply(ctx, w, id)
 		if err != nil {
-			return fmt.Errorf("task %s: %w", run.InstanceName(c.task, c.index), err)
+			return fmt.Errorf("task %s: %w", run.InstanceName(c.Task, c.Map), err)
 		}
 		if !held {
-			stored, err := readInstance(ctx, w, id, run.Key{ID: b.run, Task: c.task, Map: c.index})
+			stored, err := readInstance(ctx, w, id, run.Key{ID: b.Run, Task: c.Task, Map: c.Map})
 			if err != nil {
 				return err
 			}
@@ -90,15 +97,15 @@ func (b *batchRows) apply(ctx context.Context, w *session, n int, res *store.Res
 // row finds or makes the run's row.
 func (b *batchRows) row(ctx context.Context, w *session) (id int64, refused, err error) {
 	var found bool
-	if c := b.create; c != nil {
-		found, err = w.row(ctx, insertRun, []any{b.run.DAG, b.run.Run, string(c.state), c.clears, string(c.typ),
-			c.logical, c.runAfter, c.backfill, c.owes, c.body}, &id)
+	if c := b.Create; c != nil {
+		found, err = w.row(ctx, insertRun, []any{b.Run.DAG, b.Run.Run, string(c.State), c.Clears, string(c.Type),
+			c.Logical, c.RunAfter, c.Backfill, c.Owes, c.Body}, &id)
 		if found {
 			w.changed++
 		}
 		refused = store.ErrExists
 	} else {
-		found, err = w.row(ctx, findRun, []any{b.run.DAG, b.run.Run}, &id)
+		found, err = w.row(ctx, findRun, []any{b.Run.DAG, b.Run.Run}, &id)
 		refused = store.ErrNotFound
 	}
 	if found || err != nil {
@@ -108,9 +115,9 @@ func (b *batchRows) row(ctx context.Context, w *session) (id int64, refused, err
 }
 
 func (b *batchRows) writeEvents(ctx context.Context, w *session) error {
-	for _, e := range b.events {
+	for _, e := range b.Events {
 		_, err := w.exec(ctx, "INSERT INTO asset_event (id, asset, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			e.id, e.asset, e.at, e.body)
+			e.ID, e.Asset, e.At, e.Body)
 		if err != nil {
 			return err
 		}
@@ -136,11 +143,14 @@ const (
 		"ON CONFLICT DO UPDATE SET at = excluded.at, value = excluded.value"
 )
 
+// changeRows knows how its rows are written.
+type changeRows rowcodec.Change
+
 // apply writes a change of the run with that row id, and says whether its condition
 // held.
 func (c *changeRows) apply(ctx context.Context, w *session, id int64) (held bool, err error) {
-	if c.archive && !c.cond.Absent {
-		k, err := w.exec(ctx, archiveTI, id, c.task, c.index, uint8(c.cond.State), c.cond.Try, c.cond.Token)
+	if c.Archive && !c.If.Absent {
+		k, err := w.exec(ctx, archiveTI, id, c.Task, c.Map, uint8(c.If.State), c.If.Try, c.If.Token)
 		if err != nil || k == 0 {
 			return false, err
 		}
@@ -148,13 +158,13 @@ func (c *changeRows) apply(ctx context.Context, w *session, id int64) (held bool
 	if held, err = c.write(ctx, w, id); err != nil || !held {
 		return false, err
 	}
-	if c.clear {
-		if _, err := w.exec(ctx, clearXComs, id, c.task, c.index); err != nil {
+	if c.Clear {
+		if _, err := w.exec(ctx, clearXComs, id, c.Task, c.Map); err != nil {
 			return false, err
 		}
 	}
-	for _, x := range c.xcoms {
-		if _, err := w.exec(ctx, putXCom, id, c.task, c.index, x.name, x.at, x.value); err != nil {
+	for _, x := range c.XComs {
+		if _, err := w.exec(ctx, putXCom, id, c.Task, c.Map, x.Name, x.At, x.Value); err != nil {
 			return false, err
 		}
 	}
@@ -164,16 +174,16 @@ func (c *changeRows) apply(ctx context.Context, w *session, id int64) (held bool
 func (c *changeRows) write(ctx context.Context, w *session, id int64) (held bool, err error) {
 	var k int64
 	switch {
-	case c.cond.Absent && c.gone:
-		_, err = w.row(ctx, countTI, []any{id, c.task, c.index}, &k)
+	case c.If.Absent && c.Gone:
+		_, err = w.row(ctx, countTI, []any{id, c.Task, c.Map}, &k)
 		return k == 0, err
-	case c.cond.Absent:
-		k, err = w.exec(ctx, insertTI, id, c.task, c.index, uint8(c.state), c.try, c.token, c.due, c.body)
-	case c.gone:
-		k, err = w.exec(ctx, deleteTI, id, c.task, c.index, uint8(c.cond.State), c.cond.Try, c.cond.Token)
+	case c.If.Absent:
+		k, err = w.exec(ctx, insertTI, id, c.Task, c.Map, uint8(c.State), c.Try, c.Token, c.Due, c.Body)
+	case c.Gone:
+		k, err = w.exec(ctx, deleteTI, id, c.Task, c.Map, uint8(c.If.State), c.If.Try, c.If.Token)
 	default:
-		k, err = w.exec(ctx, updateTI, uint8(c.state), c.try, c.token, c.due, c.body,
-			id, c.task, c.index, uint8(c.cond.State), c.cond.Try, c.cond.Token)
+		k, err = w.exec(ctx, updateTI, uint8(c.State), c.Try, c.Token, c.Due, c.Body,
+			id, c.Task, c.Map, uint8(c.If.State), c.If.Try, c.If.Token)
 	}
 	return k == 1, err
 }

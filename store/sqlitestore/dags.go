@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/store/rowcodec"
 )
 
 // PutDAG implements store.Definitions.
@@ -25,7 +26,7 @@ func (s *Store) PutDAG(ctx context.Context, d store.Definition) error {
 	body := append([]byte{}, d.Body...)
 	err = s.c.write(ctx, func(ctx context.Context, w *session) error {
 		_, err := w.exec(ctx, "INSERT INTO dag_version (dag, version, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			d.ID, d.Version, appendTime(nil, d.At), body)
+			d.ID, d.Version, rowcodec.AppendTime(nil, d.At), body)
 		if err != nil {
 			return err
 		}
@@ -60,7 +61,7 @@ func scanDAG(rows *sql.Rows) (store.Definition, error) {
 		return d, err
 	}
 	if d.State, err = store.DecodeState(state); err != nil {
-		return d, damaged("state of DAG "+d.ID, err)
+		return d, rowcodec.Damaged("state of DAG "+d.ID, err)
 	}
 	d.State.Stale, d.State.Revision = stale, revision
 	d.At, err = decodeTime("time of DAG "+d.ID, at)
@@ -68,13 +69,9 @@ func scanDAG(rows *sql.Rows) (store.Definition, error) {
 }
 
 func decodeTime(what string, b []byte) (time.Time, error) {
-	d := decoder{b: b}
-	t := d.time()
-	if d.err != nil {
-		return t, damaged(what, d.err)
-	}
-	if t.Equal(time.Time{}) {
-		return time.Time{}, nil
+	t, err := rowcodec.DecodeTime(b)
+	if err != nil {
+		return t, rowcodec.Damaged(what, err)
 	}
 	return t, nil
 }

@@ -73,8 +73,3 @@ func remedy(path string, err error) error {
 	}
 	return err
 }
-
-// damaged names a stored item that cannot be read.
-func damaged(what string, err error) error {
-	return fmt.Errorf("%s: %w: %w", what, store.ErrCorrupt, err)
-}

@@ -4,24 +4,20 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/store/rowcodec"
 )
 
-// Export writes all there is as JSON, one object per line, as it was at one moment.
-// Each has a field "kind": dag, version, run, instance, history, xcom, asset_event, or
-// setting. Values of settings come as they are stored, sealed ones sealed, in base64.
+// Export writes all there is as rowcodec.Exporter does, as it was at one moment.
 func (s *Store) Export(ctx context.Context, to io.Writer) error {
 	buf := bufio.NewWriter(to)
-	out := json.NewEncoder(buf)
-	out.SetEscapeHTML(false)
+	out := rowcodec.NewExporter(buf)
 	err := s.read(ctx, func(r *session) error {
-		for _, part := range []func(context.Context, *session, *json.Encoder) error{
+		for _, part := range []func(context.Context, *session, *rowcodec.Exporter) error{
 			exportDAGs, exportVersions, exportRuns, exportInstances, exportXComs, exportEvents, exportSettings,
 		} {
 			if err := part(ctx, r, out); err != nil {
@@ -33,90 +29,56 @@ func (s *Store) Export(ctx context.Context, to io.Writer) error {
 	return s.explain("exporting the database", err)
 }
 
-func exportDAGs(ctx context.Context, r *session, out *json.Encoder) error {
+func exportDAGs(ctx context.Context, r *session, out *rowcodec.Exporter) error {
 	return r.rows(ctx, selectDAG+"NULL FROM dag d JOIN dag_version v ON v.dag = d.id AND v.version = d.version ORDER BY d.id",
 		nil, func(rows *sql.Rows) error {
 			d, err := scanDAG(rows)
 			if err != nil {
 				return err
 			}
-			return out.Encode(struct {
-				Kind     string               `json:"kind"`
-				DAG      string               `json:"dag"`
-				Version  string               `json:"version"`
-				File     string               `json:"file"`
-				Revision int64                `json:"revision"`
-				Paused   bool                 `json:"paused"`
-				Stale    bool                 `json:"stale"`
-				Last     *store.Interval      `json:"last,omitempty"`
-				Assets   map[string]time.Time `json:"assets,omitempty"`
-			}{"dag", d.ID, d.Version, d.File, d.State.Revision, d.State.Paused, d.State.Stale, d.State.Last, d.State.Assets})
+			return out.DAG(&d)
 		})
 }
 
-func exportVersions(ctx context.Context, r *session, out *json.Encoder) error {
+func exportVersions(ctx context.Context, r *session, out *rowcodec.Exporter) error {
 	return r.rows(ctx, "SELECT dag, version, at, body FROM dag_version ORDER BY dag, version", nil, func(rows *sql.Rows) error {
-		v := struct {
-			Kind    string    `json:"kind"`
-			DAG     string    `json:"dag"`
-			Version string    `json:"version"`
-			At      time.Time `json:"at"`
-			Body    any       `json:"body"`
-		}{Kind: "version"}
-		var at, body []byte
-		err := rows.Scan(&v.DAG, &v.Version, &at, &body)
+		var (
+			v  store.Definition
+			at []byte
+		)
+		err := rows.Scan(&v.ID, &v.Version, &at, &v.Body)
 		if err != nil {
 			return err
 		}
-		v.At, err = decodeTime("time of DAG "+v.DAG, at)
-		if err != nil {
+		if v.At, err = decodeTime("time of DAG "+v.ID, at); err != nil {
 			return err
 		}
-		v.Body = jsonOrText(body)
-		return out.Encode(v)
+		return out.Version(&v)
 	})
 }
 
-// jsonOrText keeps what is JSON as it is; the store takes other bytes too.
-func jsonOrText(b []byte) any {
-	if json.Valid(b) {
-		return json.RawMessage(b)
-	}
-	return string(b)
-}
-
-func exportRuns(ctx context.Context, r *session, out *json.Encoder) error {
+func exportRuns(ctx context.Context, r *session, out *rowcodec.Exporter) error {
 	return r.rows(ctx, "SELECT "+runColumns+" FROM run ORDER BY dag, run", nil, func(rows *sql.Rows) error {
 		got, err := scanRun(rows.Scan)
 		if err != nil {
 			return err
 		}
-		if len(got.Conf) > 0 && !json.Valid(got.Conf) {
-			got.Conf, _ = json.Marshal(string(got.Conf))
-		}
-		return out.Encode(struct {
-			Kind string `json:"kind"`
-			run.Run
-		}{"run", got})
+		return out.Run(got)
 	})
 }
 
-func exportInstances(ctx context.Context, r *session, out *json.Encoder) error {
-	for _, part := range [...]struct{ kind, query string }{{"instance", allInstances}, {"history", allHistory}} {
+func exportInstances(ctx context.Context, r *session, out *rowcodec.Exporter) error {
+	for _, part := range [...]struct {
+		query string
+		write func(run.ID, run.Instance) error
+	}{{allInstances, out.Instance}, {allHistory, out.History}} {
 		var l instances
 		err := r.rows(ctx, part.query, nil, func(rows *sql.Rows) error {
 			i, err := l.scanKeyed(rows)
 			if err != nil {
 				return err
 			}
-			if len(i.Trigger) > 0 && !json.Valid(i.Trigger) {
-				i.Trigger, _ = json.Marshal(string(i.Trigger))
-			}
-			return out.Encode(struct {
-				Kind string `json:"kind"`
-				run.ID
-				run.Instance
-			}{part.kind, l.id, i})
+			return part.write(l.id, i)
 		})
 		if err != nil {
 			return err
@@ -125,36 +87,26 @@ func exportInstances(ctx context.Context, r *session, out *json.Encoder) error {
 	return nil
 }
 
-func exportXComs(ctx context.Context, r *session, out *json.Encoder) error {
+func exportXComs(ctx context.Context, r *session, out *rowcodec.Exporter) error {
 	return r.rows(ctx, "SELECT r.dag, r.run, x.task, x.map, x.name, x.at, x.value FROM xcom x JOIN run r ON r.id = x.run "+
 		"ORDER BY r.dag, r.run, x.task, x.map, x.name", nil, func(rows *sql.Rows) error {
-		v := struct {
-			Kind string `json:"kind"`
-			run.Key
-			Name  string    `json:"key"`
-			At    time.Time `json:"timestamp"`
-			Value any       `json:"value"`
-		}{Kind: "xcom"}
-		var at, value []byte
-		err := rows.Scan(&v.DAG, &v.Run, &v.Task, &v.Map, &v.Name, &at, &value)
+		var (
+			x  store.XComItem
+			at []byte
+		)
+		err := rows.Scan(&x.Key.DAG, &x.Key.Run, &x.Key.Task, &x.Key.Map, &x.Name, &at, (*[]byte)(&x.Value))
 		if err != nil {
 			return err
 		}
-		v.At, err = decodeTime(fmt.Sprintf("xcom %q of %s", v.Name, v.Key), at)
-		if err != nil {
+		if x.At, err = decodeTime(fmt.Sprintf("xcom %q of %s", x.Name, x.Key), at); err != nil {
 			return err
 		}
-		v.Value = jsonOrText(value)
-		return out.Encode(v)
+		return out.XCom(&x)
 	})
 }
 
-func exportEvents(ctx context.Context, r *session, out *json.Encoder) error {
+func exportEvents(ctx context.Context, r *session, out *rowcodec.Exporter) error {
 	return r.rows(ctx, "SELECT id, body FROM asset_event ORDER BY id", nil, func(rows *sql.Rows) error {
-		e := struct {
-			Kind string `json:"kind"`
-			run.AssetEvent
-		}{Kind: "asset_event"}
 		var (
 			id   int64
 			body sql.RawBytes
@@ -162,33 +114,28 @@ func exportEvents(ctx context.Context, r *session, out *json.Encoder) error {
 		if err := rows.Scan(&id, &body); err != nil {
 			return err
 		}
-		if err := json.Unmarshal(body, &e.AssetEvent); err != nil {
-			return damaged(fmt.Sprintf("asset event %d", id), err)
+		e, err := rowcodec.DecodeEvent(id, body)
+		if err != nil {
+			return err
 		}
-		e.ID = id
-		return out.Encode(e)
+		return out.Event(e)
 	})
 }
 
-func exportSettings(ctx context.Context, r *session, out *json.Encoder) error {
+func exportSettings(ctx context.Context, r *session, out *rowcodec.Exporter) error {
 	return r.rows(ctx, "SELECT kind, id, value, revision, at FROM setting ORDER BY kind, id", nil, func(rows *sql.Rows) error {
-		v := struct {
-			Kind     string    `json:"kind"`
-			Of       string    `json:"setting"`
-			ID       string    `json:"id"`
-			Revision int64     `json:"revision"`
-			At       time.Time `json:"at"`
-			Value    []byte    `json:"value"`
-		}{Kind: "setting"}
-		var at []byte
-		err := rows.Scan(&v.Of, &v.ID, &v.Value, &v.Revision, &at)
+		var (
+			k  store.Kind
+			v  store.Setting
+			at []byte
+		)
+		err := rows.Scan(&k, &v.ID, &v.Value, &v.Revision, &at)
 		if err != nil {
 			return err
 		}
-		v.At, err = decodeTime(fmt.Sprintf("%s %q", v.Of, v.ID), at)
-		if err != nil {
+		if v.At, err = decodeTime(fmt.Sprintf("%s %q", k, v.ID), at); err != nil {
 			return err
 		}
-		return out.Encode(v)
+		return out.Setting(k, v)
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/store/rowcodec"
 )
 
 const (
@@ -29,13 +30,11 @@ func scanRun(scan func(...any) error, more ...any) (run.Run, error) {
 		return r, err
 	}
 	if logical.Valid {
-		t := fromNanos(logical.Int64)
+		t := rowcodec.FromNanos(logical.Int64)
 		r.LogicalDate = &t
 	}
-	d := decoder{b: body}
-	d.run(&r)
-	if d.err != nil {
-		return r, damaged("run "+r.ID.String(), d.err)
+	if err := rowcodec.DecodeRun(body, &r); err != nil {
+		return r, rowcodec.Damaged("run "+r.ID.String(), err)
 	}
 	return r, nil
 }
@@ -55,13 +54,8 @@ func (l *instances) scan(rows *sql.Rows) (i run.Instance, err error) {
 }
 
 func (l *instances) decode(i *run.Instance, body []byte) error {
-	d := decoder{b: body, seen: l.seen}
-	d.instance(i)
-	if i.State >= run.NumStates && d.err == nil {
-		d.err = fmt.Errorf("it has an unknown state %d", uint8(i.State))
-	}
-	if d.err != nil {
-		return damaged("task instance "+i.Key(l.id).String(), d.err)
+	if err := rowcodec.DecodeInstance(body, l.seen, i); err != nil {
+		return rowcodec.Damaged("task instance "+i.Key(l.id).String(), err)
 	}
 	return nil
 }
@@ -280,8 +274,8 @@ func (s *Store) Due(ctx context.Context, until time.Time) ([]run.ID, time.Time, 
 				seen[l.id] = true
 				ids = append(ids, l.id)
 			}
-			next = earliest(next, i.Due, until)
-			next = earliest(next, i.Lease, until)
+			next = rowcodec.Earliest(next, i.Due, until)
+			next = rowcodec.Earliest(next, i.Lease, until)
 			return nil
 		})
 		if err != nil {
@@ -290,7 +284,7 @@ func (s *Store) Due(ctx context.Context, until time.Time) ([]run.ID, time.Time, 
 		var at int64
 		found, err := r.row(ctx, dueNext, []any{store.Nanos(until)}, &at)
 		if found {
-			next = earliest(next, fromNanos(at), until)
+			next = rowcodec.Earliest(next, rowcodec.FromNanos(at), until)
 		}
 		return err
 	})
@@ -298,14 +292,6 @@ func (s *Store) Due(ctx context.Context, until time.Time) ([]run.ID, time.Time, 
 		return nil, time.Time{}, s.explain("looking for what is due", err)
 	}
 	return ids, next, nil
-}
-
-// earliest returns the earlier of next and t, if t is after until.
-func earliest(next, t, until time.Time) time.Time {
-	if t.After(until) && (next.IsZero() || t.Before(next)) {
-		return t
-	}
-	return next
 }
 
 // History implements store.Runs.

@@ -3,13 +3,13 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/store/rowcodec"
 )
 
 // PutXCom implements store.XComs.
@@ -18,7 +18,7 @@ func (s *Store) PutXCom(ctx context.Context, key run.Key, token string, x run.XC
 	if err := checkNames("dag id", key.DAG, "run id", key.Run, "task id", key.Task, "xcom key", x.Name); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	row, err := s.encodeXCom(key, &x)
+	row, err := rowcodec.Encoder{MaxItem: s.maxItem}.XCom(key, &x)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (s *Store) PutXCom(ctx context.Context, key run.Key, token string, x run.XC
 			"SELECT run, task, map, ?, ?, ? FROM ti WHERE run = (SELECT id FROM run WHERE dag = ? AND run = ?) "+
 			"AND task = ? AND map = ? AND token = ? "+
 			"ON CONFLICT DO UPDATE SET at = excluded.at, value = excluded.value",
-			row.name, row.at, row.value, key.DAG, key.Run, key.Task, key.Map, token)
+			row.Name, row.At, row.Value, key.DAG, key.Run, key.Task, key.Map, token)
 		return err
 	})
 	if err == nil && k == 0 {
@@ -138,7 +138,7 @@ func (s *Store) PutSetting(ctx context.Context, k store.Kind, v store.Setting) e
 	if len(v.Value) > s.maxItem {
 		return fmt.Errorf("%s: it has %d bytes, at most %d fit: %w", doing, len(v.Value), s.maxItem, store.ErrTooLarge)
 	}
-	args := []any{append([]byte{}, v.Value...), appendTime(nil, v.At), string(k), v.ID}
+	args := []any{append([]byte{}, v.Value...), rowcodec.AppendTime(nil, v.At), string(k), v.ID}
 	query, refused := updateSetting, store.ErrConflict
 	switch {
 	case v.Revision == 0:
@@ -191,19 +191,15 @@ func (s *Store) AssetEvents(
 	err := s.read(ctx, func(r *session) error {
 		return r.rows(ctx, query+" ORDER BY at, id LIMIT ?", append(args, limit), func(rows *sql.Rows) error {
 			var (
-				e    run.AssetEvent
 				id   int64
 				body sql.RawBytes
 			)
 			if err := rows.Scan(&id, &body); err != nil {
 				return err
 			}
-			if err := json.Unmarshal(body, &e); err != nil {
-				return damaged(fmt.Sprintf("asset event %d", id), err)
-			}
-			e.ID = id
+			e, err := rowcodec.DecodeEvent(id, body)
 			list = append(list, e)
-			return nil
+			return err
 		})
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-package sqlitestore
+package rowcodec
 
 import (
 	"encoding/binary"
@@ -11,9 +11,9 @@ import (
 	"github.com/updraft-dev/updraft/run"
 )
 
-// The blobs of rows are a row of fields: a number, then a value whose form follows
-// from the number. Absent fields are zero. JSON costs ten times as much to read, and
-// loses the difference between an empty list and none.
+// Bodies are a row of fields: a number, then a value whose form follows from the number.
+// Absent fields are zero. JSON costs ten times as much to read, and loses the difference
+// between an empty list and none.
 
 var errShort = errors.New("it ends too early")
 
@@ -41,13 +41,13 @@ func (e *encoder) bytes(field byte, v []byte) {
 
 func (e *encoder) time(field byte, t time.Time) {
 	if !t.IsZero() {
-		e.b = appendTime(append(e.b, field), t)
+		e.b = AppendTime(append(e.b, field), t)
 	}
 }
 
 func (e *encoder) timep(field byte, t *time.Time) {
 	if t != nil {
-		e.b = appendTime(append(e.b, field), *t)
+		e.b = AppendTime(append(e.b, field), *t)
 	}
 }
 
@@ -62,10 +62,24 @@ func (e *encoder) list(field byte, l []string) {
 	}
 }
 
-func appendTime(b []byte, t time.Time) []byte {
+// AppendTime appends a time with its nanoseconds, whatever its year.
+func AppendTime(b []byte, t time.Time) []byte {
 	b = binary.AppendVarint(b, t.Unix())
 	return binary.AppendUvarint(b, uint64(t.Nanosecond()))
 }
+
+// DecodeTime reads what AppendTime wrote.
+func DecodeTime(b []byte) (time.Time, error) {
+	d := decoder{b: b}
+	t := d.time()
+	if d.err != nil || t.Equal(time.Time{}) {
+		return time.Time{}, d.err
+	}
+	return t, nil
+}
+
+// FromNanos is the time that store.Nanos made a number of.
+func FromNanos(n int64) time.Time { return time.Unix(0, n).UTC() }
 
 // decoder reads what encoder wrote. After an error it returns zeros.
 type decoder struct {
@@ -166,9 +180,10 @@ func (d *decoder) list() []string {
 
 func (d *decoder) unknown(f byte) { d.fail(fmt.Errorf("it has an unknown field %d", f)) }
 
-// appendInstance appends all of an instance that is not a column of its own. Field
-// numbers are never used again for something else.
-func appendInstance(b []byte, i *run.Instance) []byte {
+// AppendInstance appends all of an instance that is not a column of its own: that is all
+// but task, map index, state, try and token. Field numbers are never used again for
+// something else.
+func AppendInstance(b []byte, i *run.Instance) []byte {
 	e := encoder{b}
 	e.int(1, i.MaxTries)
 	e.string(2, i.Worker)
@@ -208,7 +223,18 @@ func appendInstance(b []byte, i *run.Instance) []byte {
 	return e.b
 }
 
-// instance reads the fields of appendInstance.
+// DecodeInstance reads into an instance what AppendInstance wrote. If seen is not nil, it
+// keeps one copy of each text there that many instances have in common. Nothing of body is
+// kept.
+func DecodeInstance(body []byte, seen map[string]string, i *run.Instance) error {
+	d := decoder{b: body, seen: seen}
+	d.instance(i)
+	if i.State >= run.NumStates && d.err == nil {
+		d.err = fmt.Errorf("it has an unknown state %d", uint8(i.State))
+	}
+	return d.err
+}
+
 func (d *decoder) instance(i *run.Instance) {
 	for f := d.next(); f != 0; f = d.next() {
 		switch f {
@@ -284,8 +310,9 @@ func (d *decoder) choice(i *run.Instance, f byte) {
 	}
 }
 
-// encodeRun returns all of a run that is not a column of its own.
-func encodeRun(r *run.Run) ([]byte, error) {
+// EncodeRun returns all of a run that is not a column of its own: that is all but id,
+// state, clears, type, logical date and backfill.
+func EncodeRun(r *run.Run) ([]byte, error) {
 	e := encoder{make([]byte, 0, 128)}
 	e.string(1, r.Version)
 	e.timep(2, r.IntervalStart)
@@ -341,7 +368,13 @@ func deadlinesInUTC(deadlines []run.Deadline) []run.Deadline {
 	return utc
 }
 
-// run reads the fields of encodeRun.
+// DecodeRun reads into a run what EncodeRun wrote. Nothing of body is kept.
+func DecodeRun(body []byte, r *run.Run) error {
+	d := decoder{b: body}
+	d.run(r)
+	return d.err
+}
+
 func (d *decoder) run(r *run.Run) {
 	for f := d.next(); f != 0; f = d.next() {
 		switch f {

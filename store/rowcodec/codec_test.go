@@ -1,4 +1,4 @@
-package sqlitestore
+package rowcodec
 
 import (
 	"encoding/json"
@@ -54,7 +54,7 @@ func set(t *testing.T, v reflect.Value, n *int) {
 }
 
 // TestCodecKnowsEveryField fails when run.Instance or run.Run has a field that
-// codec.go (or a column) does not keep.
+// neither body nor a column keeps.
 func TestCodecKnowsEveryField(t *testing.T) {
 	t.Parallel()
 	var (
@@ -63,7 +63,7 @@ func TestCodecKnowsEveryField(t *testing.T) {
 	)
 	set(t, reflect.ValueOf(&want).Elem(), &n)
 	got = run.Instance{Task: want.Task, Map: want.Map, State: want.State, Try: want.Try, Token: want.Token}
-	d := decoder{b: appendInstance(nil, &want)}
+	d := decoder{b: AppendInstance(nil, &want)}
 	if d.instance(&got); d.err != nil {
 		t.Error(d.err)
 	}
@@ -74,7 +74,7 @@ func TestCodecKnowsEveryField(t *testing.T) {
 	set(t, reflect.ValueOf(&wantRun).Elem(), &n)
 	gotRun := run.Run{ID: wantRun.ID, State: wantRun.State, Clears: wantRun.Clears, Type: wantRun.Type,
 		Backfill: wantRun.Backfill, LogicalDate: wantRun.LogicalDate}
-	body, err := encodeRun(&wantRun)
+	body, err := EncodeRun(&wantRun)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func FuzzDecodeInstance(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("\x02\x05ab"))
 	length := 3
-	f.Add(appendInstance(nil, &run.Instance{Worker: "w", Start: time.Unix(1, 2), Length: &length, Tail: "x",
+	f.Add(AppendInstance(nil, &run.Instance{Worker: "w", Start: time.Unix(1, 2), Length: &length, Tail: "x",
 		Choice: &run.Choice{Skipped: []string{"a", ""}}, ExitCode: -9, Trigger: []byte("{}")}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var i, again run.Instance
@@ -120,7 +120,7 @@ func FuzzDecodeInstance(f *testing.F) {
 		if d.instance(&i); d.err != nil {
 			return
 		}
-		d = decoder{b: appendInstance(nil, &i)}
+		d = decoder{b: AppendInstance(nil, &i)}
 		if d.instance(&again); d.err != nil {
 			t.Fatalf("%+v cannot be read back: %v", i, d.err)
 		}
@@ -132,7 +132,7 @@ func FuzzDecodeInstance(f *testing.F) {
 
 func FuzzDecodeRun(f *testing.F) {
 	at := time.Unix(5, 6)
-	seed, err := encodeRun(&run.Run{Version: "v", IntervalStart: &at, RunAfter: at, Conf: []byte(`{}`),
+	seed, err := EncodeRun(&run.Run{Version: "v", IntervalStart: &at, RunAfter: at, Conf: []byte(`{}`),
 		Events: []run.AssetEvent{{Asset: "x", At: at}}})
 	if err != nil {
 		f.Fatal(err)
@@ -144,7 +144,7 @@ func FuzzDecodeRun(f *testing.F) {
 		if d.run(&r); d.err != nil {
 			return
 		}
-		if _, err := encodeRun(&r); err != nil {
+		if _, err := EncodeRun(&r); err != nil {
 			t.Fatalf("%+v cannot be written: %v", r, err)
 		}
 	})
