@@ -3,10 +3,12 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler"
+	"github.com/updraft-dev/updraft/scheduler/tick"
 )
 
 // Explanation says why a task instance is where it is.
@@ -30,7 +32,7 @@ func (i *Installation) ExplainRun(ctx context.Context, id run.ID) (string, []Exp
 	if err != nil {
 		return "", nil, err
 	}
-	list, err := i.explain(s, id, "", nil)
+	list, err := i.explain(ctx, s, id, "", nil)
 	return text, list, err
 }
 
@@ -41,7 +43,7 @@ func (i *Installation) Explain(ctx context.Context, id run.ID, task string, inde
 	if err != nil {
 		return nil, err
 	}
-	return i.explain(s, id, task, index)
+	return i.explain(ctx, s, id, task, index)
 }
 
 // around loads what decides about a run.
@@ -57,17 +59,26 @@ func (i *Installation) around(ctx context.Context, id run.ID) (*scheduler.Snapsh
 	return s, nil
 }
 
-func (i *Installation) explain(s *scheduler.Snapshot, id run.ID, task string, index *int) ([]Explanation, error) {
+func (i *Installation) explain(ctx context.Context, s *scheduler.Snapshot, id run.ID, task string, index *int) ([]Explanation, error) {
 	instances, err := choose(s.Run(id), task, index)
 	if err != nil {
 		return nil, err
 	}
 	now := i.Now()
+	var waits tick.Waits
+	if slices.ContainsFunc(instances, func(in run.Instance) bool { return in.State == run.Queued }) {
+		if waits, err = tick.ReadWaits(ctx, i.Store, now); err != nil {
+			return nil, err
+		}
+	}
 	out := make([]Explanation, len(instances))
 	for n, in := range instances {
 		text, err := s.Explain(in.Key(id), now)
 		if err != nil {
 			return nil, err
+		}
+		if why := waits.Of(in.Attempt(id)); in.State == run.Queued && why != "" {
+			text += "; " + why
 		}
 		ofRun := s.Run(id).Run.State == run.RunQueued && !in.State.Finished()
 		out[n] = Explanation{Key: in.Key(id), Instance: in, Text: text, OfRun: ofRun}

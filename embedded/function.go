@@ -91,6 +91,9 @@ type Invocation struct {
 	Begun time.Time
 	// Deadline is when the process is stopped, whatever it does; zero is never.
 	Deadline time.Time
+	// Watched says that somebody sees this process end and knows why it was told to: what
+	// is stopped with it is stopped at once, and left to them to report (Died).
+	Watched bool
 }
 
 const (
@@ -232,7 +235,7 @@ func (f *Function) Work(ctx context.Context, inv Invocation, accepts func(*dag.T
 		},
 		Free: f.free, Remember: remember,
 		Now: f.Now, Token: rand.Text, Parallelism: max(1, len(attempts)), Lease: workLease,
-		Grace: inTime - lastWords, Log: f.Log,
+		Grace: inv.grace(), Withhold: inv.withhold, Log: f.Log,
 	})
 	if err != nil {
 		return repeated(err, len(attempts))
@@ -272,6 +275,20 @@ type placed struct {
 
 // Name implements executors.Executor.
 func (p placed) Name() string { return p.place }
+
+// grace is how long attempts may go on when the invocation is over.
+func (inv *Invocation) grace() time.Duration {
+	if inv.Watched {
+		return 0
+	}
+	return inTime - lastWords
+}
+
+// withhold says whether the report of an attempt that was stopped with the process is left
+// to whoever watches it.
+func (inv *Invocation) withhold(rep run.Report, stopped bool) bool {
+	return inv.Watched && stopped && rep.Outcome == run.OutcomeFailed
+}
 
 // judge names the cause of an attempt that was stopped because the invocation was over: had
 // it the whole time, another try would end the same way.

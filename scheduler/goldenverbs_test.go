@@ -243,14 +243,14 @@ func expand(text string, ups []string) (*dag.Mapping, []string) {
 
 // end reports the end of an attempt: success, failed, fatal, skipped, reschedule=5m,
 // deferred; with cause=C, list=N (what it returned), follow=a,b, skip=direct|all,
-// event=ASSET.
+// event=ASSET; with seen=worker by somebody who has seen its worker die.
 func (g *golden) end(plain []string, set map[string]string) {
 	a := g.attempt(plain[0])
 	in := g.snap.Run(a.ID).Instance(a.Task, a.Map)
 	if in.State == run.Queued && !g.snap.Claim(a, scheduler.Claim{Token: "t", Worker: "w"}, g.now) {
 		g.fail("%s cannot be claimed", a)
 	}
-	rep := run.Report{Attempt: a, Token: "t", At: g.now, Outcome: run.OutcomeSuccess}
+	rep, report := run.Report{Attempt: a, Token: "t", At: g.now, Outcome: run.OutcomeSuccess}, g.snap.Report
 	if len(plain) > 1 {
 		rep.Outcome = run.Outcome(plain[1])
 	}
@@ -283,11 +283,13 @@ func (g *golden) end(plain []string, set map[string]string) {
 				rep.Events[0].Aliases = []string{alias}
 			}
 		case "alias":
+		case "seen":
+			report = g.snap.ReportLost
 		default:
 			g.fail("unknown option %s of an end", k)
 		}
 	}
-	if !g.snap.Report(rep, g.now) {
+	if !report(rep, g.now) {
 		g.fail("the report of %s is refused", a)
 	}
 }

@@ -253,6 +253,22 @@ func (v *View) lost(r ref, now time.Time, reason string) {
 	v.oweTask(r, rep.Try, reason, now)
 }
 
+// ReportLost is Report for an attempt whose worker cannot call the callbacks of its task
+// any more: somebody else has seen how it died.
+//
+// Golden: report_lost.
+func (s *Snapshot) ReportLost(rep run.Report, now time.Time) bool {
+	v, r, ok := s.attempt(rep.Attempt)
+	cleared := ok && v.cell(r).State == run.Restarting
+	if !s.Report(rep, now) {
+		return false
+	}
+	if !cleared {
+		v.oweTask(r, rep.Try, v.cell(r).Reason, now)
+	}
+	return true
+}
+
 // Lost ends an attempt whose worker or process is known to be gone. It is false if
 // the attempt is not the one with this token any more.
 func (s *Snapshot) Lost(a run.Attempt, token, reason string, now time.Time) bool {

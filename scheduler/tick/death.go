@@ -28,6 +28,8 @@ type Death struct {
 	Reason    string
 	// Executor is where it worked.
 	Executor string
+	// Called says that the worker has called the callbacks of what it held before it ended.
+	Called bool
 }
 
 // ReportDeath fails what a dead worker held, and returns the runs that have to be planned.
@@ -75,9 +77,13 @@ func (d *Death) fail(e *Edit, in *run.Instance, id run.ID, token func() string) 
 	default:
 		return false
 	}
-	return e.Snapshot.Report(run.Report{
+	rep := run.Report{
 		Attempt: a, Token: held, Outcome: run.OutcomeFailed, At: e.Now, Cause: d.Cause, ExitCode: d.ExitCode, Reason: d.Reason,
-	}, e.Now)
+	}
+	if d.Called {
+		return e.Snapshot.Report(rep, e.Now)
+	}
+	return e.Snapshot.ReportLost(rep, e.Now)
 }
 
 func runsOf(attempts []run.Attempt) []run.ID {

@@ -184,6 +184,8 @@ type scene struct {
 	graph  *dag.Graph
 	paused bool
 	pools  map[string]scheduler.Pool
+	// placements are those of the DAG.
+	placements []run.Placement
 	// occupied are the queued and running instances; others says that some of them are
 	// not the reported one.
 	occupied int
@@ -213,7 +215,7 @@ func (w *Worker) load(ctx context.Context, rep run.Report) (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.paused, c.pools = f.paused, maps.Clone(f.pools)
+	c.paused, c.pools, c.placements = f.paused, maps.Clone(f.pools), f.placements
 	c.count(rep.Key)
 	return c, nil
 }
@@ -223,6 +225,8 @@ type rules struct {
 	at     time.Time
 	paused bool
 	pools  map[string]scheduler.Pool
+	// placements are where operators have placed its tasks.
+	placements []run.Placement
 }
 
 // rules returns the rules of a DAG.
@@ -238,7 +242,7 @@ func (w *Worker) rules(ctx context.Context, dag string) (rules, error) {
 	if err != nil {
 		return rules{}, err
 	}
-	r = rules{at: now, paused: def.State.Paused}
+	r = rules{at: now, paused: def.State.Paused, placements: def.State.Placements}
 	if r.pools, err = pools(ctx, w.cfg.Store); err != nil {
 		return rules{}, err
 	}

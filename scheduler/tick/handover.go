@@ -75,10 +75,10 @@ func (w *Worker) handOver(c *scene, p *plan, rep run.Report, now time.Time) {
 			s.Unsent(a)
 			continue
 		}
-		if w.executes(v, a.Task) && s.Claim(a, w.newClaim(now), now) {
+		if w.executes(c, a.Task) && s.Claim(a, w.newClaim(now), now) {
 			p.next = newHolding(v, v.Instance(a.Task, a.Map))
 		} else {
-			p.send = append(p.send, executors.Work{Graph: v.Graph, Run: v.Run, Instance: *v.Instance(a.Task, a.Map)})
+			p.send = append(p.send, executors.Work{Graph: v.Graph, Run: v.Run, Instance: *v.Instance(a.Task, a.Map), Placed: c.placed(a.Task)})
 		}
 	}
 }
@@ -91,7 +91,7 @@ func (c *scene) follows(a run.Attempt, rep run.Report) bool {
 	waited := in != nil && in.State == run.Scheduled
 	t, from := c.task(a.Task), c.task(rep.Task)
 	limited := t.MaxActivePerDAG > 0 || t.MaxActivePerRun > 0
-	return !waited && t.Executor == from.Executor && (!limited || t == from)
+	return !waited && c.place(t) == c.place(from) && (!limited || t == from)
 }
 
 func (c *scene) task(id string) *dag.Task {
@@ -100,10 +100,9 @@ func (c *scene) task(id string) *dag.Task {
 }
 
 // executes says whether this worker may go on with a task by itself.
-func (w *Worker) executes(v *scheduler.View, id string) bool {
-	t, _ := v.Graph.Index(id)
-	task := v.Graph.Tasks[t]
-	return w.cfg.Accepts(task) && !task.Isolated && !w.isClosing()
+func (w *Worker) executes(c *scene, id string) bool {
+	t := c.task(id)
+	return w.accepts(c, t) && !t.Isolated && !w.isClosing()
 }
 
 // find notes the positions of what matters in the batch.

@@ -32,6 +32,7 @@ func (e *Engine) load(ctx context.Context) error {
 			return fmt.Errorf("read the store: %w", err)
 		}
 	}
+	e.loader.forgetPlacements()
 	s := scheduler.NewSnapshot()
 	s.RunsOnly = !e.cfg.Schedule
 	if e.remote.on {

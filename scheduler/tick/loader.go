@@ -22,6 +22,8 @@ type Loader struct {
 
 	mu     sync.Mutex
 	graphs map[versionKey]*dag.Graph
+	// placements are those of DAGs, as they were read last.
+	placements map[string][]run.Placement
 }
 
 // unusable marks an error that trying again does not mend: something stored is missing,
@@ -44,7 +46,7 @@ type versionKey struct{ dag, version string }
 
 // NewLoader returns a loader of a store.
 func NewLoader(s store.Store) *Loader {
-	return &Loader{store: s, graphs: map[versionKey]*dag.Graph{}}
+	return &Loader{store: s, graphs: map[versionKey]*dag.Graph{}, placements: map[string][]run.Placement{}}
 }
 
 // Graph returns the compiled graph of a DAG version.
@@ -58,6 +60,9 @@ func (l *Loader) Graph(ctx context.Context, dagID, version string) (*dag.Graph, 
 	def, err := l.store.DAG(ctx, dagID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, judge(fmt.Errorf("find the file of DAG %s: %w", dagID, err))
+	}
+	if err == nil {
+		l.keepPlacements(&def)
 	}
 	// Bodies are long, and that of the version is mostly that of the DAG as it is now.
 	body := def.Body
@@ -148,6 +153,7 @@ func (l *Loader) addPrevious(ctx context.Context, s *scheduler.Snapshot, v *sche
 // AddDAG loads what is known of a DAG's current version into a snapshot. Runs of it
 // that are to be in the snapshot should be added before.
 func (l *Loader) AddDAG(ctx context.Context, s *scheduler.Snapshot, def store.Definition) error {
+	l.keepPlacements(&def)
 	l.mu.Lock()
 	g := l.graphs[versionKey{def.ID, def.Version}]
 	l.mu.Unlock()

@@ -154,6 +154,13 @@ func (e *Engine) unsent() []executors.Work {
 // send tells workers of queued attempts. What fails is tried again by a later turn, and
 // if this process ends before, by the next one.
 func (e *Engine) send(ctx context.Context, work []executors.Work) {
+	if err := e.loader.place(ctx, work); err != nil {
+		e.cfg.Log.Warn("attempts could not be placed; trying again", "attempts", len(work), "error", err)
+		for i := range work {
+			e.remote.unsent = append(e.remote.unsent, work[i].Attempt())
+		}
+		return
+	}
 	for i, err := range e.exec.Start(ctx, work...) {
 		if err == nil {
 			continue

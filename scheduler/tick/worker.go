@@ -16,8 +16,8 @@ import (
 	"github.com/updraft-dev/updraft/store"
 )
 
-// WorkerConfig says what a Worker works with. Everything but OnSettled, Notify, Free,
-// Remember, Wide and Grace is needed.
+// WorkerConfig says what a Worker works with. Everything but OnSettled, Withhold, Notify,
+// Free, Remember, Wide and Grace is needed.
 type WorkerConfig struct {
 	Store  store.Store
 	Loader *Loader
@@ -34,6 +34,10 @@ type WorkerConfig struct {
 	Execute func(ctx context.Context, w executors.Work) run.Report
 	// OnSettled is told of attempts whose reports are durable, or refused for good.
 	OnSettled func(...run.Attempt)
+	// Withhold, if set, is asked about each report; stopped says that the attempt was
+	// stopped because this worker has to end. True leaves the attempt claimed, for somebody
+	// who sees this worker end, and knows better why, to report it (ReportDeath).
+	Withhold func(rep run.Report, stopped bool) bool
 	// Notify tells the scheduler that there is something for it to do about a run, or, if
 	// all, about others too. It is only a hint.
 	Notify func(id run.ID, all bool)
@@ -331,6 +335,10 @@ func (w *Worker) execute(ctx context.Context, h *holding) *holding {
 	defer cancel(nil)
 	w.hold(h, cancel)
 	rep := w.cfg.Execute(own, h.work)
+	if w.cfg.Withhold != nil && w.cfg.Withhold(rep, errors.Is(context.Cause(own), executors.ErrClosed)) {
+		w.letGo(h)
+		return nil
+	}
 	next := w.report(context.WithoutCancel(ctx), h, rep)
 	w.letGo(h)
 	w.cfg.OnSettled(h.work.Attempt())
