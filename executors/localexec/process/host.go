@@ -38,9 +38,9 @@ type Host struct {
 	mu      sync.Mutex
 	conn    net.Conn
 	waiting map[string]chan answer
-	// left is what this host knows to be on the disk until Forget: the processes of an
-	// attempt, by folder and name, and whether their end has been seen.
-	left map[string]map[string]bool
+	// left is what this host knows to be on the disk until Forget: the folders of an
+	// attempt's processes, and whether their end has been seen.
+	left map[run.Attempt]map[string]bool
 }
 
 var _ task.Processes = (*Host)(nil)
@@ -58,7 +58,7 @@ func Open(cfg Config) (*Host, error) {
 	if len(Socket(cfg.Dir)) > 100 {
 		return nil, fmt.Errorf("the path %s is too long for a Unix socket: set UPDRAFT_HOME to a shorter one", cfg.Dir)
 	}
-	return &Host{cfg: cfg, waiting: map[string]chan answer{}, left: map[string]map[string]bool{}}, nil
+	return &Host{cfg: cfg, waiting: map[string]chan answer{}, left: map[run.Attempt]map[string]bool{}}, nil
 }
 
 // Close drops the connection to the shepherd; processes that still run go on.
@@ -159,20 +159,23 @@ func (h *Host) send(ctx context.Context, r request) (<-chan answer, error) {
 
 // Exec implements task.Processes.
 func (h *Host) Exec(ctx context.Context, c task.Command) (task.Exit, error) {
-	id := identify(c)
+	id := identify(c.Attempt, c.Name)
 	spool := filepath.Join(h.cfg.Dir, id)
-	if h.again(c) { // the attempt runs the same command once more
+	if h.again(c.Attempt, id) { // the attempt runs the same command once more
 		if err := os.RemoveAll(spool); err != nil {
 			return task.Exit{}, fmt.Errorf("remove the output folder: %w", err)
 		}
 	}
-	if err := os.MkdirAll(spool, 0o700); err != nil {
-		return task.Exit{}, fmt.Errorf("make the output folder: %w", err)
+	made := os.Mkdir(spool, 0o700)
+	if made != nil && !errors.Is(made, os.ErrExist) {
+		return task.Exit{}, fmt.Errorf("make the output folder: %w", made)
 	}
 	t := &tail{spool: spool, to: c.Output}
 	defer t.close()
-	if x, ok := readExit(spool); ok {
-		return h.finish(c, t, x) // it ended while nobody was looking
+	if made != nil { // somebody was here before
+		if x, ok := readExit(spool); ok {
+			return h.finish(c.Attempt, id, t, x) // it ended while nobody was looking
+		}
 	}
 	ended, err := h.send(ctx, request{
 		Do: "start", ID: id, Argv: c.Argv, Env: c.Env, Dir: c.Dir, Stdin: c.Stdin, Spool: spool, Memory: c.Memory,
@@ -190,7 +193,7 @@ func (h *Host) Exec(ctx context.Context, c task.Command) (task.Exit, error) {
 		}
 		return task.Exit{}, errors.New(a.Error)
 	}
-	return h.finish(c, t, *a.Exit)
+	return h.finish(c.Attempt, id, t, *a.Exit)
 }
 
 // tailInterval is how often the output of a running process is looked at.
@@ -232,15 +235,15 @@ func (h *Host) signal(ctx context.Context, what, id string) {
 
 // finish hands on the rest of the output. How the process ended stays on the disk until
 // Forget: whoever is killed before its report is durable finds it there again.
-func (h *Host) finish(c task.Command, t *tail, x task.Exit) (task.Exit, error) {
-	if err := t.copy(); err != nil {
+func (h *Host) finish(a run.Attempt, id string, t *tail, x task.Exit) (task.Exit, error) {
+	if err := t.finish(); err != nil {
 		return x, err
 	}
 	x.LastLine = t.last()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if names := h.left[folder(c.Attempt)]; names != nil {
-		names[short(c.Name)] = true
+	if ids := h.left[a]; ids != nil {
+		ids[id] = true
 	}
 	return x, nil
 }

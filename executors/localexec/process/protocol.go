@@ -11,7 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"path/filepath"
+	"strings"
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/task"
@@ -50,17 +50,17 @@ const maxLine = 64 << 20
 // Names of the files in a process' spool folder.
 const (
 	outFile    = "out"    // its output, written by the process itself
-	offsetFile = "offset" // how much of it has been handed on, as text
-	exitFile   = "exit"   // how it ended, as JSON
+	offsetFile = "offset" // how much of it has been handed on while it ran, as text
+	exitFile   = "exit"   // how it ended, as JSON, and how much was handed on then
 	lostFile   = "lost"   // it died with its shepherd
 )
 
 // identify names a process by what it is for, so that starting it twice is starting
-// it once: a folder of its attempt, and one of its own.
-func identify(c task.Command) string { return filepath.Join(folder(c.Attempt), short(c.Name)) }
+// it once: the name of its folder, which begins with that of its attempt.
+func identify(a run.Attempt, name string) string { return short(a.String()) + "." + short(name) }
 
-// folder is where the processes of an attempt keep what they leave.
-func folder(a run.Attempt) string { return short(a.String()) }
+// attemptOf is what the folders of an attempt's processes begin with.
+func attemptOf(id string) string { a, _, _ := strings.Cut(id, "."); return a }
 
 func short(s string) string {
 	sum := sha256.Sum256([]byte(s))

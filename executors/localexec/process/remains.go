@@ -3,6 +3,7 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,17 +17,16 @@ import (
 	"github.com/updraft-dev/updraft/task"
 )
 
-// again says that this host has seen the process of a command end, and notes that one
-// of that name is there from now on.
-func (h *Host) again(c task.Command) bool {
+// again says that this host has seen an attempt's process end, and notes that one of that
+// id is there from now on.
+func (h *Host) again(a run.Attempt, id string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	dir, name := folder(c.Attempt), short(c.Name)
-	if h.left[dir] == nil {
-		h.left[dir] = map[string]bool{}
+	if h.left[a] == nil {
+		h.left[a] = map[string]bool{}
 	}
-	seen := h.left[dir][name]
-	h.left[dir][name] = false
+	seen := h.left[a][id]
+	h.left[a][id] = false
 	return seen
 }
 
@@ -36,19 +36,32 @@ func (h *Host) again(c task.Command) bool {
 func (h *Host) Forget(attempts ...run.Attempt) error {
 	var errs []error
 	for _, a := range attempts {
-		dir := folder(a)
 		h.mu.Lock()
-		_, ok := h.left[dir]
-		delete(h.left, dir)
+		ids := h.left[a]
+		delete(h.left, a)
 		h.mu.Unlock()
-		if ok {
-			errs = append(errs, os.RemoveAll(filepath.Join(h.cfg.Dir, dir)))
+		for id := range ids {
+			errs = append(errs, removeSpool(filepath.Join(h.cfg.Dir, id)))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("remove what processes have left: %w", err)
 	}
 	return nil
+}
+
+// removeSpool removes the folder of a process that has ended. It usually has these two
+// files; to list it first would cost more than to remove them.
+func removeSpool(spool string) error {
+	for _, name := range []string{outFile, exitFile} {
+		if err := syscall.Unlink(filepath.Join(spool, name)); err != nil {
+			break // RemoveAll tells
+		}
+	}
+	if syscall.Rmdir(spool) == nil {
+		return nil
+	}
+	return os.RemoveAll(spool)
 }
 
 // Retain is called once at the start, before any attempt is: it forgets what a killed
@@ -70,10 +83,10 @@ func (h *Host) Retain(ctx context.Context, keep func(context.Context) ([]run.Att
 	}
 	kept := map[string]bool{}
 	for _, a := range attempts {
-		kept[folder(a)] = true
+		kept[short(a.String())] = true
 	}
 	for _, e := range entries {
-		if kept[e.Name()] {
+		if kept[attemptOf(e.Name())] {
 			continue
 		}
 		if err := h.abandon(ctx, e.Name()); err != nil {
@@ -83,28 +96,25 @@ func (h *Host) Retain(ctx context.Context, keep func(context.Context) ([]run.Att
 	return nil
 }
 
-// abandon ends what may still run for an attempt's folder, and removes it.
-func (h *Host) abandon(ctx context.Context, dir string) error {
-	names, err := os.ReadDir(filepath.Join(h.cfg.Dir, dir))
-	if err != nil {
+// abandon ends a process that may still run, and removes its folder.
+func (h *Host) abandon(ctx context.Context, id string) error {
+	path := filepath.Join(h.cfg.Dir, id)
+	if _, ended := readExit(path); !ended {
+		h.signal(ctx, "kill", id)
+	}
+	// The shepherd may write down how it ended right now: once.
+	if err := os.RemoveAll(path); !errors.Is(err, syscall.ENOTEMPTY) {
 		return err
-	}
-	for _, n := range names {
-		if _, ended := readExit(filepath.Join(h.cfg.Dir, dir, n.Name())); !ended {
-			h.signal(ctx, "kill", filepath.Join(dir, n.Name()))
-		}
-	}
-	// The shepherd may write down the end of one that was killed right now: once each.
-	path := filepath.Join(h.cfg.Dir, dir)
-	for range len(names) {
-		if err = os.RemoveAll(path); !errors.Is(err, syscall.ENOTEMPTY) {
-			return err
-		}
 	}
 	return os.RemoveAll(path)
 }
 
+// readExit reads how a process ended. Half of that is the same as nothing.
 func readExit(spool string) (x task.Exit, ok bool) {
 	b, err := os.ReadFile(filepath.Join(spool, exitFile))
-	return x, err == nil && json.Unmarshal(b, &x) == nil
+	if err != nil {
+		return x, false
+	}
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	return x, json.Unmarshal(line, &x) == nil
 }

@@ -32,6 +32,24 @@ type shepherd struct {
 	procs map[string]*child
 	hosts map[net.Conn]bool
 	idle  *time.Timer
+	// oomKills is what task.OOMKills was at oomSeen.
+	oomKills int
+	oomSeen  time.Time
+}
+
+// oomInterval is how old oomKills may be: to count takes the kernel longer than most of
+// what a process needs to be started.
+const oomInterval = time.Second
+
+// countOOM returns how many processes the kernel had killed for want of memory not more than
+// maxAge ago.
+func (s *shepherd) countOOM(maxAge time.Duration) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.oomSeen) >= maxAge {
+		s.oomKills, s.oomSeen = task.OOMKills(), time.Now()
+	}
+	return s.oomKills
 }
 
 // child is one process of the shepherd.
@@ -87,7 +105,7 @@ func Shepherd(ctx context.Context, socket string) error {
 // sweep marks processes that died with an earlier shepherd, so that they are not started
 // a second time in the name of the same attempt. What has ended properly stays as it is.
 func sweep(dir string) error {
-	started, err := filepath.Glob(filepath.Join(dir, "*", "*", outFile))
+	started, err := filepath.Glob(filepath.Join(dir, "*", outFile))
 	if err != nil {
 		return err
 	}
@@ -240,7 +258,7 @@ func (s *shepherd) launch(c *child) error {
 	if err != nil {
 		return err
 	}
-	before := task.OOMKills()
+	before := s.countOOM(oomInterval)
 	var proc *os.Process
 	started := make(chan struct{})
 	s.start <- func() {
@@ -334,10 +352,9 @@ func (s *shepherd) wait(c *child, proc *os.Process, oomBefore int) {
 	signalGroup(c.pid, syscall.SIGKILL) // background children of the task end with it
 	c.exit = exitOf(st, err)
 	c.exit.MaxRSS = max(c.exit.MaxRSS, c.maxRSS)
-	c.exit.OOM = c.oom || c.exit.Signal == "SIGKILL" && task.OOMKills() > oomBefore
+	c.exit.OOM = c.oom || c.exit.Signal == "SIGKILL" && s.countOOM(0) > oomBefore
 	b, err := json.Marshal(c.exit)
 	if err == nil {
-		// Half a file is no JSON, and so the same as none.
 		err = os.WriteFile(filepath.Join(c.req.Spool, exitFile), b, 0o600)
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -25,48 +25,87 @@ type tail struct {
 // keptLine bounds the last line that is remembered.
 const keptLine = 64 << 10
 
+// copy hands on what there is, and notes that.
 func (t *tail) copy() error {
+	n, err := t.pass()
+	if err != nil || n == 0 {
+		return err
+	}
+	return os.WriteFile(filepath.Join(t.spool, offsetFile), t.mark(), 0o600)
+}
+
+// finish hands on the rest. That goes into the file that says how the process ended: one
+// file less to be made for each process, and most end before copy is called.
+func (t *tail) finish() error {
+	n, err := t.pass()
+	if err != nil || n == 0 {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(t.spool, exitFile), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return fmt.Errorf("note what was handed on: %w", err)
+	}
+	_, err = f.Write(t.mark())
+	return errors.Join(err, f.Close())
+}
+
+// mark is how much has been handed on, in a line of its own: what follows a line break is
+// not mistaken for part of a number that was being written when the worker was killed.
+func (t *tail) mark() []byte {
+	return append(strconv.AppendInt([]byte{'\n'}, t.offset, 10), '\n')
+}
+
+// pass hands on what was written since the last time.
+func (t *tail) pass() (int64, error) {
 	if t.f == nil {
 		f, err := os.Open(filepath.Join(t.spool, outFile))
 		if errors.Is(err, os.ErrNotExist) {
-			return nil
+			return 0, nil
 		} else if err != nil {
-			return fmt.Errorf("read the output: %w", err)
+			return 0, fmt.Errorf("read the output: %w", err)
 		}
 		t.f = f
 		if err := t.resume(); err != nil {
-			return fmt.Errorf("read the output: %w", err)
+			return 0, fmt.Errorf("read the output: %w", err)
 		}
 	}
 	n, err := io.Copy(io.MultiWriter(t.to, (*lastLine)(t)), t.f)
 	if err != nil {
-		return fmt.Errorf("hand on the output: %w", err)
-	}
-	if n == 0 {
-		return nil
+		return n, fmt.Errorf("hand on the output: %w", err)
 	}
 	t.offset += n
-	return os.WriteFile(filepath.Join(t.spool, offsetFile), strconv.AppendInt(nil, t.offset, 10), 0o600)
+	return n, nil
 }
 
 // resume goes to where a predecessor stopped handing on; the line before it may be the
 // last one.
 func (t *tail) resume() error {
-	b, err := os.ReadFile(filepath.Join(t.spool, offsetFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
+	for _, name := range []string{offsetFile, exitFile} {
+		b, err := os.ReadFile(filepath.Join(t.spool, name))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		t.offset = max(t.offset, marked(b))
 	}
-	if t.offset, err = strconv.ParseInt(string(b), 10, 64); err != nil {
-		t.offset = 0 // it was killed while writing the number: rather twice than never
+	if t.offset == 0 {
 		return nil
 	}
 	if _, err := t.f.Seek(max(0, t.offset-keptLine), io.SeekStart); err != nil {
 		return err
 	}
-	_, err = io.CopyN((*lastLine)(t), t.f, min(t.offset, keptLine))
+	_, err := io.CopyN((*lastLine)(t), t.f, min(t.offset, keptLine))
 	return err
+}
+
+// marked is the number of the last mark in a file. One that was being written when the
+// worker was killed is none: rather twice than never.
+func marked(b []byte) int64 {
+	text, whole := bytes.CutSuffix(b, []byte("\n"))
+	n, err := strconv.ParseInt(string(text[bytes.LastIndexByte(text, '\n')+1:]), 10, 64)
+	if !whole || err != nil {
+		return 0
+	}
+	return n
 }
 
 func (t *tail) close() {
