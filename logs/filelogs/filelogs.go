@@ -93,12 +93,15 @@ var (
 func (d *driver) Open(_ context.Context, a run.Attempt) (logs.Appender, error) {
 	dir := d.dir(a.Key)
 	for range 10 { // a concurrent Remove may take the folder away again
-		if err := d.makeDir(a.Key); err != nil {
-			return nil, err
-		}
-		before, err := find(dir, a.Try)
+		made, err := d.makeDir(a.Key)
 		if err != nil {
 			return nil, err
+		}
+		var before logs.Info
+		if !made {
+			if before, err = find(dir, a.Try); err != nil {
+				return nil, err
+			}
 		}
 		f, err := openFile(dir, a.Try, before.Segments)
 		if errors.Is(err, fs.ErrNotExist) {

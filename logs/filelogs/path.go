@@ -44,14 +44,18 @@ func (d *driver) dir(k run.Key) string {
 	return dir
 }
 
-// makeDir makes the folder of an instance's logs.
-func (d *driver) makeDir(k run.Key) error {
+// makeDir makes the folder of an instance's logs; made is whether it was not there.
+func (d *driver) makeDir(k run.Key) (made bool, err error) {
 	dir := d.dir(k)
-	if st, err := os.Stat(dir); err == nil && st.IsDir() {
-		return nil
+	err = os.Mkdir(dir, 0o700) // most often its parent is there
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the folder of a log: %w", err)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return false, fmt.Errorf("make the folder of a log: %w", err)
 	}
 	at := d.root
 	for _, f := range limit.Folders(k) {
@@ -60,10 +64,10 @@ func (d *driver) makeDir(k run.Key) error {
 			continue
 		}
 		if err := os.WriteFile(filepath.Join(at, layout.IDFile), []byte(f.ID), 0o600); err != nil {
-			return fmt.Errorf("note the name of a log: %w", err)
+			return true, fmt.Errorf("note the name of a log: %w", err)
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // prune removes a folder and those above it as long as they hold nothing.

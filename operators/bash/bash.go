@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/operators/sensor"
@@ -122,12 +123,15 @@ func runScript(ctx context.Context, a *task.Attempt, script string) (task.Result
 	return runCommand(ctx, a, c)
 }
 
+// lookBash looks for bash once: PATH may be long, and the worker's does not change.
+var lookBash = sync.OnceValues(func() (string, error) { return exec.LookPath("bash") })
+
 // shell is the command for a script. The path of bash is the worker's, because the
 // environment of the task may have none.
 func shell(script string) (task.Command, error) {
-	path, err := exec.LookPath("bash")
+	path, err := lookBash()
 	if err != nil {
-		return task.Command{}, task.Misconfigured(fmt.Errorf("bash is not installed on this worker: %w", err))
+		return task.Command{}, task.Misconfigured(fmt.Errorf("bash is not installed on this worker, or was not when it started: %w", err))
 	}
 	if strings.ContainsRune(script, 0) {
 		return task.Command{}, task.Misconfigured(fmt.Errorf("the script has a NUL byte, which bash cannot read"))
