@@ -6,7 +6,7 @@ import (
 
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors"
-	"github.com/updraft-dev/updraft/executors/fargateexec"
+	"github.com/updraft-dev/updraft/executors/fargateexec/fargatesize"
 	"github.com/updraft-dev/updraft/executors/lambdaexec"
 	"github.com/updraft-dev/updraft/executors/queueexec"
 	"github.com/updraft-dev/updraft/executors/routeexec"
@@ -86,7 +86,7 @@ func Rule(o *embedded.Options) (routeexec.Rule, error) {
 	}
 	rule := routeexec.Rule{{Name: lambdaexec.Name, Limits: lambdaexec.Limits(functions)}}
 	if o.Config.Text("fargate") != "" {
-		rule = append(rule, routeexec.Place{Name: fargate, Limits: fargateexec.Limits()})
+		rule = append(rule, routeexec.Place{Name: fargate, Limits: fargatesize.Limits()})
 	}
 	return append(rule, routeexec.Place{Name: queued, Queues: []string{routeexec.AnyQueue}, ByName: true}), nil
 }

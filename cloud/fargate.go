@@ -6,15 +6,24 @@ import (
 	"errors"
 
 	"github.com/updraft-dev/updraft/embedded"
-	"github.com/updraft-dev/updraft/executors/fargateexec"
+	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/fargateexec/ecsevent"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/queue/sqsqueue"
 	"github.com/updraft-dev/updraft/run"
 )
 
+// Containers starts a container for each attempt: a fargateexec.Executor. It is an interface so
+// that the other functions do not link the client of ECS.
+type Containers interface {
+	executors.Dispatcher
+	// Sweep returns how those have ended whose end may have gone untold.
+	Sweep(ctx context.Context) ([]ecsevent.End, error)
+}
+
 // Fargate returns the function that starts a Fargate task for each attempt in its queue. By
 // the clock it looks for tasks whose end nobody has told of.
-func Fargate(f *embedded.Function, r *sqsqueue.Receiver, x *fargateexec.Executor) Handler {
+func Fargate(f *embedded.Function, r *sqsqueue.Receiver, x Containers) Handler {
 	return func(ctx context.Context, inv embedded.Invocation, event json.RawMessage) (any, error) {
 		var e struct {
 			Records []json.RawMessage `json:"Records"`
@@ -36,7 +45,7 @@ func Fargate(f *embedded.Function, r *sqsqueue.Receiver, x *fargateexec.Executor
 }
 
 // start starts the attempts of a batch that still wait to be started.
-func start(ctx context.Context, f *embedded.Function, inv embedded.Invocation, x *fargateexec.Executor, deliveries []queue.Delivery) []error {
+func start(ctx context.Context, f *embedded.Function, inv embedded.Invocation, x Containers, deliveries []queue.Delivery) []error {
 	errs := make([]error, len(deliveries))
 	var attempts []run.Attempt
 	var index []int
@@ -54,7 +63,7 @@ func start(ctx context.Context, f *embedded.Function, inv embedded.Invocation, x
 	return errs
 }
 
-func sweep(ctx context.Context, f *embedded.Function, x *fargateexec.Executor) error {
+func sweep(ctx context.Context, f *embedded.Function, x Containers) error {
 	ends, err := x.Sweep(ctx)
 	errs := []error{err}
 	for _, end := range ends {

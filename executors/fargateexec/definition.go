@@ -113,5 +113,5 @@ func (e *Executor) baseMemory(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("memory of task definition %s is %q: write it in MiB", e.cfg.TaskDefinition, aws.ToString(base.Memory))
 	}
-	return n * mib, nil
+	return n << 20, nil
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/fargateexec/fargatesize"
 	"github.com/updraft-dev/updraft/run"
 )
 
@@ -76,7 +77,7 @@ func (e *Executor) start(ctx context.Context, w *executors.Work) error {
 	if err != nil {
 		return err
 	}
-	if lacks := Limits().Lacks(n); len(lacks) > 0 {
+	if lacks := fargatesize.Limits().Lacks(n); len(lacks) > 0 {
 		return refuse("task %s asks for %s on Fargate: ask for less", n.Task, lacks[0])
 	}
 	select {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/fargateexec/ecsevent"
+	"github.com/updraft-dev/updraft/executors/fargateexec/fargatesize"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/run"
 )
@@ -69,17 +70,17 @@ func (r *request) fill() error {
 	}}
 	memory := r.need.MemoryOr(r.byDefault)
 	if r.need.Memory == 0 {
-		memory = min(memory, Limits().Memory)
+		memory = min(memory, fargatesize.Limits().Memory)
 	}
 	if memory > 0 || r.need.CPUMilli > 0 {
-		size, ok := Fit(r.need.CPUMilli, memory)
+		size, ok := fargatesize.Fit(r.need.CPUMilli, memory)
 		if !ok {
 			return refuse("task %s asks for cpu %.3g and memory %s, which Fargate does not have: ask for less", r.need.Task,
 				float64(r.need.CPUMilli)/1000, executors.Bytes(memory))
 		}
 		r.overrides.Cpu, r.overrides.Memory = aws.String(strconv.FormatInt(size.CPU, 10)), aws.String(strconv.FormatInt(size.Memory, 10))
 	}
-	if g := storage(r.need.Storage); g > 0 {
+	if g := fargatesize.Storage(r.need.Storage); g > 0 {
 		r.overrides.EphemeralStorage = &types.EphemeralStorage{SizeInGiB: g}
 	}
 	b, err := json.Marshal(r.overrides)

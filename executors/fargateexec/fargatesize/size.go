@@ -1,4 +1,6 @@
-package fargateexec
+// Package fargatesize is what sizes a Fargate task can have. It calls nobody, so that what only
+// asks whether a task fits links nothing of ECS.
+package fargatesize
 
 import (
 	"fmt"
@@ -68,8 +70,8 @@ const (
 	mostStorage  = 200
 )
 
-// storage is how much ephemeral storage to ask for, in GiB; 0 for what all tasks have.
-func storage(bytes int64) int32 {
+// Storage is how much ephemeral storage to ask for, in GiB; 0 for what all tasks have.
+func Storage(bytes int64) int32 {
 	if bytes <= freeStorage*gib {
 		return 0
 	}
