@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/internal/awsconf"
@@ -41,24 +40,11 @@ func (a *Account) config(ctx context.Context, region, profile string) (aws.Confi
 		if a.Load != nil {
 			a.cfg, a.err = a.Load(ctx, a.Release)
 		} else {
-			a.cfg, a.err = loadFor(ctx, a.Release, region, profile)
+			a.cfg, a.err = awsconf.LoadFor(ctx, a.Release, region, profile)
 		}
 		if a.err == nil && a.Meter != nil {
 			a.cfg = awsconf.WithMeter(a.cfg, a.Meter)
 		}
 	})
 	return a.cfg, a.err
-}
-
-// loadFor reads the configuration; a region or profile that is empty is left to the
-// environment.
-func loadFor(ctx context.Context, release, region, profile string) (aws.Config, error) {
-	var options []func(*config.LoadOptions) error
-	if region != "" {
-		options = append(options, config.WithRegion(region))
-	}
-	if profile != "" {
-		options = append(options, config.WithSharedConfigProfile(profile))
-	}
-	return awsconf.Load(ctx, release, options...)
 }

@@ -16,43 +16,15 @@ import (
 	"github.com/updraft-dev/updraft/executors/lambdaexec"
 	"github.com/updraft-dev/updraft/internal/awsconf"
 	"github.com/updraft-dev/updraft/logs"
-	"github.com/updraft-dev/updraft/logs/miniologs"
 	"github.com/updraft-dev/updraft/logs/objects"
 	"github.com/updraft-dev/updraft/logs/s3logs"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/queue/sqsqueue"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/settings"
-	"github.com/updraft-dev/updraft/settings/awssecrets"
 	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/store/dynamostore"
 )
-
-// MinIO is the driver of logs on a server that speaks S3 and is no part of AWS. Functions do
-// without it: theirs is S3's own.
-func MinIO() embedded.Drivers {
-	return embedded.Drivers{Logs: map[string]func(context.Context, string, *embedded.Options) (embedded.Objects, error){"minio": minio}}
-}
-
-// Secrets looks connections and variables up in Secrets Manager or the Parameter Store. The
-// template's functions do without it: their roles may read no secret but the key.
-func Secrets(a *Account) embedded.Drivers {
-	open := func(ctx context.Context, url string, o *embedded.Options) (settings.Backend, error) {
-		cfg, err := a.Config(ctx)
-		if err != nil {
-			return nil, err
-		}
-		c, err := awssecrets.ParseURL(url)
-		if err != nil {
-			return nil, fmt.Errorf("setting secrets_backend: %w", err)
-		}
-		c.AWS, c.Now = cfg, o.Now
-		return awssecrets.Open(c)
-	}
-	return embedded.Drivers{Secrets: map[string]func(context.Context, string, *embedded.Options) (settings.Backend, error){
-		string(awssecrets.SecretsManager): open, string(awssecrets.ParameterStore): open,
-	}}
-}
 
 // Drivers are those of AWS.
 func Drivers(a *Account) embedded.Drivers {
@@ -93,7 +65,7 @@ func (a *Account) logs(ctx context.Context, url string, o *embedded.Options) (em
 	if err != nil {
 		return embedded.Objects{}, err
 	}
-	c.Logs = logsConfig(o)
+	c.Logs = LogsConfig(o)
 	l, err := s3logs.Open(cfg, c)
 	if err != nil {
 		return embedded.Objects{}, err
@@ -102,29 +74,8 @@ func (a *Account) logs(ctx context.Context, url string, o *embedded.Options) (em
 	return embedded.Objects{Logs: l, XComs: BucketXComs(b, c.Prefix)}, err
 }
 
-// minio keeps them in a bucket of MinIO, whose keys are in the environment.
-func minio(_ context.Context, url string, o *embedded.Options) (embedded.Objects, error) {
-	c, err := miniologs.ParseURL(url)
-	if err != nil {
-		return embedded.Objects{}, err
-	}
-	for name, to := range map[string]*string{"MINIO_ACCESS_KEY": &c.AccessKey, "MINIO_SECRET_KEY": &c.SecretKey} {
-		v, ok := o.Lookup(name)
-		if !ok {
-			return embedded.Objects{}, fmt.Errorf("logs %s: the environment variable %s is missing: set it to the key of a user of MinIO", url, name)
-		}
-		*to = v
-	}
-	c.Logs = logsConfig(o)
-	l, err := miniologs.Open(c)
-	if err != nil {
-		return embedded.Objects{}, err
-	}
-	b, err := miniologs.OpenBucket(c)
-	return embedded.Objects{Logs: l, XComs: BucketXComs(b, c.Prefix)}, err
-}
-
-func logsConfig(o *embedded.Options) logs.Config {
+// LogsConfig is how an installation keeps logs in a bucket.
+func LogsConfig(o *embedded.Options) logs.Config {
 	return logs.Config{MaxSize: int64(o.Config.Int("log_max_bytes")), PackTime: objects.DefaultPackTime}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/updraft-dev/updraft/cli"
 	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/cloud/outside"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/local"
 	"github.com/updraft-dev/updraft/logs"
@@ -26,8 +27,8 @@ var version = "dev"
 func main() {
 	account := &cloud.Account{Release: version}
 	google := embedded.Drivers{Logs: map[string]func(context.Context, string, *embedded.Options) (embedded.Objects, error){"gs": openLogs}}
-	drivers := embedded.Join(local.Drivers(), cloud.Drivers(account), cloud.MinIO(), cloud.Secrets(account), google)
-	os.Exit(cli.Main(version, drivers, cloud.Stacks{Release: version}.Settings))
+	drivers := embedded.Join(local.Drivers(), cloud.Drivers(account), outside.MinIO(), outside.Secrets(account), google)
+	os.Exit(cli.Main(version, drivers, outside.Stacks{Release: version}.Settings))
 }
 
 // openLogs keeps logs and large XComs in a bucket, with the credentials that every program

@@ -7,6 +7,7 @@ import (
 
 	"github.com/updraft-dev/updraft/cli"
 	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/cloud/outside"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/local"
 )
@@ -16,6 +17,6 @@ var version = "dev"
 
 func main() {
 	account := &cloud.Account{Release: version}
-	drivers := embedded.Join(local.Drivers(), cloud.Drivers(account), cloud.MinIO(), cloud.Secrets(account))
-	os.Exit(cli.Main(version, drivers, cloud.Stacks{Release: version}.Settings))
+	drivers := embedded.Join(local.Drivers(), cloud.Drivers(account), outside.MinIO(), outside.Secrets(account))
+	os.Exit(cli.Main(version, drivers, outside.Stacks{Release: version}.Settings))
 }

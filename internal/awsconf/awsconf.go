@@ -66,6 +66,19 @@ func Load(ctx context.Context, version string, options ...func(*config.LoadOptio
 	return cfg, nil
 }
 
+// LoadFor is Load with a region and a profile; a region or profile that is empty is left to the
+// environment.
+func LoadFor(ctx context.Context, version, region, profile string) (aws.Config, error) {
+	var options []func(*config.LoadOptions) error
+	if region != "" {
+		options = append(options, config.WithRegion(region))
+	}
+	if profile != "" {
+		options = append(options, config.WithSharedConfigProfile(profile))
+	}
+	return Load(ctx, version, options...)
+}
+
 // WithReadTimeout returns a configuration whose connections may deliver nothing for so
 // long; 0 is without bound. Synchronous calls of functions need it, which answer only
 // when they are done.

@@ -1,4 +1,4 @@
-package cloud_test
+package outside_test
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/cloud/outside"
 )
 
 // TestStackSettings: the outputs of a stack are settings; others are not. It is not
@@ -39,7 +39,7 @@ func TestStackSettings(t *testing.T) {
 	} {
 		t.Setenv(name, v)
 	}
-	stacks := cloud.Stacks{Release: "test"}
+	stacks := outside.Stacks{Release: "test"}
 	got, err := stacks.Settings(t.Context(), "updraft", "eu-west-1", "")
 	if err != nil {
 		t.Fatal(err)
