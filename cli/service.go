@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/embedded/metrics"
 	"github.com/updraft-dev/updraft/executors/localexec/process"
 )
 
@@ -43,7 +44,7 @@ func (a *app) serviceCommand(c *cobra.Command, serve func(*embedded.Installation
 	var grace time.Duration
 	c.Args = exactly()
 	c.RunE = a.until(func(ctx context.Context, i *embedded.Installation) error {
-		return serve(i, ctx, embedded.StandaloneOptions{Grace: grace, OnReady: func(address string, first embedded.Synced) {
+		return serve(i, ctx, embedded.StandaloneOptions{Grace: grace, Metrics: metrics.New(), OnReady: func(address string, first embedded.Synced) {
 			i.Log.Info("updraft is up", "version", i.Release, "home", i.Config.Home, "dags", i.Config.Text("dags"),
 				"status", "http://"+address+"/status", "broken_files", len(first.Errors))
 		}})

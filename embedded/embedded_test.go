@@ -19,6 +19,7 @@ import (
 
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/embedded/metrics"
 	"github.com/updraft-dev/updraft/internal/shepherdtest"
 	"github.com/updraft-dev/updraft/local"
 	"github.com/updraft-dev/updraft/run"
@@ -331,7 +332,7 @@ func TestStandalone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	go func() {
-		ended <- i.Standalone(ctx, embedded.StandaloneOptions{OnReady: func(address string, _ embedded.Synced) { ready <- address }})
+		ended <- i.Standalone(ctx, embedded.StandaloneOptions{Metrics: metrics.New(), OnReady: func(address string, _ embedded.Synced) { ready <- address }})
 	}()
 	var address string
 	select {

@@ -6,68 +6,26 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 )
 
-// metrics counts what the engine commits.
-type metrics struct {
-	// ready says that the scheduler works, broken that the store did not in its last turn.
-	ready    atomic.Bool
-	broken   atomic.Bool
-	registry *prometheus.Registry
-	ended    *prometheus.CounterVec
-	runs     *prometheus.CounterVec
-	duration prometheus.Histogram
-	commits  prometheus.Counter
+// Metrics count what a scheduler commits, and serve the counts: those of package metrics.
+type Metrics interface {
+	// See is told each commit. It must not block.
+	See(batches []run.Batch)
+	http.Handler
 }
 
-func newMetrics() *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "updraft_task_instances_total", Help: "Task instances that changed to a state.",
-		}, []string{"state"}),
-		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "updraft_dag_runs_total", Help: "DAG runs that changed to a state.",
-		}, []string{"state"}),
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "updraft_task_duration_seconds", Help: "Duration of attempts that succeeded or failed.",
-			Buckets: prometheus.ExponentialBuckets(0.001, 4, 12),
-		}),
-		commits: prometheus.NewCounter(prometheus.CounterOpts{Name: "updraft_commits_total", Help: "Commits of the scheduler."}),
-	}
-	m.registry.MustRegister(m.ended, m.runs, m.duration, m.commits,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
+// condition is how a scheduler is.
+type condition struct {
+	// ready says that the scheduler works, broken that the store did not in its last turn.
+	ready  atomic.Bool
+	broken atomic.Bool
 }
 
 // seeStore keeps whether the store works.
-func (m *metrics) seeStore(err error) { m.broken.Store(err != nil) }
-
-// see counts a commit.
-func (m *metrics) see(batches []run.Batch) {
-	m.commits.Inc()
-	for _, b := range batches {
-		if u := b.Update; u != nil && u.Want.State != u.State {
-			m.runs.WithLabelValues(string(u.Want.State)).Inc()
-		}
-		for i := range b.Changes {
-			c := &b.Changes[i]
-			if c.Gone || c.Want.State == c.If.State && !c.If.Absent {
-				continue
-			}
-			m.ended.WithLabelValues(c.Want.State.String()).Inc()
-			if w := &c.Want; (w.State == run.Success || w.State == run.Failed) && !w.Start.IsZero() && !w.End.IsZero() {
-				m.duration.Observe(w.End.Sub(w.Start).Seconds())
-			}
-		}
-	}
-}
+func (c *condition) seeStore(err error) { c.broken.Store(err != nil) }
 
 // Status is what /status answers.
 type Status struct {
@@ -81,18 +39,20 @@ type Status struct {
 	States  map[string]int `json:"unfinished_task_instances"`
 }
 
-// handler serves /health, /metrics and /status.
-func (i *Installation) handler(m *metrics) http.Handler {
+// handler serves /health and /status, and /metrics if there are some.
+func (i *Installation) handler(c *condition, m Metrics) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, r *http.Request) {
-		database, scheduler := !m.broken.Load(), m.ready.Load()
+		database, scheduler := !c.broken.Load(), c.ready.Load()
 		code := http.StatusOK
 		if !database || !scheduler {
 			code = http.StatusServiceUnavailable
 		}
 		answer(w, code, map[string]any{"metadatabase": health(database), "scheduler": health(scheduler)})
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	if m != nil {
+		mux.Handle("GET /metrics", m)
+	}
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		s, err := i.status(r)
 		if err != nil {

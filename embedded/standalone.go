@@ -27,6 +27,8 @@ type StandaloneOptions struct {
 	OnReady func(address string, first Synced)
 	// Grace is how long running tasks may go on after ctx ended.
 	Grace time.Duration
+	// Metrics are told what is committed, and served at /metrics. Nil: there are none.
+	Metrics Metrics
 }
 
 // Standalone schedules a folder of DAG files until ctx ends: it watches the files,
@@ -63,12 +65,16 @@ func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func
 	if err != nil {
 		return err
 	}
-	m := newMetrics()
-	server := &http.Server{Handler: i.handler(m), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	var is condition
+	server := &http.Server{Handler: i.handler(&is, o.Metrics), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	defer server.Close()
-	return work(ctx, WorkOptions{Schedule: true, OnChange: m.see, OnStore: m.seeStore, Grace: o.Grace}, func(ctx context.Context, e *tick.Engine) error {
-		m.ready.Store(true)
-		defer m.ready.Store(false)
+	doing := WorkOptions{Schedule: true, OnStore: is.seeStore, Grace: o.Grace}
+	if o.Metrics != nil {
+		doing.OnChange = o.Metrics.See
+	}
+	return work(ctx, doing, func(ctx context.Context, e *tick.Engine) error {
+		is.ready.Store(true)
+		defer is.ready.Store(false)
 		if o.OnReady != nil {
 			o.OnReady(ln.Addr().String(), first)
 		}
