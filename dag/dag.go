@@ -63,6 +63,9 @@ type DAG struct {
 	OnSuccess       []Callback `json:"on_success_callback,omitempty"`
 	OnFailure       []Callback `json:"on_failure_callback,omitempty"`
 	Deadlines       []Deadline `json:"deadline,omitempty"`
+	// ExecutorConfig are settings for the executors of all its tasks; those of a task go
+	// before them.
+	ExecutorConfig Values `json:"executor_config,omitempty"`
 
 	// Tasks are in the author's order; their position is their index.
 	Tasks  []*Task  `json:"tasks"`

@@ -74,6 +74,11 @@ const (
 // of the attempt.
 const ExitUnreported = 75
 
+// ExitStopped is the exit code of a runner that was told to stop, and has stopped its
+// attempt and called its callbacks: it leaves the report to the controller, who knows why
+// the pod had to end. It is that of a program that SIGTERM has ended.
+const ExitStopped = 143
+
 // Pod names one pod for ever: a name may come again, a UID does not.
 type Pod struct {
 	Namespace, Name, UID string
@@ -108,9 +113,12 @@ var ErrNoPod = errors.New("this is not a pod of the kubernetes executor")
 // with the variable that is missing.
 func PodOf(getenv func(string) string) (Pod, error) {
 	var p Pod
-	for name, to := range map[string]*string{NamespaceVariable: &p.Namespace, NameVariable: &p.Name, UIDVariable: &p.UID} {
-		if *to = getenv(name); *to == "" {
-			return Pod{}, fmt.Errorf("%w: %s is not set", ErrNoPod, name)
+	for _, v := range []struct {
+		name string
+		to   *string
+	}{{NamespaceVariable, &p.Namespace}, {NameVariable, &p.Name}, {UIDVariable, &p.UID}} {
+		if *v.to = getenv(v.name); *v.to == "" {
+			return Pod{}, fmt.Errorf("%w: %s is not set", ErrNoPod, v.name)
 		}
 	}
 	return p, nil
