@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -17,48 +18,97 @@ import (
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/fargateexec/ecsevent"
+	"github.com/updraft-dev/updraft/executors/kubeexec/kubeevent"
 	"github.com/updraft-dev/updraft/executors/localexec/process"
 	"github.com/updraft-dev/updraft/queue"
+	"github.com/updraft-dev/updraft/run"
 )
 
-// ContainerMain is the main of a container that fargateexec has started for an attempt:
-// `task execute ATTEMPT`. It returns the process's exit code, ecsevent.ExitUnreported if
-// what became of the attempt is not in the store.
+// ContainerMain is the main of a container that was started for an attempt, by fargateexec
+// or in a pod by kubeexec: `task execute ATTEMPT`, where each container has the program
+// already or has it copied there by `task install DIR`. It returns the process's exit code,
+// ExitUnreported if what became of the attempt is not in the store.
 func ContainerMain(a *Account, drivers embedded.Drivers) int {
+	if len(os.Args) != 3 {
+		return told(fmt.Errorf("usage: task %s ATTEMPT (the attempt as JSON, as its message has it), or task %s DIR", ecsevent.Command, kubeevent.Install))
+	}
+	command, argument := os.Args[1], os.Args[2]
+	switch {
+	case command == embedded.ShepherdCommand:
+		return told(process.Shepherd(context.Background(), argument))
+	case command == kubeevent.Install:
+		return told(install(argument))
+	case command != ecsevent.Command:
+		return told(fmt.Errorf("task does not know the command %q: use %s or %s", command, ecsevent.Command, kubeevent.Install))
+	case os.Getpid() == 1:
+		code, err := process.First()
+		if err != nil {
+			told(err)
+			return ecsevent.ExitUnreported
+		}
+		return code
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if len(os.Args) == 3 && os.Args[1] == embedded.ShepherdCommand {
-		return told(process.Shepherd(context.Background(), os.Args[2]))
-	}
-	if len(os.Args) != 3 || os.Args[1] != ecsevent.Command {
-		return told(fmt.Errorf("usage: task %s ATTEMPT (the attempt as JSON, as the fargate function writes it)", ecsevent.Command))
-	}
-	if err := executeOne(ctx, a, drivers, os.Args[2]); err != nil {
+	withheld, err := executeOne(ctx, a, drivers, argument)
+	switch {
+	case err != nil:
 		told(err)
 		return ecsevent.ExitUnreported
+	case withheld:
+		return kubeevent.ExitStopped
 	}
 	return 0
 }
 
-func executeOne(ctx context.Context, a *Account, drivers embedded.Drivers, word string) (err error) {
+// executeOne executes an attempt. Withheld says that it was stopped with this container,
+// which is left to be reported to whoever has seen why.
+func executeOne(ctx context.Context, a *Account, drivers embedded.Drivers, word string) (withheld bool, err error) {
 	m, err := queue.Decode([]byte(word))
 	if err != nil {
-		return err
+		return false, err
 	}
 	if m.Kind != queue.KindAttempt {
-		return fmt.Errorf("a message of kind %s is no attempt", m.Kind)
+		return false, fmt.Errorf("a message of kind %s is no attempt", m.Kind)
 	}
-	name, err := containerName(ctx)
-	if err != nil {
-		return err
+	inv := embedded.Invocation{Place: fargate, Begun: time.Now()}
+	fits := fitsContainer
+	if pod, err := kubeevent.PodOf(os.Getenv); err == nil {
+		inv.Name, inv.Place = pod.WorkerName(), executors.Kubernetes
+		inv.Withheld = func(run.Attempt) { withheld = true } // before Work returns: there is one attempt
+		fits = func(*dag.Task) bool { return false }         // to each its own pod
+	} else if inv.Name, err = containerName(ctx); err != nil {
+		return false, err
 	}
 	f, release, err := OpenFunction(ctx, a, drivers, slog.New(slog.NewJSONHandler(os.Stderr, nil)))
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer release()
 	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
-	return f.Work(ctx, embedded.Invocation{Name: name, Place: fargate, Begun: time.Now()}, fitsContainer, m.Attempt)[0]
+	err = f.Work(ctx, inv, fits, m.Attempt)[0]
+	return withheld, err
+}
+
+// install copies this program into a folder, for another container of the pod.
+func install(dir string) (err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	from, err := os.Open(self)
+	if err != nil {
+		return fmt.Errorf("install the runner: %w", err)
+	}
+	defer from.Close()
+	to, err := os.OpenFile(filepath.Join(dir, kubeevent.RunnerName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
+	if err != nil {
+		return fmt.Errorf("install the runner: %w", err)
+	}
+	if _, err := io.Copy(to, from); err != nil {
+		return errors.Join(fmt.Errorf("install the runner: %w", err), to.Close())
+	}
+	return to.Close()
 }
 
 // fitsContainer says whether a container may go on with a task: it is as large as its first

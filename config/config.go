@@ -31,14 +31,14 @@ type key struct {
 
 // keys are the settings, in the order they are listed. {home} stands for UPDRAFT_HOME.
 func keys() []key {
-	return []key{
+	return append([]key{
 		{"dags", "{home}/dags", "folder of DAG files", notEmpty},
 		{"dag_source", "", "where functions copy DAG files from into the folder dags: s3://BUCKET/PREFIX", optional(scheme("s3"))},
 		{"store", "sqlite://{home}/updraft.db", "where DAGs, runs and settings are kept: sqlite:///PATH[?durability=full|normal], dynamodb://TABLE", scheme("sqlite", "dynamodb")},
 		{"logs", "file://{home}/logs", "where task logs are kept: file:///PATH, s3://BUCKET/PREFIX, minio://HOST:PORT/BUCKET/PREFIX, gs://BUCKET/PREFIX (with updraft-gcs)", scheme("file", "s3", "minio", "gs")},
 		{"queue", "local:", "how schedulers and workers send each other word: local:, sqs://PREFIX (names of queues begin with it)", oneOfOr("sqs", "local:")},
 		{"key", "file://{home}/key", "what seals connections and variables: file:///PATH, secretsmanager://NAME", scheme("file", "secretsmanager")},
-		{"executor", "local", "what runs tasks: local; lambda, fargate or auto (by what a task needs) where the scheduler is a function", oneOf("local", "lambda", "fargate", "auto")},
+		{"executor", "local", "what runs tasks: local; kubernetes (a pod each, made by updraft-kube); lambda, fargate or auto (by what a task needs) where the scheduler is a function", oneOf("local", "lambda", "fargate", "kubernetes", "auto")},
 		{"lambda", "", "worker functions with their memory in MiB, smallest first, with commas between: updraft-worker:512,updraft-worker-large:3008", nil},
 		{"fargate", "", "where tasks run on Fargate: ecs://CLUSTER/TASK_DEFINITION?subnets=…&security_groups=…&spot=true", optional(scheme("ecs"))},
 		{"aws_region", "", "region of AWS; empty is AWS_REGION, or that of the profile", nil},
@@ -65,7 +65,7 @@ func keys() []key {
 		{"secrets_connections", "", "file of connections (JSON, YAML or .env), looked at first", nil},
 		{"secrets_variables", "", "file of variables (JSON, YAML or .env), looked at first", nil},
 		{"secrets_backend", "", "service that is asked next for connections and variables: secretsmanager: or parameterstore:, with Airflow's backend_kwargs as ?connections_prefix=…", optional(service("secretsmanager", "parameterstore"))},
-	}
+	}, kubernetesKeys()...)
 }
 
 // Setting is one setting with its value and where that came from.

@@ -91,9 +91,10 @@ type Invocation struct {
 	Begun time.Time
 	// Deadline is when the process is stopped, whatever it does; zero is never.
 	Deadline time.Time
-	// Watched says that somebody sees this process end and knows why it was told to: what
-	// is stopped with it is stopped at once, and left to them to report (Died).
-	Watched bool
+	// Withheld, if set, says that somebody sees this process end and knows why it was told
+	// to. What is stopped with it is stopped at once, and left to them to report (Died): it
+	// is called for each such attempt.
+	Withheld func(run.Attempt)
 }
 
 const (
@@ -278,7 +279,7 @@ func (p placed) Name() string { return p.place }
 
 // grace is how long attempts may go on when the invocation is over.
 func (inv *Invocation) grace() time.Duration {
-	if inv.Watched {
+	if inv.Withheld != nil {
 		return 0
 	}
 	return inTime - lastWords
@@ -287,7 +288,11 @@ func (inv *Invocation) grace() time.Duration {
 // withhold says whether the report of an attempt that was stopped with the process is left
 // to whoever watches it.
 func (inv *Invocation) withhold(rep run.Report, stopped bool) bool {
-	return inv.Watched && stopped && rep.Outcome == run.OutcomeFailed
+	if inv.Withheld == nil || !stopped || rep.Outcome != run.OutcomeFailed {
+		return false
+	}
+	inv.Withheld(rep.Attempt)
+	return true
 }
 
 // judge names the cause of an attempt that was stopped because the invocation was over: had

@@ -23,6 +23,10 @@ func (e *RefusedError) Error() string { return e.Reason }
 // Auto is the executor of tasks that leave the choice to the installation.
 const Auto = "auto"
 
+// Kubernetes is the place where each attempt has a pod of its own. A controller in the
+// cluster makes the pods: whoever sends attempts there needs a queue of this name only.
+const Kubernetes = "kubernetes"
+
 // Need is what a task asks of the place that it runs in. Zero fields ask for nothing.
 type Need struct {
 	Task string
@@ -122,7 +126,7 @@ func Canonical(name string) string {
 	case "AwsEcsExecutor", "EcsExecutor", "AwsFargateExecutor":
 		return "fargate"
 	case "KubernetesExecutor":
-		return "kubernetes"
+		return Kubernetes
 	case "LocalExecutor", "SequentialExecutor":
 		return "local"
 	case "CeleryExecutor":
