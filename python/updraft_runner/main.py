@@ -5,9 +5,10 @@ Python 2 until the version has been checked.
 """
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import Any
+from typing import Any, Iterator
 
 OLDEST = (3, 9)
 TOO_OLD = 78
@@ -28,6 +29,18 @@ def paths(shim: Any) -> None:
         stand_in.install(always=shim == "always")
 
 
+@contextlib.contextmanager
+def compiled() -> Iterator[None]:
+    """Keeps bytecode of what is imported meanwhile, which is ours: our folder is nobody
+    else's, and to compile all of it takes longer than the rest of the start. What is said
+    about the user's modules (PYTHONDONTWRITEBYTECODE) holds for these."""
+    said, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = said
+
+
 def main() -> None:
     if sys.version_info[:2] < OLDEST:
         found = ".".join(str(part) for part in sys.version_info[:3])
@@ -36,12 +49,12 @@ def main() -> None:
         os._exit(TOO_OLD)
     role, fd, shim = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     sys.argv[:] = ["updraft"]
-    paths(shim)
+    with compiled():
+        paths(shim)
+        from updraft_runner import child, zygote
     if role == "zygote":
-        from updraft_runner import zygote
-        zygote.main(fd)
+        zygote.main(fd, compiled)
     else:
-        from updraft_runner import child
         child.executed(fd)
 
 

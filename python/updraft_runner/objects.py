@@ -4,7 +4,6 @@ The file is executed again in each attempt, as the module of any callable is.
 """
 from __future__ import annotations
 
-import asyncio
 import importlib
 import os
 import sys
@@ -152,7 +151,7 @@ def _wait(task: Any, deferred: Any) -> Any:
     task.log.info("Waiting for %r in this process: Updraft has no triggerer", deferred.trigger)
     try:
         return triggers.first(deferred.trigger, deferred.timeout)
-    except asyncio.TimeoutError:
+    except triggers.asyncio.TimeoutError:
         raise TaskDeferralTimeout("the trigger did not fire within %s" % deferred.timeout) from None
     except Exception as error:
         raise TaskDeferralError("the trigger failed: %s" % error) from error

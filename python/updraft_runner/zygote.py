@@ -14,10 +14,13 @@ import select
 import signal
 import socket
 import sys
-from typing import Any
+from typing import Any, Callable, ContextManager
 
 from updraft_runner import child, frames, shim
 
+# How long the first attempt is waited for before everything is imported that it and those
+# after it may need, in milliseconds.
+_FIRST_ATTEMPT = 1000
 # prctl(2): the signal a process gets when its parent dies.
 _PR_SET_PDEATHSIG = 1
 # prctl(2): orphans below this process become its children.
@@ -32,11 +35,16 @@ def _libc() -> Any:
         return None
 
 
+Compiled = Callable[[], ContextManager[None]]
+
+
 class Zygote:
     """The state of the parent: the children alive, by attempt and by pid."""
 
-    def __init__(self, control: Any, strict: bool = False) -> None:
+    def __init__(self, control: Any, strict: bool, compiled: Compiled) -> None:
         self.control = control
+        self.compiled = compiled
+        self.warm = False
         self.pid = os.getpid()
         self.prctl = _libc()
         # Whether what attempts leave behind ends with them (where that can be told).
@@ -64,7 +72,10 @@ class Zygote:
         poll.register(self.wake_read, select.POLLIN)
         alive = True
         while alive:
-            for fd, _ in poll.poll():
+            ready = poll.poll(None if self.warm else 0 if self.by_pid else _FIRST_ATTEMPT)
+            if not ready and not self.warm:
+                self.warm_up()
+            for fd, _ in ready:
                 if fd == self.wake_read:
                     os.read(self.wake_read, 4096)
                 else:
@@ -72,6 +83,15 @@ class Zygote:
             self.reap()
         for pid in self.by_pid:
             _kill_group(pid, signal.SIGKILL)
+
+    def warm_up(self) -> None:
+        """Imports what attempts may need, once, when there is nothing else to do: the first
+        attempt does not wait for it, and its children have it for nothing."""
+        self.warm = True
+        with self.compiled():
+            shim.warm()
+        gc.collect()
+        gc.freeze()
 
     def read(self) -> bool:
         data, fds, _, _ = socket.recv_fds(self.control, 1 << 16, 64)
@@ -187,23 +207,21 @@ def _kill_group(pid: int, number: int) -> None:
         pass  # macOS: a group of zombies only
 
 
-def main(fd: int) -> None:
-    """Runs the parent on the control socket fd."""
+def main(fd: int, compiled: Compiled) -> None:
+    """Runs the parent on the control socket fd. In compiled, bytecode of what is imported
+    is kept."""
     control = socket.socket(fileno=fd)
     hello = frames.receive(control)
     if hello is None:
         return
     problems = []
-    shim.warm()
     for name in hello.get("pre_import") or []:
         try:
             importlib.import_module(name)
         except BaseException as error:  # an import may raise anything
             problems.append("%s: %s: %s" % (name, type(error).__name__, error))
-    gc.collect()
-    gc.freeze()
     frames.send(control, {
         "op": "hello", "pid": os.getpid(), "executable": sys.executable,
         "version": ".".join(str(part) for part in sys.version_info[:3]), "problems": problems,
     })
-    Zygote(control, hello.get("strict")).serve()
+    Zygote(control, bool(hello.get("strict")), compiled).serve()
