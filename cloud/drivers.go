@@ -14,6 +14,7 @@ import (
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/lambdaexec"
+	"github.com/updraft-dev/updraft/executors/routeexec"
 	"github.com/updraft-dev/updraft/internal/awsconf"
 	"github.com/updraft-dev/updraft/logs"
 	"github.com/updraft-dev/updraft/logs/objects"
@@ -39,6 +40,9 @@ func Drivers(a *Account) embedded.Drivers {
 		Keys:      map[string]func(ctx, string, opts) (*settings.Keys, error){"secretsmanager": a.keys},
 		Sources:   map[string]func(ctx, string, opts) (embedded.Source, error){"s3": a.source},
 		Executors: map[string]func(ctx, opts) (executors.Dispatcher, error){lambdaexec.Name: a.lambda, fargate: a.fargate, executors.Auto: a.auto},
+		Rules: map[string]func(opts) (routeexec.Rule, error){
+			executors.Auto: Rule, lambdaexec.Name: only(lambdaexec.Name), fargate: only(fargate),
+		},
 	}
 }
 

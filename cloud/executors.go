@@ -90,3 +90,17 @@ func Rule(o *embedded.Options) (routeexec.Rule, error) {
 	}
 	return append(rule, routeexec.Place{Name: queued, Queues: []string{routeexec.AnyQueue}, ByName: true}), nil
 }
+
+// only is the rule of an installation that sends everything to one place.
+func only(name string) func(*embedded.Options) (routeexec.Rule, error) {
+	return func(o *embedded.Options) (routeexec.Rule, error) {
+		rule, err := Rule(o)
+		if err != nil {
+			return nil, err
+		}
+		if p := rule.Named(name); p != nil {
+			return routeexec.Rule{*p}, nil
+		}
+		return routeexec.Rule{{Name: name}}, nil
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/routeexec"
 	"github.com/updraft-dev/updraft/logs"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/run"
@@ -33,6 +34,9 @@ type Drivers struct {
 	Sources map[string]func(ctx context.Context, url string, o *Options) (Source, error)
 	// Executors are those that send attempts elsewhere, by name.
 	Executors map[string]func(ctx context.Context, o *Options) (executors.Dispatcher, error)
+	// Rules say where the attempts of an executor can run, by its name. One that has none is
+	// a place itself.
+	Rules map[string]func(o *Options) (routeexec.Rule, error)
 	// Operators are what tasks can be; nil is for processes that execute and read none.
 	Operators *Operators
 }
@@ -54,6 +58,7 @@ func Join(all ...Drivers) Drivers {
 		out.Secrets = merged(out.Secrets, d.Secrets)
 		out.Sources = merged(out.Sources, d.Sources)
 		out.Executors = merged(out.Executors, d.Executors)
+		out.Rules = merged(out.Rules, d.Rules)
 		if d.Operators != nil {
 			out.Operators = d.Operators
 		}

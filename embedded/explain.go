@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler"
 	"github.com/updraft-dev/updraft/scheduler/tick"
@@ -65,25 +66,48 @@ func (i *Installation) explain(ctx context.Context, s *scheduler.Snapshot, id ru
 		return nil, err
 	}
 	now := i.Now()
-	var waits tick.Waits
-	if slices.ContainsFunc(instances, func(in run.Instance) bool { return in.State == run.Queued }) {
-		if waits, err = tick.ReadWaits(ctx, i.Store, now); err != nil {
-			return nil, err
-		}
-	}
 	out := make([]Explanation, len(instances))
 	for n, in := range instances {
 		text, err := s.Explain(in.Key(id), now)
 		if err != nil {
 			return nil, err
 		}
-		if why := waits.Of(in.Attempt(id)); in.State == run.Queued && why != "" {
-			text += "; " + why
-		}
 		ofRun := s.Run(id).Run.State == run.RunQueued && !in.State.Finished()
 		out[n] = Explanation{Key: in.Key(id), Instance: in, Text: text, OfRun: ofRun}
 	}
-	return out, nil
+	return out, i.explainPlaces(ctx, s.Run(id), out)
+}
+
+// explainPlaces adds what keeps executors from starting what is queued, and where placements
+// send what waits.
+func (i *Installation) explainPlaces(ctx context.Context, v *scheduler.View, list []Explanation) error {
+	var waits tick.Waits
+	if slices.ContainsFunc(list, func(e Explanation) bool { return e.Instance.State == run.Queued }) {
+		var err error
+		if waits, err = tick.ReadWaits(ctx, i.Store, i.Now()); err != nil {
+			return err
+		}
+	}
+	for n := range list {
+		e := &list[n]
+		switch e.Instance.State {
+		case run.Queued:
+			if why := waits.Of(e.Instance.Attempt(v.Run.ID)); why != "" {
+				e.Text += "; " + why
+			}
+		case run.Scheduled, run.UpForRetry:
+		default:
+			continue
+		}
+		why, err := i.explainPlacement(ctx, executors.Work{Graph: v.Graph, Run: v.Run, Instance: e.Instance})
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			e.Text += "; " + why
+		}
+	}
+	return nil
 }
 
 // Instances returns the instances of a run, also those that were never written, in the
