@@ -42,6 +42,7 @@ func Layers() []Layer {
 			Deps: []string{"github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema", "golang.org/x/text"},
 		},
 		{Name: "aws", Packages: []string{"internal/awsconf"}, Deps: []string{"*"}},
+		{Name: "postgres", Packages: []string{"internal/pgconf"}, Deps: []string{"*"}},
 		{Name: "contracts", Packages: []string{"store", "store/rowcodec", "queue", "logs", "logs/layout", "logs/objects", "executors"}, May: []string{"words"}},
 		{
 			Name: "runtime", Packages: []string{"settings", "task", "task/template", "task/callable", "task/smtpmail", "python", "dag/bag", "dag/pyfile", "dag/source", "config"},
@@ -53,7 +54,7 @@ func Layers() []Layer {
 		},
 		{
 			Name: "drivers", Packages: []string{"store/*", "queue/*", "logs/*", "executors/*", "operators/*", "settings/*"},
-			May: []string{"words", "contracts", "runtime", "aws"}, Deps: []string{"*"},
+			May: []string{"words", "contracts", "runtime", "aws", "postgres"}, Deps: []string{"*"},
 		},
 		{Name: "use cases", Packages: []string{"scheduler/tick", "api"}, May: []string{"words", "decisions", "contracts", "runtime"}, Deps: []string{"golang.org/x/sync"}},
 		{Name: "internal", Packages: []string{"internal/*"}, May: []string{"*"}, Deps: []string{"*"}},
