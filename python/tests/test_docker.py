@@ -17,7 +17,7 @@ from updraft_dags import imports
 imports.install()
 
 from airflow.providers.docker.decorators.docker import docker_task  # noqa: E402
-from updraft_dags.providers.docker import result, script  # noqa: E402
+from updraft_dags.providers.script import make, result  # noqa: E402
 
 HEAD = "from airflow import DAG\nfrom %s import DockerOperator\nwith DAG('d', schedule=None):\n    "
 OPERATOR = "airflow.providers.docker.operators.docker"
@@ -111,7 +111,7 @@ class Function(unittest.TestCase):
 
     def ran(self, function, args=(), kwargs=None):
         """What a Python without Updraft makes of the script."""
-        made = script(function, args, kwargs or {}, "pickle")
+        made = make(function, args, kwargs or {}, "pickle")
         with tempfile.TemporaryDirectory() as folder:
             paths = [os.path.join(folder, name) for name in ("script.py", "script.in", "script.out")]
             for path, part in zip(paths, ("source", "arguments")):
@@ -144,7 +144,7 @@ class Function(unittest.TestCase):
     def test_what_has_no_source(self):
         for function, want in [(lambda: 1, "is none with a name"), (len, "cannot be found"), (self.test_nothing, "is none with a name")]:
             with self.assertRaisesRegex(Exception, want):
-                script(function, [], {}, "pickle")
+                make(function, [], {}, "pickle")
 
     def test_serializers(self):
         with mock.patch.dict(sys.modules, {"dill": None}):
