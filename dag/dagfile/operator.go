@@ -19,6 +19,8 @@ func decoratorClass(path string) string {
 		return standard + "operators.python.PythonOperator"
 	case "airflow.providers.docker.decorators.docker.docker_task":
 		return "airflow.providers.docker.decorators.docker._DockerDecoratedOperator"
+	case "airflow.providers.cncf.kubernetes.decorators.kubernetes.kubernetes_task":
+		return "airflow.providers.cncf.kubernetes.decorators.kubernetes._KubernetesDecoratedOperator"
 	}
 	module, _ := strings.CutPrefix(path, standard)
 	if module == path {
@@ -52,8 +54,11 @@ func decoratorHint(path string) string {
 		"branch": "branch_python.branch_task", "short_circuit": "short_circuit.short_circuit_task", "sensor": "sensor.sensor_task",
 		"bash": "bash.bash_task", "virtualenv": "python_virtualenv.virtualenv_task", "external_python": "external_python.external_python_task",
 	}
-	if last(path) == "docker" {
+	switch last(path) {
+	case "docker":
 		return "use airflow.providers.docker.decorators.docker.docker_task"
+	case "kubernetes":
+		return "use airflow.providers.cncf.kubernetes.decorators.kubernetes.kubernetes_task"
 	}
 	if name, ok := kinds[last(path)]; ok {
 		return "use " + standard + name

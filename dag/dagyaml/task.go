@@ -115,7 +115,9 @@ func (w *writer) settings(m *mapping, t *dag.Task) {
 	}
 	w.resources(m, t)
 	w.params(m, t.ID, t.Params)
-	put(m, "do_xcom_push", t.DoXComPush, true)
+	if _, own := t.Args["do_xcom_push"]; !own { // some operators have an argument of that name
+		put(m, "do_xcom_push", t.DoXComPush, true)
+	}
 	put(m, "multiple_outputs", t.MultipleOutputs)
 	if len(t.Email) > 0 {
 		m.add("email", t.Email)

@@ -22,6 +22,7 @@ import (
 	"github.com/updraft-dev/updraft/operators/empty"
 	"github.com/updraft-dev/updraft/operators/filesystem"
 	"github.com/updraft-dev/updraft/operators/http"
+	"github.com/updraft-dev/updraft/operators/kubernetes"
 	"github.com/updraft-dev/updraft/operators/pyobject"
 	"github.com/updraft-dev/updraft/operators/python"
 	"github.com/updraft-dev/updraft/operators/sql"
@@ -40,6 +41,7 @@ func Operators() []task.Operator {
 		sql.Operators(),
 		ssh.Operators(),
 		docker.Operators(),
+		kubernetes.Operators(),
 		dagrun.Operators(),
 		clock.Operators(),
 		filesystem.Operators(),

@@ -51,8 +51,8 @@ airflow.operators.bash.BashOperator(task_id="a", bash_command="true", dag=dag)
         self.assertIn("session.query asks Airflow's database, which Updraft has no part of", said)
 
     def test_decorators_of_providers(self):
-        said = error("from airflow.decorators import task\n@task.kubernetes(image='x')\ndef f(): pass\n")
-        self.assertIn("task decorator 'kubernetes' not found: it is of apache-airflow-providers-cncf-kubernetes", said)
+        said = error("from airflow.decorators import task\n@task.pyspark(conn_id='x')\ndef f(): pass\n")
+        self.assertIn("task decorator 'pyspark' not found: it is of apache-airflow-providers-apache-spark", said)
 
 
 class Spellings(unittest.TestCase):

@@ -105,14 +105,14 @@ class Missing(unittest.TestCase):
             from airflow.providers.snowflake.operators.snowflake import SnowflakeOperator
             from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator, EmrCreateJobFlowOperator
             def later():
-                from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+                from airflow.providers.cncf.kubernetes.operators.job import KubernetesJobOperator
             from airflow.operators.bash import BashOperator
             """)["error"]
         self.assertEqual(found["type"], "ModuleNotFoundError")
         self.assertEqual({m["name"].rpartition(".")[2]: m["package"] for m in found["missing"]}, {
             "SnowflakeOperator": "apache-airflow-providers-snowflake", "EmrAddStepsOperator": "apache-airflow-providers-amazon",
             "EmrCreateJobFlowOperator": "apache-airflow-providers-amazon",
-            "KubernetesPodOperator": "apache-airflow-providers-cncf-kubernetes"})
+            "KubernetesJobOperator": "apache-airflow-providers-cncf-kubernetes"})
 
     def test_what_may_fail_is_not_missed(self):
         found = read("""

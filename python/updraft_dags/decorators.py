@@ -45,11 +45,13 @@ def _kinds() -> Any:
         shown = "@task" if name == "python" else "@task." + name
         found[name] = Kind(shown, _STANDARD + operator, _STANDARD + "decorators." + path)
     found["docker"] = Kind("@task.docker", _DOCKER, _DOCKER)
+    found["kubernetes"] = Kind("@task.kubernetes", _KUBERNETES, _KUBERNETES)
     return found
 
 
 _STANDARD = "airflow.providers.standard."
 _DOCKER = "airflow.providers.docker.decorators.docker._DockerDecoratedOperator"
+_KUBERNETES = "airflow.providers.cncf.kubernetes.decorators.kubernetes._KubernetesDecoratedOperator"
 # Kind, operator, and the class of its tasks.
 _KINDS = """
 python                  operators.python.PythonOperator                 python._PythonDecoratedOperator
@@ -227,8 +229,7 @@ class TaskDecorator:
 
 # Decorators of providers that Updraft does not have, and what to write.
 _ELSEWHERE = {
-    "kubernetes": ("cncf-kubernetes", "@task with a pod_override in executor_config, and the kubernetes executor"),
-    "kubernetes_cmd": ("cncf-kubernetes", "@task.bash with a pod_override in executor_config, and the kubernetes executor"),
+    "kubernetes_cmd": ("cncf-kubernetes", "@task.kubernetes, or KubernetesPodOperator with cmds and arguments"),
     "pyspark": ("apache-spark", "@task.bash and `spark-submit`"),
     "snowpark": ("snowflake", "@task and the session of the snowpark package"),
 }

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from updraft_dags import base, encode_mapping, sensor, times, values
+from updraft_dags import base, encode_mapping, pod_override, sensor, times, values
 from updraft_dags.encode_callback import called
 from updraft_dags.encode_common import doc, params, put
 from updraft_dags.operator import BaseOperator
@@ -71,7 +71,7 @@ def _common(out: dict[str, Any], found: Any, to: Any) -> None:
         value = getattr(found, name)
         put(out, name, value is not None and times.nanoseconds(value))
     put(out, "email", emails(found.email))
-    put(out, "executor_config", to.value(dict(found.executor_config), (found.task_id, "executor_config")))
+    put(out, "executor_config", to.value(pod_override.modern(dict(found.executor_config)), (found.task_id, "executor_config")))
     put(out, "resources", resources(found.resources))
     put(out, "params", params(found.params, to, (found.task_id, "params")))
     for name in _EVENTS:

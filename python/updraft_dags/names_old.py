@@ -98,6 +98,16 @@ airflow.hooks.mysql_hook        airflow.providers.mysql.hooks.mysql     MySqlHoo
 airflow.contrib.hooks.fs_hook   airflow.providers.standard.hooks.filesystem FSHook
 airflow.contrib.hooks.ssh_hook  airflow.providers.ssh.hooks.ssh         SSHHook
 airflow.contrib.utils.weekday   airflow.providers.standard.utils.weekday    WeekDay
+airflow.kubernetes.secret           airflow.providers.cncf.kubernetes.secret    Secret
+airflow.contrib.kubernetes.secret   airflow.providers.cncf.kubernetes.secret    Secret
+airflow.kubernetes.volume           airflow.providers.cncf.kubernetes.backcompat.volume     Volume
+airflow.contrib.kubernetes.volume   airflow.providers.cncf.kubernetes.backcompat.volume     Volume
+airflow.kubernetes.volume_mount     airflow.providers.cncf.kubernetes.backcompat.volume_mount   VolumeMount
+airflow.contrib.kubernetes.volume_mount airflow.providers.cncf.kubernetes.backcompat.volume_mount   VolumeMount
+airflow.kubernetes.pod              airflow.providers.cncf.kubernetes.backcompat.pod        Port Resources
+airflow.contrib.kubernetes.pod      airflow.providers.cncf.kubernetes.backcompat.pod        Port Resources
+airflow.kubernetes.pod_runtime_info_env airflow.providers.cncf.kubernetes.backcompat.pod_runtime_info_env   PodRuntimeInfoEnv
+airflow.contrib.kubernetes.pod_runtime_info_env airflow.providers.cncf.kubernetes.backcompat.pod_runtime_info_env   PodRuntimeInfoEnv
 airflow.hooks                   airflow.sdk.bases.hook                  BaseHook
 airflow.sensors.base_sensor_operator    airflow.sdk.bases.sensor        BaseSensorOperator
 airflow.operators.branch_operator       airflow.sdk.bases.branch        BaseBranchOperator
@@ -143,7 +153,7 @@ airflow.providers.amazon.aws.hooks.athena   airflow.providers.amazon.aws.hooks.a
 
 # Packages of 2.x and 1.10 that have modules and no names: what is missing below them is told by its own name.
 EMPTY_IN_2 = """
-airflow.contrib airflow.contrib.hooks airflow.contrib.operators airflow.contrib.sensors airflow.contrib.utils airflow.api
+airflow.contrib airflow.contrib.kubernetes airflow.kubernetes airflow.contrib.hooks airflow.contrib.operators airflow.contrib.sensors airflow.contrib.utils airflow.api
 airflow.api.common airflow.api.common.experimental
 """
 

@@ -22,6 +22,13 @@ airflow.providers.postgres.hooks.postgres       updraft_dags.hooks.sql          
 airflow.providers.mysql.hooks.mysql             updraft_dags.hooks.sql          MySqlHook
 airflow.providers.smtp.hooks.smtp               updraft_dags.hooks.smtp         SmtpHook
 airflow.providers.docker.decorators.docker      updraft_dags.providers.docker   docker_task
+airflow.providers.cncf.kubernetes.decorators.kubernetes     updraft_dags.providers.kubernetes   kubernetes_task
+airflow.providers.cncf.kubernetes.secret                    updraft_dags.providers.kubernetes   Secret
+airflow.providers.cncf.kubernetes.utils.pod_manager         updraft_dags.providers.kubernetes   OnFinishAction
+airflow.providers.cncf.kubernetes.backcompat.volume         updraft_dags.providers.kubernetes_old   Volume
+airflow.providers.cncf.kubernetes.backcompat.volume_mount   updraft_dags.providers.kubernetes_old   VolumeMount
+airflow.providers.cncf.kubernetes.backcompat.pod            updraft_dags.providers.kubernetes_old   Port Resources
+airflow.providers.cncf.kubernetes.backcompat.pod_runtime_info_env   updraft_dags.providers.kubernetes_old   PodRuntimeInfoEnv
 airflow.providers.ssh.hooks.ssh                 updraft_dags.hooks.ssh          SSHHook
 airflow.providers.smtp.notifications.smtp       updraft_dags.providers.email    SmtpNotifier send_smtp_notification
 airflow.providers.amazon.aws.hooks.base_aws         updraft_dags.hooks.aws              AwsBaseHook AwsGenericHook
@@ -51,8 +58,10 @@ GROUPS = frozenset(("apache", "cncf", "common", "dbt", "microsoft", "openfaas"))
 
 # The class names of operators that Updraft has another way for.
 INSTEAD = {
-    "KubernetesPodOperator": "the kubernetes executor with executor_config",
-    "KubernetesPodOperatorAsync": "the kubernetes executor with executor_config",
+    "KubernetesPodOperatorAsync": "KubernetesPodOperator",
+    "KubernetesJobOperator": "KubernetesPodOperator",
+    "EksPodOperator": "KubernetesPodOperator with config_file",
+    "GKEStartPodOperator": "KubernetesPodOperator with config_file",
     "SubDagOperator": "a TaskGroup",
     "subdag_operator": "a TaskGroup",
     "SnowflakeOperator": "SQLExecuteQueryOperator",

@@ -90,7 +90,8 @@ class Encoder:
             return obj("dateutil.relativedelta.relativedelta", [], relativedelta(value))
         if isinstance(value, list):
             return self.value(list(value), place, python)
-        return NOTSET
+        fields = None if python else kubernetes_fields(value)
+        return NOTSET if fields is None else self.value(fields, place, python)
 
     def _collection(self, value: Any, place: tuple[str, str], python: bool) -> Any:
         items = list(value)
@@ -208,6 +209,15 @@ def relativedelta(value: Any) -> Any:
     if weekday is not None:
         out["weekday"] = {"day": weekday.weekday, **({"nth": weekday.n} if weekday.n else {})}
     return out
+
+
+def kubernetes_fields(value: Any) -> Optional[dict[str, Any]]:
+    """The fields of an object of Kubernetes' client, the real one's or our stand-in's, by the names of its API; None for others."""
+    names = getattr(type(value), "attribute_map", None)
+    if not isinstance(names, dict) or not hasattr(value, "to_dict"):
+        return None
+    given = {key: getattr(value, field, None) for field, key in names.items()}
+    return {key: one for key, one in given.items() if one is not None}
 
 
 def asset_ref(asset: Any) -> Any:

@@ -40,6 +40,8 @@ _BODIES = {
     "airflow.providers.mysql.operators.mysql": "sql",
     "airflow.providers.docker.operators.docker": "docker",
     "airflow.providers.docker.decorators.docker": "docker",
+    "airflow.providers.cncf.kubernetes.operators.pod": "kubernetes",
+    "airflow.providers.cncf.kubernetes.decorators.kubernetes": "kubernetes",
     "airflow.providers.smtp.operators.smtp": "email",
     "airflow.providers.ssh.operators.ssh": "ssh",
 }

@@ -69,6 +69,7 @@ _RENAMED = {
     "BranchDateTimeOperator": {"use_task_execution_date": "use_task_logical_date"},
     "EcsRunTaskOperator": {"region": "region_name"},
     "ExternalTaskMarker": {"execution_date": "logical_date"},
+    "KubernetesPodOperator": {"resources": "container_resources", "node_selectors": "node_selector"},
     "TriggerDagRunOperator": {"execution_date": "logical_date"},
 }
 
