@@ -5,7 +5,7 @@ import pprint
 from typing import Any
 
 from kubernetes._refuse import refusal
-from kubernetes.client.models._table import TABLE
+from kubernetes.client._table import TABLE
 
 _UPPER = frozenset(("id", "ip", "uri", "uuid", "ipc", "pid", "fqdn"))
 _ODD = {"downward_api": "downwardAPI", "scale_io": "scaleIO", "target_ww_ns": "targetWWNs"}
