@@ -9,7 +9,7 @@ func (a *app) commands() []*cobra.Command {
 		cmds []*cobra.Command
 	}{
 		{groupRun, []*cobra.Command{a.runCommand(), a.standaloneCommand(), a.schedulerCommand(), a.workerCommand()}},
-		{groupLook, []*cobra.Command{a.dagsCommand(), a.tasksCommand(), a.backfillCommand(), a.costCommand()}},
+		{groupLook, []*cobra.Command{a.dagsCommand(), a.tasksCommand(), a.backfillCommand(), a.migrateCommand(), a.costCommand()}},
 		{groupSettings, []*cobra.Command{a.variablesCommand(), a.connectionsCommand(), a.poolsCommand(), a.configCommand(), a.contextCommand()}},
 		{groupHouse, []*cobra.Command{a.dbCommand(), a.queueCommand(), a.doctorCommand(), a.completionCommand(), a.versionCommand(), a.shepherdCommand()}},
 	}

@@ -16,6 +16,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/updraft-dev/updraft/cli"
+	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/routeexec"
 	"github.com/updraft-dev/updraft/local"
 )
 
@@ -34,9 +37,19 @@ func updraft() int {
 	}
 	return cli.Run(ctx, cli.World{
 		Program: "updraft", Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Size: func() (int, int) { return 0, 0 },
-		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: os.Getenv("HOME"), Now: time.Now, Self: self, Release: "test", Drivers: local.Drivers(),
+		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: os.Getenv("HOME"), Now: time.Now, Self: self, Release: "test", Drivers: embedded.Join(local.Drivers(), embedded.Drivers{Rules: rules}),
 		Stack: stack,
 	})
+}
+
+// rules stand in for those of AWS: commands that only look at places need no more of it.
+var rules = map[string]func(*embedded.Options) (routeexec.Rule, error){
+	executors.Auto: func(*embedded.Options) (routeexec.Rule, error) {
+		return routeexec.Rule{
+			{Name: "lambda", Limits: executors.Limits{Time: 15 * time.Minute, Memory: 10 << 30}},
+			{Name: "fargate", Limits: executors.Limits{Images: true}},
+		}, nil
+	},
 }
 
 // stackVariable names a file with what stacks say: settings by name of the stack, as JSON.
