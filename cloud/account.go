@@ -2,6 +2,8 @@ package cloud
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,8 +19,10 @@ type Account struct {
 	Release string
 	// Meter, if set, counts all calls.
 	Meter *awsconf.Meter
-	// Load loads the configuration, awsconf.Load if nil.
-	Load func(ctx context.Context, release string) (aws.Config, error)
+	// Load loads the configuration; a region or profile that is empty is left to the
+	// environment. It is profiles.LoadFor but in functions that find all in the environment:
+	// nil is for these.
+	Load func(ctx context.Context, release, region, profile string) (aws.Config, error)
 
 	once sync.Once
 	cfg  aws.Config
@@ -36,11 +40,13 @@ func (a *Account) of(ctx context.Context, o *embedded.Options) (aws.Config, erro
 
 func (a *Account) config(ctx context.Context, region, profile string) (aws.Config, error) {
 	a.once.Do(func() {
-		ctx = context.WithoutCancel(ctx)
-		if a.Load != nil {
-			a.cfg, a.err = a.Load(ctx, a.Release)
-		} else {
-			a.cfg, a.err = awsconf.LoadFor(ctx, a.Release, region, profile)
+		switch {
+		case a.Load != nil:
+			a.cfg, a.err = a.Load(context.WithoutCancel(ctx), a.Release, region, profile)
+		case profile != "":
+			a.err = fmt.Errorf("setting aws_profile is %q, and functions have no profiles: remove it", profile)
+		default:
+			a.cfg, a.err = awsconf.FromEnvironment(os.LookupEnv, a.Release, region)
 		}
 		if a.err == nil && a.Meter != nil {
 			a.cfg = awsconf.WithMeter(a.cfg, a.Meter)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/internal/awsconf"
+	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
 )
 
 // Stacks reads the settings of stacks.
@@ -21,7 +22,7 @@ type Stacks struct {
 // region or profile that is empty is that of the environment; they are among the settings,
 // so that they are found again whatever the environment is.
 func (s Stacks) Settings(ctx context.Context, name, region, profile string) (map[string]string, error) {
-	cfg, err := awsconf.LoadFor(ctx, s.Release, region, profile)
+	cfg, err := profiles.LoadFor(ctx, s.Release, region, profile)
 	if err != nil {
 		return nil, err
 	}

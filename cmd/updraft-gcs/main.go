@@ -15,6 +15,7 @@ import (
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/cloud/outside"
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
 	"github.com/updraft-dev/updraft/local"
 	"github.com/updraft-dev/updraft/logs"
 	"github.com/updraft-dev/updraft/logs/gcslogs"
@@ -25,7 +26,7 @@ import (
 var version = "dev"
 
 func main() {
-	account := &cloud.Account{Release: version}
+	account := &cloud.Account{Release: version, Load: profiles.LoadFor}
 	google := embedded.Drivers{Logs: map[string]func(context.Context, string, *embedded.Options) (embedded.Objects, error){"gs": openLogs}}
 	drivers := embedded.Join(local.Drivers(), cloud.Drivers(account), outside.MinIO(), outside.Secrets(account), google)
 	os.Exit(cli.Main(version, drivers, outside.Stacks{Release: version}.Settings))

@@ -9,6 +9,7 @@ import (
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/cloud/outside"
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
 	"github.com/updraft-dev/updraft/local"
 )
 
@@ -16,7 +17,7 @@ import (
 var version = "dev"
 
 func main() {
-	account := &cloud.Account{Release: version}
+	account := &cloud.Account{Release: version, Load: profiles.LoadFor}
 	drivers := embedded.Join(local.Drivers(), cloud.Drivers(account), outside.MinIO(), outside.Secrets(account))
 	os.Exit(cli.Main(version, drivers, outside.Stacks{Release: version}.Settings))
 }

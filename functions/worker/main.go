@@ -11,6 +11,7 @@ import (
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors/lambdaexec"
+	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
 	"github.com/updraft-dev/updraft/operators/builtin"
 )
 
@@ -18,7 +19,7 @@ import (
 var release = "dev"
 
 func main() {
-	account := &cloud.Account{Release: release}
+	account := &cloud.Account{Release: release, Load: profiles.LoadFor}
 	drivers := cloud.Drivers(account)
 	drivers.Operators = &embedded.Operators{Catalog: builtin.Catalog, Lookup: builtin.Lookup}
 	os.Exit(cloud.Main(account, drivers, func(ctx context.Context, f *embedded.Function) (cloud.Handler, error) {

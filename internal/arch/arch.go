@@ -41,7 +41,7 @@ func Layers() []Layer {
 			May:  []string{"words"},
 			Deps: []string{"github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema", "golang.org/x/text"},
 		},
-		{Name: "aws", Packages: []string{"internal/awsconf"}, Deps: []string{"*"}},
+		{Name: "aws", Packages: []string{"internal/awsconf", "internal/awsconf/profiles"}, Deps: []string{"*"}},
 		{Name: "postgres", Packages: []string{"internal/pgconf"}, Deps: []string{"*"}},
 		{Name: "contracts", Packages: []string{"store", "store/rowcodec", "queue", "logs", "logs/layout", "logs/objects", "executors"}, May: []string{"words"}},
 		{

@@ -1,12 +1,10 @@
-// Package awsconf is what everything that talks to AWS shares: how mains load the
-// configuration, how calls are counted, and what their errors mean. It links no service,
-// so that a program holds only those whose drivers it uses.
+// Package awsconf is what everything that talks to AWS shares: how functions load the
+// configuration (other mains: package profiles), how calls are counted, and what their
+// errors mean. It links no service, so that a program holds only those whose drivers it uses.
 package awsconf
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -14,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 )
 
 const (
@@ -33,12 +30,9 @@ const (
 	idlePerHost = 64
 )
 
-// Load reads the configuration as every AWS program does: environment (AWS_REGION,
-// AWS_PROFILE, AWS_ENDPOINT_URL, AWS_MAX_ATTEMPTS, …), ~/.aws, and the role of the machine or
-// function. The version is told to AWS as updraft/VERSION. It is for mains; drivers take
-// what it returns. The error says what to set if there is no region.
-func Load(ctx context.Context, version string, options ...func(*config.LoadOptions) error) (aws.Config, error) {
-	client := awshttp.NewBuildableClient().
+// Client is the HTTP client of all configurations, with our time-outs.
+func Client() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
 		WithTransportOptions(func(t *http.Transport) {
 			t.TLSHandshakeTimeout = dialTimeout
@@ -46,14 +40,16 @@ func Load(ctx context.Context, version string, options ...func(*config.LoadOptio
 			t.MaxIdleConns = 4 * idlePerHost
 		}).
 		WithReadTimeout(readTimeout)
-	all := append([]func(*config.LoadOptions) error{
-		config.WithHTTPClient(client),
-		config.WithAPIOptions([]func(*stack) error{middleware.AddUserAgentKeyValue("updraft", version)}),
-	}, options...)
-	cfg, err := config.LoadDefaultConfig(ctx, all...)
-	if err != nil {
-		return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
-	}
+}
+
+// UserAgent has each call tell AWS that it is from updraft/VERSION.
+func UserAgent(version string) []func(*stack) error {
+	return []func(*stack) error{middleware.AddUserAgentKeyValue("updraft", version)}
+}
+
+// Complete sets what nobody has chosen: how calls are tried again. The error says what to
+// set if there is no region.
+func Complete(cfg aws.Config) (aws.Config, error) {
 	if cfg.Region == "" {
 		return aws.Config{}, errors.New("load the AWS configuration: no region is set: set AWS_REGION, or region in the profile of ~/.aws/config")
 	}
@@ -64,19 +60,6 @@ func Load(ctx context.Context, version string, options ...func(*config.LoadOptio
 		cfg.RetryMaxAttempts = attempts
 	}
 	return cfg, nil
-}
-
-// LoadFor is Load with a region and a profile; a region or profile that is empty is left to the
-// environment.
-func LoadFor(ctx context.Context, version, region, profile string) (aws.Config, error) {
-	var options []func(*config.LoadOptions) error
-	if region != "" {
-		options = append(options, config.WithRegion(region))
-	}
-	if profile != "" {
-		options = append(options, config.WithSharedConfigProfile(profile))
-	}
-	return Load(ctx, version, options...)
 }
 
 // WithReadTimeout returns a configuration whose connections may deliver nothing for so

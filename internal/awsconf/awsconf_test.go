@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/updraft-dev/updraft/internal/awsconf"
+	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
 )
 
 // answer is what the stand-in for AWS says once.
@@ -56,7 +57,7 @@ func open(t *testing.T, answers ...answer) (aws.Config, *service) {
 	s := &service{answers: answers}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	cfg, err := awsconf.Load(t.Context(), "1.2.3", local(server.URL)...)
+	cfg, err := profiles.Load(t.Context(), "1.2.3", local(server.URL)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func TestReadTimeout(t *testing.T) {
 	}))
 	defer server.Close()
 	defer close(hang)
-	cfg, err := awsconf.Load(t.Context(), "1", local(server.URL)...)
+	cfg, err := profiles.Load(t.Context(), "1", local(server.URL)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,12 +259,12 @@ func TestLoadReadsTheEnvironment(t *testing.T) {
 	t.Setenv("AWS_PROFILE", "")
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	none := []func(*config.LoadOptions) error{config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{})}
-	if _, err := awsconf.Load(t.Context(), "1", none...); err == nil || !strings.Contains(err.Error(), "set AWS_REGION") {
+	if _, err := profiles.Load(t.Context(), "1", none...); err == nil || !strings.Contains(err.Error(), "set AWS_REGION") {
 		t.Errorf("without a region: %v", err)
 	}
 	t.Setenv("AWS_REGION", "eu-west-1")
 	t.Setenv("AWS_MAX_ATTEMPTS", "2")
-	cfg, err := awsconf.Load(t.Context(), "1", none...)
+	cfg, err := profiles.Load(t.Context(), "1", none...)
 	if err != nil || cfg.Region != "eu-west-1" || cfg.RetryMaxAttempts != 2 {
 		t.Errorf("got region %q, %d attempts, %v", cfg.Region, cfg.RetryMaxAttempts, err)
 	}

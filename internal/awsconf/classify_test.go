@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/updraft-dev/updraft/internal/awsconf"
+	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
 )
 
 func TestClassifyAnswers(t *testing.T) {
@@ -59,7 +60,7 @@ func TestClassifyWithoutAnswer(t *testing.T) {
 
 	server := httptest.NewServer(nil)
 	server.Close()
-	gone, err := awsconf.Load(t.Context(), "1", local(server.URL)...)
+	gone, err := profiles.Load(t.Context(), "1", local(server.URL)...)
 	if err != nil {
 		t.Fatal(err)
 	}

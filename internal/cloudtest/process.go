@@ -139,7 +139,7 @@ func (p *Process) AWS() aws.Config {
 // open opens the installation as cloud.OpenFunction does, with the drivers of AWS but for
 // the store's, the logs' and the key's.
 func (p *Process) open() error {
-	c := &cloud.Account{Release: "test", Load: func(context.Context, string) (aws.Config, error) { return p.AWS(), nil }}
+	c := &cloud.Account{Release: "test", Load: func(context.Context, string, string, string) (aws.Config, error) { return p.AWS(), nil }}
 	drivers := cloud.Drivers(c)
 	drivers.Operators = p.a.cfg.Operators
 	drivers.Stores["dynamodb"] = func(ctx context.Context, _ string, _ *embedded.Options) (store.Store, error) {

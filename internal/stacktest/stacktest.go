@@ -22,6 +22,7 @@ import (
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
 	"github.com/updraft-dev/updraft/internal/emulatortest"
 	"github.com/updraft-dev/updraft/local"
 	"github.com/updraft-dev/updraft/logs/s3logs"
@@ -64,7 +65,7 @@ func Open(t testing.TB) *Stack {
 	}
 	s.Installation, err = embedded.Open(t.Context(), embedded.Options{
 		Config: c, Lookup: os.LookupEnv, Environ: os.Environ(), Now: time.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Drivers: embedded.Join(local.Drivers(), cloud.Drivers(&cloud.Account{Release: "test"})), Release: "test",
+		Drivers: embedded.Join(local.Drivers(), cloud.Drivers(&cloud.Account{Release: "test", Load: profiles.LoadFor})), Release: "test",
 	})
 	if err != nil {
 		t.Fatal(err)
