@@ -39,7 +39,7 @@ func Drivers(a *Account) embedded.Drivers {
 		Queues:    map[string]func(ctx, string, opts) (embedded.Queues, error){"sqs": a.queues},
 		Keys:      map[string]func(ctx, string, opts) (*settings.Keys, error){"secretsmanager": a.keys},
 		Sources:   map[string]func(ctx, string, opts) (embedded.Source, error){"s3": a.source},
-		Executors: map[string]func(ctx, opts) (executors.Dispatcher, error){lambdaexec.Name: a.lambda, fargate: a.fargate, executors.Auto: a.auto},
+		Executors: map[string]func(ctx, opts) (executors.Dispatcher, error){lambdaexec.Name: a.lambda, fargate: a.fargate, executors.Kubernetes: embedded.Kubernetes, executors.Auto: a.auto},
 		Rules: map[string]func(opts) (routeexec.Rule, error){
 			executors.Auto: Rule, lambdaexec.Name: only(lambdaexec.Name), fargate: only(fargate),
 		},

@@ -64,7 +64,7 @@ func (a *Account) auto(ctx context.Context, o *embedded.Options) (executors.Disp
 	ds := map[string]executors.Dispatcher{}
 	for _, p := range rule {
 		open := map[string]func(context.Context, *embedded.Options) (executors.Dispatcher, error){
-			lambdaexec.Name: a.lambda, fargate: a.fargate,
+			lambdaexec.Name: a.lambda, fargate: a.fargate, executors.Kubernetes: embedded.Kubernetes,
 			queued: func(ctx context.Context, o *embedded.Options) (executors.Dispatcher, error) {
 				return a.queue(ctx, o, "")
 			},
@@ -77,8 +77,8 @@ func (a *Account) auto(ctx context.Context, o *embedded.Options) (executors.Disp
 }
 
 // Rule is the rule by which `executor: auto` shares tasks out, as the settings say what
-// there is: Lambda first, Fargate for what is too large for it, and queues for tasks that
-// name one, which workers elsewhere serve.
+// there is: Lambda first, Fargate for what is too large for it, Kubernetes for tasks that
+// name it, and queues for tasks that name one, which workers elsewhere serve.
 func Rule(o *embedded.Options) (routeexec.Rule, error) {
 	functions, err := lambdaexec.ParseFunctions(o.Config.Text("lambda"))
 	if err != nil {
@@ -87,6 +87,9 @@ func Rule(o *embedded.Options) (routeexec.Rule, error) {
 	rule := routeexec.Rule{{Name: lambdaexec.Name, Limits: lambdaexec.Limits(functions)}}
 	if o.Config.Text("fargate") != "" {
 		rule = append(rule, routeexec.Place{Name: fargate, Limits: fargatesize.Limits()})
+	}
+	if o.Config.Text("kubernetes_namespace") != "" {
+		rule = append(rule, routeexec.Place{Name: executors.Kubernetes, Limits: executors.Limits{Images: true}, ByName: true})
 	}
 	return append(rule, routeexec.Place{Name: queued, Queues: []string{routeexec.AnyQueue}, ByName: true}), nil
 }

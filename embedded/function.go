@@ -72,7 +72,7 @@ func (i *Installation) dispatcher(ctx context.Context) (executors.Dispatcher, er
 	name := i.Config.Text("executor")
 	open, ok := i.Drivers.Executors[name]
 	if !ok {
-		return nil, fmt.Errorf("setting executor is %q: a function cannot execute tasks that way: use lambda, fargate or auto", name)
+		return nil, fmt.Errorf("setting executor is %q: a function cannot execute tasks that way: use kubernetes, lambda, fargate or auto", name)
 	}
 	return open(ctx, &i.Options)
 }

@@ -20,12 +20,11 @@ func Kubernetes(ctx context.Context, o *Options) (executors.Dispatcher, error) {
 	s := &sender{}
 	s.Executor, err = queueexec.Open(queueexec.Config{
 		Parallelism: o.Config.Int("parallelism"),
-		Queue: func(ctx context.Context, _ string) (*queue.Queue, error) {
-			q, err := qs.Open(context.WithoutCancel(ctx), executors.Kubernetes)
-			if err == nil {
-				s.queue = q // once: the executor asks for one at a time
+		Queue: func(ctx context.Context, _ string) (_ *queue.Queue, err error) {
+			if s.queue == nil { // the executor asks for one at a time
+				s.queue, err = qs.Open(context.WithoutCancel(ctx), executors.Kubernetes)
 			}
-			return q, err
+			return s.queue, err
 		},
 	})
 	return s, err

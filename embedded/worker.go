@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/executors"
-	"github.com/updraft-dev/updraft/executors/queueexec"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler/tick"
@@ -58,7 +58,8 @@ func (i *Installation) dispatch(ctx context.Context, o WorkOptions, body func(co
 	engine, err = i.engine(o, caller, tick.Config{
 		Poll: max(remotePoll, i.Config.Duration("poll_interval")), QueueTimeout: queueTimeout,
 		Open: func(executors.Report) (executors.Executor, error) {
-			return queueexec.Open(queueexec.Config{Queue: qs.open, Parallelism: i.Config.Int("parallelism")})
+			x, _, err := i.sending(ctx, qs, i.Config.Int("parallelism"))
+			return x, err
 		},
 	})
 	if err != nil {
@@ -147,8 +148,12 @@ func (i *Installation) worker(ctx context.Context, o WorkerOptions, qs *queues, 
 			return nil, fmt.Errorf("open queue %q: %w", name, err)
 		}
 	}
-	if c.Executor, err = queueexec.Open(queueexec.Config{Queue: qs.open}); err != nil {
+	var mine func(*dag.Task) bool
+	if c.Executor, mine, err = i.sending(ctx, qs, 0); err != nil {
 		return nil, err
+	}
+	if mine != nil {
+		c.Accepts = func(t *dag.Task) bool { return mine(t) && c.Queues[cmp.Or(t.Queue, dag.DefaultQueue)] != nil }
 	}
 	return tick.NewWorker(c)
 }

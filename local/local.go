@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/routeexec"
 	"github.com/updraft-dev/updraft/logs/filelogs"
 	"github.com/updraft-dev/updraft/operators/builtin"
 	"github.com/updraft-dev/updraft/queue"
@@ -31,6 +33,10 @@ func Drivers() embedded.Drivers {
 		Logs:      map[string]func(ctx, string, opts) (embedded.Objects, error){"file": openLogs},
 		Queues:    map[string]func(ctx, string, opts) (embedded.Queues, error){"local": openQueues},
 		Keys:      map[string]func(ctx, string, opts) (*settings.Keys, error){"file": openKeys},
+		Executors: map[string]func(ctx, opts) (executors.Dispatcher, error){executors.Kubernetes: embedded.Kubernetes},
+		Rules: map[string]func(opts) (routeexec.Rule, error){
+			"local": embedded.WorkersRule, executors.Kubernetes: embedded.WorkersRule,
+		},
 		Operators: Operators(),
 	}
 }
