@@ -49,8 +49,8 @@ func (l *Loader) forgetPlacements() {
 	clear(l.placements)
 }
 
-// placementsOf returns the placements of a DAG, as they were read last.
-func (l *Loader) placementsOf(ctx context.Context, dagID string) ([]run.Placement, error) {
+// Placements returns the placements of a DAG, as they were read last. They must not be changed.
+func (l *Loader) Placements(ctx context.Context, dagID string) ([]run.Placement, error) {
 	l.mu.Lock()
 	list, known := l.placements[dagID]
 	l.mu.Unlock()
@@ -72,7 +72,7 @@ func (l *Loader) placementsOf(ctx context.Context, dagID string) ([]run.Placemen
 func (l *Loader) place(ctx context.Context, work []executors.Work) error {
 	for i := range work {
 		w := &work[i]
-		list, err := l.placementsOf(ctx, w.Run.DAG)
+		list, err := l.Placements(ctx, w.Run.DAG)
 		if err != nil {
 			return err
 		}

@@ -53,7 +53,8 @@ func twoPlaces(t *testing.T) (p *plant, sent map[string]*atomic.Int64) {
 		p.worker(name, func(c *tick.WorkerConfig) {
 			c.Queues = map[string]*queue.Queue{name: p.queue(name)}
 			c.Executor = named{router(p), name}
-			c.Accepts = func(t *dag.Task) bool { return t.Executor == name || t.Executor == "" && name == "left" }
+			// The one at the left takes what its author says, as workers of queues do.
+			c.Accepts = func(t *dag.Task) bool { return t.Executor == name || name == "left" }
 		})
 	}
 	return p, sent
