@@ -72,7 +72,7 @@ func executeOne(ctx context.Context, a *Account, drivers embedded.Drivers, word 
 		return false, fmt.Errorf("a message of kind %s is no attempt", m.Kind)
 	}
 	inv := embedded.Invocation{Place: fargate, Begun: time.Now()}
-	fits := fitsContainer
+	fits := FitsContainer
 	if pod, err := kubeevent.PodOf(os.Getenv); err == nil {
 		inv.Name, inv.Place = pod.WorkerName(), executors.Kubernetes
 		inv.Withheld = func(run.Attempt) { withheld = true } // before Work returns: there is one attempt
@@ -111,9 +111,9 @@ func install(dir string) (err error) {
 	return to.Close()
 }
 
-// fitsContainer says whether a container may go on with a task: it is as large as its first
+// FitsContainer says whether a container on Fargate may go on with a task: it is as large as its first
 // attempt asked for, so that only what asks for nothing is known to fit.
-func fitsContainer(t *dag.Task) bool {
+func FitsContainer(t *dag.Task) bool {
 	n, err := executors.NeedOf(t)
 	return err == nil && n.Executor == fargate && n.Image == "" && n.Queue == "" && n.Memory == 0 && n.CPUMilli == 0 && n.Storage == 0
 }

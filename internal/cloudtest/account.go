@@ -34,6 +34,8 @@ type Config struct {
 		Do(r *http.Request) (*http.Response, error)
 	}
 	Faults Faults
+	// Fargate has the account start containers, too: the executor is then auto.
+	Fargate bool
 	// Latency says how long a call takes; nil is Latencies.
 	Latency Latency
 	// Workers is how many worker functions run at once, Parallelism how many tasks the
@@ -71,8 +73,9 @@ type Account struct {
 	// Objects is the bucket of logs.
 	Objects objectstest.Memory
 
-	functions map[string]*function
-	queues    map[string]*sqsQueue
+	functions  map[string]*function
+	queues     map[string]*sqsQueue
+	containers *containers
 	// work is everything under way.
 	work sync.WaitGroup
 

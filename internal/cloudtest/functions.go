@@ -45,14 +45,21 @@ func (a *Account) deploy() {
 	a.function(eventsName, 256, time.Minute, 1000).handler = func(_ context.Context, p *Process) (cloud.Handler, error) {
 		return cloud.Events(p.fn), nil
 	}
+	if a.cfg.Fargate {
+		a.withFargate()
+	}
 }
 
 // mappings are those of queues to functions.
 func (a *Account) mappings() []*mapping {
-	return []*mapping{
+	list := []*mapping{
 		{q: a.queues[PlanQueue], f: a.functions[schedulerName], batch: 10, parallel: 2},
 		{q: a.queues[EventQueue], f: a.functions[eventsName], batch: 10, parallel: 1000},
 	}
+	if a.cfg.Fargate {
+		list = append(list, &mapping{q: a.queues[fargateName], f: a.functions[fargateName], batch: 10, parallel: 2})
+	}
+	return list
 }
 
 // Usage is what was used of the account's services.

@@ -21,6 +21,7 @@ import (
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/internal/awsconf"
 	"github.com/updraft-dev/updraft/logs"
 	"github.com/updraft-dev/updraft/logs/objects"
@@ -158,11 +159,15 @@ func (p *Process) open() error {
 		},
 	}
 	none := func(string) (string, bool) { return "", false }
-	cfg, err := config.Load(config.Input{Lookup: none, Flags: map[string]string{
+	flags := map[string]string{
 		"home": p.a.home(p), "store": "dynamodb://" + prefix, "logs": "s3://" + prefix + "/logs", "queue": "sqs://" + prefix,
 		"executor": "lambda", "lambda": fmt.Sprintf("%s:%d", workerName, p.a.functions[workerName].memory),
 		"key": "file://" + filepath.Join(p.a.cfg.Home, "key"), "parallelism": strconv.Itoa(p.a.cfg.Parallelism),
-	}})
+	}
+	if p.a.cfg.Fargate {
+		flags["executor"], flags["fargate"] = executors.Auto, "ecs://"+prefix+"/"+prefix
+	}
+	cfg, err := config.Load(config.Input{Lookup: none, Flags: flags})
 	if err != nil {
 		return err
 	}
