@@ -2,7 +2,6 @@ package pgconf
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -43,7 +42,7 @@ func (db *DB) Listen(channel string, log *slog.Logger, heard func(payload string
 }
 
 // channel is the name that a channel has in the database, which all schemas share.
-func (db *DB) channel(name string) string { return fmt.Sprintf("%.60s", db.c.Schema+"."+name) }
+func (db *DB) channel(name string) string { return name + "." + db.c.Schema }
 
 // Notify tells those who listen to a channel. It is only a hint: who does not listen just
 // now hears nothing of it. It is a transaction of its own, after what it tells of: the

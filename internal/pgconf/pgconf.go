@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,9 @@ const (
 	// minVersion is the oldest server that knows all that we ask of it.
 	minVersion = 13
 )
+
+// schemaName is short enough for names of channels, which end with it.
+var schemaName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,49}$`)
 
 // Config says where a database is.
 type Config struct {
@@ -64,8 +68,8 @@ func ParseURL(raw string) (Config, error) {
 	if s := q.Get("schema"); s != "" {
 		c.Schema = s
 	}
-	if strings.ContainsAny(c.Schema, ",\"\x00") || strings.HasPrefix(c.Schema, "pg_") || len(c.Schema) > 63 {
-		return Config{}, fmt.Errorf("%s: schema %q: use a name of letters, digits and _, at most 63 of them", c.shown, c.Schema)
+	if !schemaName.MatchString(c.Schema) || strings.HasPrefix(c.Schema, "pg_") {
+		return Config{}, fmt.Errorf("%s: schema %.80q: use a name of letters, digits and _, at most 50 of them, that does not begin with a digit or pg_", c.shown, c.Schema)
 	}
 	q.Del("schema")
 	ours := !q.Has("pool_max_conns")

@@ -1,0 +1,1 @@
+DROP TABLE dedup, dead_letter, message, queue;
