@@ -108,7 +108,7 @@ func (w *Worker) accepts(c *scene, t *dag.Task) bool {
 	if at == "" {
 		return w.cfg.Accepts(t)
 	}
-	if at != w.cfg.Executor.Name() {
+	if at != w.cfg.Place {
 		return false
 	}
 	here := *t

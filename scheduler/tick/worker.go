@@ -17,7 +17,7 @@ import (
 )
 
 // WorkerConfig says what a Worker works with. Everything but OnSettled, Withhold, Notify,
-// Free, Remember, Wide and Grace is needed.
+// Free, Remember, Wide, Grace and Place is needed.
 type WorkerConfig struct {
 	Store  store.Store
 	Loader *Loader
@@ -55,6 +55,9 @@ type WorkerConfig struct {
 	Token func() string
 	// Name names this worker in the claims it makes.
 	Name string
+	// Place is the executor that placements name if they mean this worker; empty is that in
+	// the claims.
+	Place string
 	// Parallelism is how many attempts run at once.
 	Parallelism int
 	// Lease is for how long a claim holds without a sign of life. It is renewed three
@@ -106,6 +109,9 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	}
 	if cfg.Wide == 0 {
 		cfg.Wide = wideJoin
+	}
+	if cfg.Place == "" {
+		cfg.Place = cfg.Executor.Name()
 	}
 	w := &Worker{cfg: cfg, slots: make(chan struct{}, cfg.Parallelism), held: map[string]*holding{}, known: map[string]rules{}}
 	for range cfg.Parallelism {
