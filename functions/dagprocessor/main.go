@@ -4,21 +4,32 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/logs/s3logs"
-	"github.com/updraft-dev/updraft/operators/builtin"
+	"github.com/updraft-dev/updraft/operators/catalog"
+	"github.com/updraft-dev/updraft/task"
 )
 
 // release is set by the linker.
 var release = "dev"
 
 func main() {
+	operators, err := catalog.Read()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
 	account := &cloud.Account{Release: release}
 	drivers := cloud.Drivers(account)
-	drivers.Operators = &embedded.Operators{Catalog: builtin.Catalog, Lookup: builtin.Lookup}
+	// Operators are known by name only: this function executes none.
+	drivers.Operators = &embedded.Operators{
+		Catalog: func() *dag.Catalog { return operators }, Lookup: func(string) *task.Operator { return nil },
+	}
 	os.Exit(cloud.Main(account, drivers, func(_ context.Context, f *embedded.Function) (cloud.Handler, error) {
 		source, err := s3logs.ParseURL(f.Config.Text("dag_source"))
 		if err != nil {

@@ -1,6 +1,7 @@
 // Command gendocs writes the parts of docs/ that follow from the code: operators.md
 // from the table of operators, cli.md from the commands, configuration.md from the
-// settings, dag.schema.json from the loader of DAG files. A test tells when one of
+// settings, dag.schema.json from the loader of DAG files; and the tables of operators beside
+// the packages that read them. A test tells when one of
 // them is out of date.
 package main
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/updraft-dev/updraft/dag/dagfile"
 	"github.com/updraft-dev/updraft/operators/builtin"
+	"github.com/updraft-dev/updraft/operators/catalog"
 )
 
 // note stands at the head of every generated text.
@@ -52,6 +54,10 @@ func generate() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	table, err := catalog.Write(builtin.Catalog())
+	if err != nil {
+		return nil, err
+	}
 	names, err := pythonNames()
 	if err != nil {
 		return nil, err
@@ -62,7 +68,8 @@ func generate() (map[string][]byte, error) {
 		"configuration.md": settings,
 		"dag.schema.json":  schema,
 		"python.md":        names,
-		// Beside the Python package that reads it.
+		// Beside the packages that read them.
+		"../operators/catalog/catalog.json":     table,
 		"../python/updraft_dags/operators.json": specs,
 	}, nil
 }
