@@ -382,7 +382,7 @@ func (v *View) flush() *run.Batch {
 		v.before.Want = v.Run
 		b.Update = v.before
 	}
-	b.Changes = v.first
+	b.Changes = slices.Grow(v.first, len(v.touched))
 	slices.SortFunc(v.touched, func(a, b ref) int {
 		if a.task != b.task {
 			return a.task - b.task
