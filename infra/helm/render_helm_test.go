@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/goccy/go-yaml"
 )
 
 // kubeVersion is what charts are rendered for where there is no cluster.
@@ -91,38 +89,6 @@ func checkObjects(t *testing.T, out string) {
 			t.Errorf("%s %q is in namespace %q", o.Kind, o.Metadata.Name, o.Metadata.Namespace)
 		}
 	}
-}
-
-// object is what is looked at of a rendered object.
-type object struct {
-	Kind     string `yaml:"kind"`
-	Metadata struct {
-		Name      string `yaml:"name"`
-		Namespace string `yaml:"namespace"`
-	} `yaml:"metadata"`
-	Data map[string]string `yaml:"data"`
-	Spec struct {
-		Template any `yaml:"template"`
-	} `yaml:"spec"`
-	text string
-}
-
-func objects(t *testing.T, out string) (list []object) {
-	t.Helper()
-	for _, text := range strings.Split(out, "\n---\n") {
-		var o object
-		if err := yaml.Unmarshal([]byte(text), &o); err != nil {
-			t.Fatalf("%v\n%s", err, text)
-		}
-		if o.Kind != "" {
-			o.text = text
-			list = append(list, o)
-		}
-	}
-	if len(list) == 0 {
-		t.Fatal("nothing is rendered")
-	}
-	return list
 }
 
 // TestLint: Helm finds nothing to say about any set of values.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,19 +54,26 @@ func settings(t *testing.T) []string {
 	}
 	var out []string
 	for _, s := range c.Settings() {
-		if !slices.Contains(elsewhere, s.Name) && !slices.Contains(controllerSettings(t), s.Name) {
-			out = append(out, s.Name)
+		out = append(out, s.Name)
+	}
+	for _, name := range append(chartSettings(t), elsewhere...) {
+		i := slices.Index(out, name)
+		if i < 0 {
+			t.Fatalf("the chart sets %s, which is no setting", name)
 		}
+		out = slices.Delete(out, i, i+1)
 	}
 	return out
 }
 
-// controllerSettings are the settings that the chart gives the controller itself.
-func controllerSettings(t *testing.T) (out []string) {
+var chartSetting = regexp.MustCompile(`UPDRAFT_KUBERNETES_[A-Z_]+`)
+
+// chartSettings are the settings that the chart makes from other values.
+func chartSettings(t *testing.T) (out []string) {
 	t.Helper()
-	for line := range strings.Lines(read(t, chart+"/templates/_settings.tpl")) {
-		if name, ok := strings.CutPrefix(line, "- name: UPDRAFT_"); ok {
-			out = append(out, strings.ToLower(strings.TrimSpace(name)))
+	for _, name := range []string{"_settings.tpl", "settings.yaml"} {
+		for _, env := range chartSetting.FindAllString(read(t, chart+"/templates/"+name), -1) {
+			out = append(out, strings.ToLower(strings.TrimPrefix(env, "UPDRAFT_")))
 		}
 	}
 	return out
@@ -263,7 +271,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"a typo at the top":        "exector: kubernetes",
 		"a typo in a group":        "controller: {replica: 2}",
 		"a setting that is none":   "config: {paralelism: 4}",
-		"a setting of the chart's": "config: {kubernetes_namespace: other}",
+		"a setting of the chart's": "config: {kubernetes_runner_image: other}",
 		"an executor":              "executor: KubernetesExecutor",
 		"a type":                   "controller: {replicas: two}",
 		"deep in an affinity":      "affinity: {nodeAffinity: {requiredDuringScheduling: {}}}",

@@ -1,11 +1,15 @@
 {{/* The settings of the controller that follow from what the chart makes. */}}
 {{- define "updraft.controllerEnv" -}}
-- name: UPDRAFT_KUBERNETES_NAMESPACE
-  value: {{ .Release.Namespace }}
+- name: UPDRAFT_LISTEN
+  value: 0.0.0.0:{{ .Values.ports.controller }}
 - name: UPDRAFT_KUBERNETES_POD_TEMPLATE_FILE
   value: /etc/updraft/pod_template.yaml
 - name: UPDRAFT_KUBERNETES_RUNNER_IMAGE
   value: {{ include "updraft.image" (list $ "runner") }}
+- name: UPDRAFT_KUBERNETES_IMAGE_PULL_POLICY
+  value: {{ .Values.images.runner.pullPolicy }}
+- name: UPDRAFT_KUBERNETES_SERVICE_ACCOUNT
+  value: {{ include "updraft.serviceAccount" (list $ "task" .Values.workers.kubernetes.serviceAccount) }}
 {{- end -}}
 
 {{/* What KEDA looks at if the values do not say it: the depth of the queues that the workers serve. */}}
