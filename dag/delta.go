@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -221,7 +222,7 @@ func deltaRound(r *big.Rat) *big.Int {
 	return q
 }
 
-var deltaWeekdayText = regexp.MustCompile(`^(MO|TU|WE|TH|FR|SA|SU)(?:\(([+-]?\d{1,4})\))?$`)
+var deltaWeekdayText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(MO|TU|WE|TH|FR|SA|SU)(?:\(([+-]?\d{1,4})\))?$`) })
 
 func deltaWeekday(v any) (*DeltaWeekday, error) {
 	fault := fmt.Errorf("relativedelta: weekday is %v: use a number from 0 (Monday) to 6, or a name such as FR or MO(+1)", v)
@@ -230,7 +231,7 @@ func deltaWeekday(v any) (*DeltaWeekday, error) {
 	case nil:
 		return nil, nil
 	case string:
-		m := deltaWeekdayText.FindStringSubmatch(strings.ToUpper(v))
+		m := deltaWeekdayText().FindStringSubmatch(strings.ToUpper(v))
 		if m == nil {
 			return nil, fault
 		}

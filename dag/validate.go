@@ -6,13 +6,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
 // MaxIDLength is the longest DAG, task or group id, in characters, as in Airflow.
 const MaxIDLength = 250
 
-var idPattern = regexp.MustCompile(`^[\p{L}\p{N}_.-]+$`)
+var idPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\p{L}\p{N}_.-]+$`) })
 
 // Fault is one thing wrong with a DAG. A loader adds where in the file it is.
 type Fault struct {
@@ -46,7 +47,7 @@ func CheckID(id string) string {
 		return "is not valid UTF-8"
 	case utf8.RuneCountInString(id) > MaxIDLength:
 		return fmt.Sprintf("has %d characters: %d are allowed", utf8.RuneCountInString(id), MaxIDLength)
-	case !idPattern.MatchString(id):
+	case !idPattern().MatchString(id):
 		return fmt.Sprintf("%q has characters other than letters, digits, dashes, dots and underscores", id)
 	}
 	return ""

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 )
 
-var fixedOffset = regexp.MustCompile(`^(?:UTC|GMT)?([+-])(\d{2}):?(\d{2})(?::?(\d{2}))?$`)
+var fixedOffset = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:UTC|GMT)?([+-])(\d{2}):?(\d{2})(?::?(\d{2}))?$`) })
 
 // LoadLocation returns the location of a time zone: an IANA name, a fixed offset
 // such as "+05:30", or "" for UTC. "Local" is refused, because a DAG must mean the
@@ -19,7 +20,7 @@ func LoadLocation(name string) (*time.Location, error) {
 	case "Local":
 		return nil, fmt.Errorf("time zone %q depends on the machine: use an IANA name such as Europe/Zurich", name)
 	}
-	if m := fixedOffset.FindStringSubmatch(name); m != nil {
+	if m := fixedOffset().FindStringSubmatch(name); m != nil {
 		part := func(s string) int { n, _ := strconv.Atoi(s); return n }
 		seconds := part(m[2])*3600 + part(m[3])*60 + part(m[4])
 		if m[1] == "-" {

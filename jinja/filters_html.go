@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -140,9 +141,11 @@ func xmlAttr(r *run, a []py.Value) (py.Value, error) {
 }
 
 var (
-	urlWord = regexp.MustCompile(`^(?i:(https?://|www\.)(([\w%-]+\.)+)?([a-z]{2,63}|xn--[\w%]{2,59})|([\w%-]{2,63}\.)+(com|net|int|edu|gov|org|info|mil)|(https?://)((([\d]{1,3})(\.[\d]{1,3}){3})|(\[([\da-f]{0,4}:){2}([\da-f]{0,4}:?){1,6}\])))(?::[\d]{1,5})?(?:[/?#]\S*)?$`)
-	mail    = regexp.MustCompile(`^\S+@\w[\w.-]*\.\w+$`)
-	spaces  = regexp.MustCompile(`\s+`)
+	urlWord = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?i:(https?://|www\.)(([\w%-]+\.)+)?([a-z]{2,63}|xn--[\w%]{2,59})|([\w%-]{2,63}\.)+(com|net|int|edu|gov|org|info|mil)|(https?://)((([\d]{1,3})(\.[\d]{1,3}){3})|(\[([\da-f]{0,4}:){2}([\da-f]{0,4}:?){1,6}\])))(?::[\d]{1,5})?(?:[/?#]\S*)?$`)
+	})
+	mail   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\S+@\w[\w.-]*\.\w+$`) })
+	spaces = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\s+`) })
 )
 
 type linker struct {
@@ -215,7 +218,7 @@ func sortedKeys(m map[string]bool) []string {
 func (l linker) all(s string) string {
 	var b strings.Builder
 	at := 0
-	for _, m := range spaces.FindAllStringIndex(s, -1) {
+	for _, m := range spaces().FindAllStringIndex(s, -1) {
 		b.WriteString(l.one(s[at:m[0]]))
 		b.WriteString(s[m[0]:m[1]])
 		at = m[1]
@@ -271,15 +274,15 @@ func (l linker) trim(s string) string {
 
 func (l linker) link(s string) string {
 	switch {
-	case urlWord.MatchString(s):
+	case urlWord().MatchString(s):
 		href := s
 		if !strings.HasPrefix(s, "https://") && !strings.HasPrefix(s, "http://") {
 			href = "https://" + s
 		}
 		return `<a href="` + href + `"` + l.attrs + `>` + l.trim(s) + `</a>`
-	case strings.HasPrefix(s, "mailto:") && mail.MatchString(s[7:]):
+	case strings.HasPrefix(s, "mailto:") && mail().MatchString(s[7:]):
 		return `<a href="` + s + `">` + s[7:] + `</a>`
-	case strings.Contains(s, "@") && !strings.HasPrefix(s, "www.") && !strings.Contains(s, ":") && !strings.HasPrefix(s, "@") && mail.MatchString(s):
+	case strings.Contains(s, "@") && !strings.HasPrefix(s, "www.") && !strings.Contains(s, ":") && !strings.HasPrefix(s, "@") && mail().MatchString(s):
 		return `<a href="mailto:` + s + `">` + s + `</a>`
 	}
 	for _, scheme := range l.schema {

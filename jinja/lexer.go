@@ -3,6 +3,7 @@ package jinja
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -108,7 +109,7 @@ func (l *lexer) advance(n int) {
 	l.pos += n
 }
 
-var rawBegin = regexp.MustCompile(`^\{%[-+]?\s*raw\s*(-%\}\s*|%\})`)
+var rawBegin = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\{%[-+]?\s*raw\s*(-%\}\s*|%\})`) })
 
 // root reads data up to the next delimiter, and what that opens.
 func (l *lexer) root() error {
@@ -134,7 +135,7 @@ func (l *lexer) root() error {
 	case '#':
 		return l.comment()
 	case '%':
-		if m := rawBegin.FindString(rest); m != "" {
+		if m := rawBegin().FindString(rest); m != "" {
 			l.advance(len(m))
 			return l.raw()
 		}
@@ -176,11 +177,11 @@ func (l *lexer) comment() error {
 	return nil
 }
 
-var rawEnd = regexp.MustCompile(`\{%([-+]?)\s*endraw\s*(-%\}\s*|\+?%\})`)
+var rawEnd = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{%([-+]?)\s*endraw\s*(-%\}\s*|\+?%\})`) })
 
 func (l *lexer) raw() error {
 	rest := l.src[l.pos:]
-	m := rawEnd.FindStringSubmatchIndex(rest)
+	m := rawEnd().FindStringSubmatchIndex(rest)
 	if rest == "" { // which Jinja does not miss
 		return nil
 	}
@@ -244,9 +245,13 @@ func closing(rest, closer string, plus bool) (strip bool, n int) {
 }
 
 var (
-	floatWord   = regexp.MustCompile(`^(?i:(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?e[+\-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+))`)
-	integerWord = regexp.MustCompile(`^(?i:0b(?:_?[0-1])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(?:_?0)*)`)
-	operators   = []string{"//", "**", "==", "!=", "<=", ">=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",", ";"}
+	floatWord = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?i:(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?e[+\-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+))`)
+	})
+	integerWord = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?i:0b(?:_?[0-1])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(?:_?0)*)`)
+	})
+	operators = []string{"//", "**", "==", "!=", "<=", ">=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",", ";"}
 )
 
 func (l *lexer) word(rest string, stack []byte) ([]byte, error) {
@@ -316,12 +321,12 @@ func nameLen(s string) int {
 func (l *lexer) number(rest string) error {
 	kind, m := tokFloat, ""
 	if l.pos == 0 || l.src[l.pos-1] != '.' {
-		m = floatWord.FindString(rest)
+		m = floatWord().FindString(rest)
 	}
 	var v py.Value
 	var err error
 	if m == "" {
-		kind, m = tokInteger, integerWord.FindString(rest)
+		kind, m = tokInteger, integerWord().FindString(rest)
 		base := 10
 		if len(m) > 1 && m[0] == '0' && unicode.IsLetter(rune(m[1])) {
 			base = 0

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -55,10 +56,10 @@ func (p *Placement) Selects(task string) bool {
 }
 
 // ids are the characters that ids of tasks have.
-var ids = regexp.MustCompile(`^[\pL\pN_.-]*$`)
+var ids = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN_.-]*$`) })
 
 // IsPattern says whether a word about tasks is a regular expression rather than an id.
-func IsPattern(word string) bool { return !ids.MatchString(word) }
+func IsPattern(word string) bool { return !ids().MatchString(word) }
 
 // CompilePattern compiles a regular expression for whole ids of tasks.
 func CompilePattern(pattern string) (*regexp.Regexp, error) {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,9 +15,11 @@ import (
 )
 
 var (
-	pythonName = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]*$`)
-	pythonPath = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]*(\.[\p{L}_][\p{L}\p{N}_]*)+$`)
-	identifier = regexp.MustCompile(`[\p{L}_][\p{L}\p{N}_]*`)
+	pythonName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]*$`) })
+	pythonPath = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]*(\.[\p{L}_][\p{L}\p{N}_]*)+$`)
+	})
+	identifier = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[\p{L}_][\p{L}\p{N}_]*`) })
 )
 
 // module is what is known of a Python file without running it.
@@ -34,7 +37,7 @@ func (l *loader) importPath(p place, n *node) (dag.Callable, bool) {
 		return dag.Callable{}, false
 	}
 	name = strings.TrimSpace(name)
-	if !pythonPath.MatchString(name) {
+	if !pythonPath().MatchString(name) {
 		l.problem(n.at, p.task, fmt.Sprintf("`%s`: %q is no import path", p.name, name), "write module.function")
 		return dag.Callable{}, false
 	}
@@ -65,7 +68,7 @@ func (l *loader) inFile(p place, name, file *node) (dag.Callable, bool) {
 	switch {
 	case !ok || !ok2:
 		return dag.Callable{}, false
-	case !pythonName.MatchString(fn):
+	case !pythonName().MatchString(fn):
 		l.problem(name.at, p.task, fmt.Sprintf("`%s_name`: %q is no name of a function", p.name, fn), "")
 		return dag.Callable{}, false
 	case !path.IsAbs(where):
@@ -90,7 +93,7 @@ func (l *loader) module(file string) module {
 	m := module{}
 	if raw, err := l.readFile(file); err == nil {
 		m = module{found: true, names: make(map[string]bool), star: strings.Contains(string(raw), "import *")}
-		for _, w := range identifier.FindAllString(string(raw), -1) {
+		for _, w := range identifier().FindAllString(string(raw), -1) {
 			m.names[w] = true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -55,11 +56,11 @@ func (l *loader) relativeDate(p place, n *node, loc *time.Location) (*time.Time,
 	return &t, true
 }
 
-var deltaWord = regexp.MustCompile(`(?i)^(\d{1,9})\s+(hour|minute|second|day)s?`)
+var deltaWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^(\d{1,9})\s+(hour|minute|second|day)s?`) })
 
 // deltaWords reads "2 hours"; rest is what follows.
 func deltaWords(s string) (d time.Duration, rest string, ok bool) {
-	m := deltaWord.FindStringSubmatch(s)
+	m := deltaWord().FindStringSubmatch(s)
 	if m == nil {
 		return 0, "", false
 	}
@@ -72,8 +73,12 @@ func deltaWords(s string) (d time.Duration, rest string, ok bool) {
 }
 
 var (
-	isoDate = regexp.MustCompile(`^(\d{4})(?:-?(?:W(\d\d)(?:-?(\d))?)|-?(\d{3})|-(\d\d?)(?:-(\d\d?))?|(\d\d)(\d\d))?$`)
-	isoTime = regexp.MustCompile(`^(\d\d?)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(Z|z|[-+]\d\d(?::?\d\d)?)?$`)
+	isoDate = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(\d{4})(?:-?(?:W(\d\d)(?:-?(\d))?)|-?(\d{3})|-(\d\d?)(?:-(\d\d?))?|(\d\d)(\d\d))?$`)
+	})
+	isoTime = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(\d\d?)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(Z|z|[-+]\d\d(?::?\d\d)?)?$`)
+	})
 )
 
 // parseISO reads the texts that pendulum takes for dates: ISO 8601 with calendar, week
@@ -94,7 +99,7 @@ func parseISO(s string) (time.Time, bool) {
 	f := [7]int{y, m, d}
 	loc := time.UTC
 	if clock != "" {
-		c := isoTime.FindStringSubmatch(clock)
+		c := isoTime().FindStringSubmatch(clock)
 		if c == nil {
 			return time.Time{}, false
 		}
@@ -116,7 +121,7 @@ func atoi(s string) int {
 }
 
 func isoDay(s string) (y, m, d int, ok bool) {
-	g := isoDate.FindStringSubmatch(s)
+	g := isoDate().FindStringSubmatch(s)
 	if g == nil {
 		return 0, 0, 0, false
 	}

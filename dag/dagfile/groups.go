@@ -196,7 +196,7 @@ func (t *taskBuilder) element(p place, n *node) (arg *dag.GroupArg, ok bool) {
 	if n.kind != kindText || !strings.HasPrefix(n.text, "+") {
 		return nil, false
 	}
-	m := outputRef.FindStringSubmatch(n.text)
+	m := outputRef().FindStringSubmatch(n.text)
 	if m == nil || t.b.byName[m[1]] != nil || t.b.group[m[1]] == nil {
 		return nil, false
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/updraft-dev/updraft/dag"
 )
@@ -297,7 +298,9 @@ func (l *loader) fits(a *dag.ArgSpec, n *node) (want string, ok bool) {
 }
 
 // outputRef matches +task and +task["key"].
-var outputRef = regexp.MustCompile(`^\+([^\[\]]+)(?:\[\s*["']?([^"'\[\]]+)["']?\s*\])?$`)
+var outputRef = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\+([^\[\]]+)(?:\[\s*["']?([^"'\[\]]+)["']?\s*\])?$`)
+})
 
 // opKwarg is an argument of a decorated function; +task means the output of a task,
 // +group["argument"] the element of the mapped group around it.
@@ -326,7 +329,7 @@ func (b *dagBuilder) reference(p place, n *node) (ref *dag.XComRef, ok bool) {
 	if n.kind != kindText || !strings.HasPrefix(n.text, "+") {
 		return nil, false
 	}
-	m := outputRef.FindStringSubmatch(n.text)
+	m := outputRef().FindStringSubmatch(n.text)
 	if m == nil {
 		return nil, false
 	}
@@ -339,7 +342,9 @@ func (b *dagBuilder) reference(p place, n *node) (ref *dag.XComRef, ok bool) {
 	return &dag.XComRef{Task: from.t.ID, Key: m[2]}, true
 }
 
-var mappedOutput = regexp.MustCompile(`^(?:(.+)\.output|X[cC]omArg\(\s*["']?([^"'()]+?)["']?\s*\))$`)
+var mappedOutput = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:(.+)\.output|X[cC]omArg\(\s*["']?([^"'()]+?)["']?\s*\))$`)
+})
 
 // mappingOf reads expand or expand_kwargs of a task or group; nil if it has neither.
 func (b *dagBuilder) mappingOf(cfg *dict, p place) *dag.Mapping {
@@ -417,7 +422,7 @@ func (t *taskBuilder) mappable(e entry) (string, bool) {
 func (b *dagBuilder) mapped(p place, name string, n *node, t *taskBuilder) (dag.MappedArg, bool) {
 	ref, isRef := b.reference(p, n)
 	if !isRef && n.kind == kindText {
-		if m := mappedOutput.FindStringSubmatch(n.text); m != nil {
+		if m := mappedOutput().FindStringSubmatch(n.text); m != nil {
 			from := m[1] + m[2]
 			isRef = true
 			if up := b.byName[from]; up != nil {

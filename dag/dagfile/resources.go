@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"github.com/updraft-dev/updraft/dag"
 )
@@ -61,7 +62,9 @@ func (l *loader) scaled(p place, n *node, unit float64) int64 {
 	return int64(f * unit)
 }
 
-var quantityText = regexp.MustCompile(`^(\d+(?:\.\d+)?)(m|k|K|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$`)
+var quantityText = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\d+(?:\.\d+)?)(m|k|K|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$`)
+})
 
 // quantity reads Kubernetes' quantities, in thousandths if scale is 1000.
 func (l *loader) quantity(p place, n *node, scale float64) float64 {
@@ -72,7 +75,7 @@ func (l *loader) quantity(p place, n *node, scale float64) float64 {
 	if f, ok := numeric(n); ok {
 		text = strconv.FormatFloat(f, 'f', -1, 64)
 	}
-	m := quantityText.FindStringSubmatch(text)
+	m := quantityText().FindStringSubmatch(text)
 	if m == nil {
 		l.wrong(p, n, "a quantity", "write a number with a unit, such as 500m (cpu) or 512Mi (memory)")
 		return 0

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -19,10 +20,16 @@ type moment struct {
 }
 
 var (
-	yamlInt = regexp.MustCompile(`^[-+]?(?:0b[01_]+|0[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*(?::[0-5]?[0-9])*)$`)
+	yamlInt = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[-+]?(?:0b[01_]+|0[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*(?::[0-5]?[0-9])*)$`)
+	})
 	// An exponent needs a point before it and a sign: 1e3 is a text in YAML 1.1.
-	yamlFloat = regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*)$`)
-	yamlTime  = regexp.MustCompile(`^(\d{4})-(\d\d?)-(\d\d?)(?:(?:[Tt]|[ \t]+)(\d\d?):(\d\d):(\d\d)(?:\.(\d*))?(?:[ \t]*(Z|[-+]\d\d?(?::\d\d)?))?)?$`)
+	yamlFloat = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*)$`)
+	})
+	yamlTime = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(\d{4})-(\d\d?)-(\d\d?)(?:(?:[Tt]|[ \t]+)(\d\d?):(\d\d):(\d\d)(?:\.(\d*))?(?:[ \t]*(Z|[-+]\d\d?(?::\d\d)?))?)?$`)
+	})
 )
 
 // resolvePlain gives a plain scalar the type that YAML 1.1 gives it.
@@ -64,9 +71,9 @@ func resolveNumber(s string) (kind, any) {
 		}
 	}
 	switch {
-	case yamlInt.MatchString(s):
+	case yamlInt().MatchString(s):
 		return parseInt(s)
-	case yamlFloat.MatchString(s):
+	case yamlFloat().MatchString(s):
 		return kindFloat, parseFloat(s)
 	case len(s) >= 8 && s[0] >= '0' && s[0] <= '9' && s[4] == '-':
 		if m, ok := parseYAMLTime(s); ok {
@@ -131,7 +138,7 @@ func parseFloat(s string) float64 {
 }
 
 func parseYAMLTime(s string) (moment, bool) {
-	m := yamlTime.FindStringSubmatch(s)
+	m := yamlTime().FindStringSubmatch(s)
 	if m == nil {
 		return moment{}, false
 	}

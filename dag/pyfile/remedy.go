@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/updraft-dev/updraft/dag/dagfile"
 	"github.com/updraft-dev/updraft/python"
@@ -41,14 +42,14 @@ func missing(names []python.MissingName) string {
 }
 
 var (
-	noModule     = regexp.MustCompile(`^No module named '([^']+)'`)
-	noVariable   = regexp.MustCompile(`^'Variable (\S+) does not exist'$`)
-	noConnection = regexp.MustCompile("^The conn_id `([^`]+)` isn't defined$")
+	noModule     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^No module named '([^']+)'`) })
+	noVariable   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^'Variable (\S+) does not exist'$`) })
+	noConnection = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^The conn_id `([^`]+)` isn't defined$") })
 )
 
 // foreign is the module that stopped the file, if it is not one of Airflow's.
 func foreign(e *python.ParseError) string {
-	m := noModule.FindStringSubmatch(e.Message)
+	m := noModule().FindStringSubmatch(e.Message)
 	if m == nil || m[1] == "airflow" || strings.HasPrefix(m[1], "airflow.") {
 		return ""
 	}
@@ -68,11 +69,11 @@ func (a *answer) remedy(e *python.ParseError) string {
 		return out
 	case len(e.Missing) > 0:
 		return a.instead(e.Missing)
-	case class == "KeyError" && noVariable.MatchString(e.Message):
-		name := noVariable.FindStringSubmatch(e.Message)[1]
+	case class == "KeyError" && noVariable().MatchString(e.Message):
+		name := noVariable().FindStringSubmatch(e.Message)[1]
 		return fmt.Sprintf("set it with `updraft variables set %s …` or AIRFLOW_VAR_%s, or give Variable.get a default", name, strings.ToUpper(name))
-	case class == "AirflowNotFoundException" && noConnection.MatchString(e.Message):
-		name := noConnection.FindStringSubmatch(e.Message)[1]
+	case class == "AirflowNotFoundException" && noConnection().MatchString(e.Message):
+		name := noConnection().FindStringSubmatch(e.Message)[1]
 		return fmt.Sprintf("set it with `updraft connections set %s …` or AIRFLOW_CONN_%s, or ask for it inside of a task", name, strings.ToUpper(name))
 	case class == "TypeError" && a.parsed.Compat == 3 && onlyOf2(e.Message):
 		return "Airflow 3 does not have this argument: with setting airflow_compat 2 it means what it did in Airflow 2"

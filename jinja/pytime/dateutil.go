@@ -4,16 +4,21 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/updraft-dev/updraft/jinja/py"
 )
 
 var (
-	dateWord  = regexp.MustCompile(`\d+(?:\.\d+)?|[A-Za-z]+|\s+|.`)
-	clockPart = regexp.MustCompile(`(?i)(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*([ap]\.?m\.?)?|(\d{1,2})\s*([ap]\.?m\.?)\b`)
-	zonePart  = regexp.MustCompile(`(?i)(?:^|[\s\d])(Z|UTC|GMT)\b|\s*([+-]\d\d(?::?\d\d)?)$`)
-	compact   = regexp.MustCompile(`^(\d{4})(\d\d)(\d\d)(?:T?(\d\d)(\d\d)(\d\d)?)?$`)
+	dateWord  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\d+(?:\.\d+)?|[A-Za-z]+|\s+|.`) })
+	clockPart = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*([ap]\.?m\.?)?|(\d{1,2})\s*([ap]\.?m\.?)\b`)
+	})
+	zonePart = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)(?:^|[\s\d])(Z|UTC|GMT)\b|\s*([+-]\d\d(?::?\d\d)?)$`)
+	})
+	compact = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\d{4})(\d\d)(\d\d)(?:T?(\d\d)(\d\d)(\d\d)?)?$`) })
 )
 
 // ParseAny is dateutil.parser.parse for dates in digits and English. Absent parts are today's. Two numbers
@@ -26,7 +31,7 @@ func (c *Clock) ParseAny(s string, dayFirst, yearFirst bool) (*DateTime, error) 
 		return nil, py.Errorf("dateutil.parser._parser.ParserError", "String does not contain a date: %s", s)
 	}
 	zone := (*Zone)(nil)
-	if m := compact.FindStringSubmatch(text); m != nil {
+	if m := compact().FindStringSubmatch(text); m != nil {
 		text = m[1] + "-" + m[2] + "-" + m[3]
 		if m[4] != "" {
 			text += " " + m[4] + ":" + m[5]
@@ -35,8 +40,8 @@ func (c *Clock) ParseAny(s string, dayFirst, yearFirst bool) (*DateTime, error) 
 			}
 		}
 	}
-	hasClock := clockPart.MatchString(text)
-	if m := zonePart.FindStringSubmatchIndex(text); m != nil && hasClock {
+	hasClock := clockPart().MatchString(text)
+	if m := zonePart().FindStringSubmatchIndex(text); m != nil && hasClock {
 		zone = zoneOf(text, m)
 		start := m[2]
 		if start < 0 {
@@ -44,8 +49,8 @@ func (c *Clock) ParseAny(s string, dayFirst, yearFirst bool) (*DateTime, error) 
 		}
 		text = strings.TrimSpace(text[:start] + " " + text[m[1]:])
 	}
-	if m := clockPart.FindStringSubmatchIndex(text); m != nil {
-		if !st.clock(clockPart.FindStringSubmatch(text)) {
+	if m := clockPart().FindStringSubmatchIndex(text); m != nil {
+		if !st.clock(clockPart().FindStringSubmatch(text)) {
 			return nil, bad
 		}
 		text = strings.TrimRight(text[:m[0]], "T ") + " " + text[m[1]:]
@@ -94,7 +99,7 @@ func (st *strptimeState) clock(m []string) bool {
 func (st *strptimeState) date(text string, dayFirst, yearFirst bool) bool {
 	var nums []string
 	monthAt := -1
-	for _, w := range dateWord.FindAllString(text, -1) {
+	for _, w := range dateWord().FindAllString(text, -1) {
 		low := strings.ToLower(w)
 		switch c := w[0]; {
 		case c >= '0' && c <= '9':

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/updraft-dev/updraft/jinja/py"
@@ -214,11 +215,13 @@ func (st *strptimeState) finish(c *Clock) (*DateTime, error) {
 	return d, nil
 }
 
-var isoForm = regexp.MustCompile(`^(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d{1,6})\d*)?)?)?(Z|[+-]\d\d:?\d\d(?::?\d\d)?)?)?$`)
+var isoForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d{1,6})\d*)?)?)?(Z|[+-]\d\d:?\d\d(?::?\d\d)?)?)?$`)
+})
 
 // FromISO is datetime.fromisoformat.
 func (c *Clock) FromISO(s string) (*DateTime, error) {
-	m := isoForm.FindStringSubmatch(s)
+	m := isoForm().FindStringSubmatch(s)
 	if m == nil {
 		return nil, py.ValueError("Invalid isoformat string: %s", reprText(s))
 	}

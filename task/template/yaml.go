@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
@@ -16,16 +17,26 @@ import (
 
 // What a plain scalar of YAML 1.1 is, as PyYAML decides it.
 var (
-	yamlBool  = regexp.MustCompile(`^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$`)
-	yamlFloat = regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
-	yamlInt   = regexp.MustCompile(`^[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$`)
-	yamlNull  = regexp.MustCompile(`^(?:~|null|Null|NULL|)$`)
+	yamlBool = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$`)
+	})
+	yamlFloat = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
+	})
+	yamlInt = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[-+]?(?:0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$`)
+	})
+	yamlNull = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:~|null|Null|NULL|)$`) })
 	// yamlOdd are numbers to the base of 60, dates, and the words of merging.
-	yamlOdd = regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+)[0-9].*)?|<<|=)$`)
+	yamlOdd = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+)[0-9].*)?|<<|=)$`)
+	})
 	// yamlPlain are the texts that are surely written without quotes, and yamlQuotable those that single
 	// quotes are enough for.
-	yamlPlain    = regexp.MustCompile(`^[A-Za-z0-9_./(+$^;~\\<=-](?:[A-Za-z0-9_./()+$^;~@%&*=|<>"'!?,\\-]| [A-Za-z0-9_./()+$^;~@%&*=|<>"'!?,\\-]|:[A-Za-z0-9_./()+$^;~@%&*=|<>-])*$`)
-	yamlQuotable = regexp.MustCompile(`^[!-~](?: ?[!-~])*$|^$`)
+	yamlPlain = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9_./(+$^;~\\<=-](?:[A-Za-z0-9_./()+$^;~@%&*=|<>"'!?,\\-]| [A-Za-z0-9_./()+$^;~@%&*=|<>"'!?,\\-]|:[A-Za-z0-9_./()+$^;~@%&*=|<>-])*$`)
+	})
+	yamlQuotable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[!-~](?: ?[!-~])*$|^$`) })
 )
 
 const (
@@ -190,16 +201,16 @@ func yamlDict(th *py.Thread, values []*ast.MappingValueNode) (py.Value, error) {
 func yamlScalar(th *py.Thread, s string) (py.Value, error) {
 	digits := strings.ReplaceAll(s, "_", "")
 	switch {
-	case yamlNull.MatchString(s):
+	case yamlNull().MatchString(s):
 		return nil, nil
-	case yamlBool.MatchString(s):
+	case yamlBool().MatchString(s):
 		c := strings.ToLower(s)
 		return c == "yes" || c == "true" || c == "on", nil
-	case yamlOdd.MatchString(s):
+	case yamlOdd().MatchString(s):
 		return nil, unsupportedYAML(fmt.Sprintf("the value %s", s))
-	case yamlInt.MatchString(s):
+	case yamlInt().MatchString(s):
 		return yamlInteger(digits)
-	case yamlFloat.MatchString(s):
+	case yamlFloat().MatchString(s):
 		return py.Float(th, strings.Replace(digits, ".", "", strings.Count(strings.ToLower(digits), ".inf")+strings.Count(strings.ToLower(digits), ".nan")))
 	}
 	return s, nil
@@ -362,11 +373,11 @@ func yamlText(s string, column int) (string, error) {
 	if strings.Contains(s, " ") && column+len(s) > yamlWidth-4 || len(s) > 120 {
 		return "", unsupportedYAML("dump of a text so long that its line is broken")
 	}
-	resolves := yamlNull.MatchString(s) || yamlBool.MatchString(s) || yamlInt.MatchString(s) || yamlFloat.MatchString(s) || yamlOdd.MatchString(s)
+	resolves := yamlNull().MatchString(s) || yamlBool().MatchString(s) || yamlInt().MatchString(s) || yamlFloat().MatchString(s) || yamlOdd().MatchString(s)
 	switch {
-	case yamlPlain.MatchString(s) && !resolves && s != "-" && s != "---" && s != "..." && !strings.HasPrefix(s, "- ") && !strings.HasPrefix(s, "---"):
+	case yamlPlain().MatchString(s) && !resolves && s != "-" && s != "---" && s != "..." && !strings.HasPrefix(s, "- ") && !strings.HasPrefix(s, "---"):
 		return s, nil
-	case yamlQuotable.MatchString(s):
+	case yamlQuotable().MatchString(s):
 		return "'" + strings.ReplaceAll(s, "'", "''") + "'", nil
 	}
 	return "", unsupportedYAML("dump of a text with line breaks, double blanks or characters beyond ASCII")

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/updraft-dev/updraft/run"
@@ -60,11 +61,11 @@ func judgeAnswer(a answer, function string) (cause run.Cause, exit int, reason s
 	return run.CauseInfra, 0, fmt.Sprintf("the worker in function %s failed: %s", function, detail)
 }
 
-var exitStatus = regexp.MustCompile(`exit status (\d{1,3})\b`)
+var exitStatus = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`exit status (\d{1,3})\b`) })
 
 // exitCode is the exit code in "Runtime exited with error: exit status 1"; -1 of a signal.
 func exitCode(message string) int {
-	if m := exitStatus.FindStringSubmatch(message); m != nil {
+	if m := exitStatus().FindStringSubmatch(message); m != nil {
 		n, err := strconv.Atoi(m[1])
 		if err == nil {
 			return n
@@ -76,7 +77,7 @@ func exitCode(message string) int {
 	return 0
 }
 
-var requestPrefix = regexp.MustCompile(`^RequestId: \S+ (Error: )?`)
+var requestPrefix = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^RequestId: \S+ (Error: )?`) })
 
 // maxDetail bounds what is kept of a message, in characters.
 const maxDetail = 200
@@ -84,7 +85,7 @@ const maxDetail = 200
 // detailOf is a message as the end of a sentence: one line, without the request's id.
 func detailOf(message string) string {
 	s := strings.Join(strings.Fields(strings.ToValidUTF8(message, "\uFFFD")), " ")
-	s = requestPrefix.ReplaceAllString(s, "")
+	s = requestPrefix().ReplaceAllString(s, "")
 	if utf8.RuneCountInString(s) > maxDetail {
 		s = string([]rune(s)[:maxDetail-1]) + "…"
 	}
