@@ -1,0 +1,31 @@
+//go:build kubernetes
+
+package kubetest_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/updraft-dev/updraft/internal/kubetest"
+)
+
+// TestReachable: a pod with a network of its own asks a server of the test.
+func TestReachable(t *testing.T) {
+	t.Parallel()
+	namespace := kubetest.Namespace(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "asked for ", r.URL.Path)
+	}))
+	t.Cleanup(server.Close)
+	address := kubetest.Reachable(t, strings.TrimPrefix(server.URL, "http://"))
+	create(t, namespace, pod("asks", "get", "http://"+address+"/this"))
+	kubetest.Phase(t, namespace, "asks", corev1.PodSucceeded)
+	if got, want := output(t, namespace, "asks"), "200 OK asked for /this\n"; got != want {
+		t.Errorf("the pod was told %q, want %q", got, want)
+	}
+}
