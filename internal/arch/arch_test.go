@@ -97,6 +97,7 @@ func TestViolationsAreFound(t *testing.T) {
 		{"everything has a place", imports("util", 1), "is in no layer"},
 		{"one package comment", imports("dag", 2), "has 2 package comments"},
 		{"forbidden", imports("cli", 1, "github.com/stretchr/testify/require"), "one assertion style"},
+		{"forbidden but for some", imports("cli", 1, "k8s.io/client-go/rest"), "only cmd/updraft-kube"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,6 +107,9 @@ func TestViolationsAreFound(t *testing.T) {
 				t.Errorf("got %q, want one with %q", got, tt.want)
 			}
 		})
+	}
+	if got := Violations(Layers(), Forbidden(), []Package{imports("internal/kubetest", 1, "k8s.io/client-go/rest")}); got != nil {
+		t.Errorf("one that may is refused: %q", got)
 	}
 	if got := Violations(Layers(), Forbidden(), []Package{imports("operators/bash", 1, Module+"/operators/sensor", Module+"/task", "fmt")}); got != nil {
 		t.Errorf("a legal package is refused: %q", got)
