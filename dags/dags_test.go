@@ -82,6 +82,7 @@ func samples() map[string]sample {
 			"bash": `"110"`, "command": "\"neither $(date) nor `date` is run; the sum is 110\"",
 		}),
 		"example_groups":      only("example_groups", nil),
+		"example_kubernetes":  only("example_kubernetes", nil).giving(map[string]string{"volume": `"ship"`, "report": `"42 and ship"`}),
 		"example_latest_only": only("example_latest_only", nil),
 		"example_mapping": only("example_mapping", nil).giving(map[string]string{
 			"greet[2]": `"Grüezi!"`, "area[1]": `"4 m²"`, "total": `16`,

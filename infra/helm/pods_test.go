@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/executors"
@@ -29,9 +28,8 @@ func attempt(t *testing.T) *executors.Work {
 	}
 }
 
-// fromTemplate is the pod that the controller makes for an attempt, by the pod template
-// among rendered objects.
-func fromTemplate(t *testing.T, out, namespace string) *corev1.Pod {
+// builder makes pods as the controller does, by the pod template among rendered objects.
+func builder(t *testing.T, out, namespace string) *kubepod.Builder {
 	t.Helper()
 	for _, o := range objects(t, out) {
 		text, ok := o.Data["pod_template.yaml"]
@@ -42,11 +40,7 @@ func fromTemplate(t *testing.T, out, namespace string) *corev1.Pod {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pod, err := b.Build(attempt(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return pod
+		return b
 	}
 	t.Fatal("there is no pod template")
 	return nil
@@ -68,7 +62,10 @@ func TestPodTemplate(t *testing.T) {
 		seen++
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			t.Parallel()
-			pod := fromTemplate(t, read(t, name), "data")
+			pod, err := builder(t, read(t, name), "data").Build(attempt(t))
+			if err != nil {
+				t.Fatal(err)
+			}
 			base := pod.Spec.Containers[0]
 			if got, want := base.Resources.Limits.Memory().String(), "512Mi"; got != want {
 				t.Errorf("the limit of memory is %s, want %s", got, want)

@@ -80,11 +80,19 @@ func (w warnings) HandleWarningHeaderWithContext(_ context.Context, _ int, _, te
 	w.t.Errorf("the server warns: %s", text)
 }
 
-// admitPods has the server admit a pod of each deployment, and one of a task.
+// admitPods has the server admit a pod of each deployment, and those of the sample DAG.
 func admitPods(t *testing.T, namespace, out string) {
 	t.Helper()
 	client := kubetest.Client(t)
-	pods := []*corev1.Pod{fromTemplate(t, out, namespace)}
+	b := builder(t, out, namespace)
+	var pods []*corev1.Pod
+	for _, w := range sample(t) {
+		pod, err := b.Build(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pods = append(pods, pod)
+	}
 	for _, o := range objects(t, out) {
 		if o.Kind != "Deployment" {
 			continue
