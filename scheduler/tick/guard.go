@@ -94,6 +94,29 @@ func (g *Guard) Free(ctx context.Context) (call bool, err error) {
 	return call, err
 }
 
+// Keep renews the right of who lives on inside for another Lease. It is false if another
+// process has it by now.
+func (g *Guard) Keep(ctx context.Context) (inside bool, err error) {
+	err = g.change(ctx, func(s *guarded) bool {
+		if inside = s.Holder == g.Name; inside {
+			s.Until, s.Wanted, s.Freed = g.Now().Add(g.Lease), false, false
+		}
+		return inside
+	})
+	return inside, err
+}
+
+// Holder returns who is inside, empty if nobody is, without leaving word.
+func (g *Guard) Holder(ctx context.Context) (name string, err error) {
+	err = g.change(ctx, func(s *guarded) bool {
+		if name = ""; s.Until.After(g.Now()) {
+			name = s.Holder
+		}
+		return false
+	})
+	return name, err
+}
+
 // change changes the item until nobody interferes. The change is false if there is nothing
 // to write.
 func (g *Guard) change(ctx context.Context, change func(*guarded) bool) error {
