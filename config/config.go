@@ -34,9 +34,9 @@ func keys() []key {
 	return append([]key{
 		{"dags", "{home}/dags", "folder of DAG files", notEmpty},
 		{"dag_source", "", "where functions copy DAG files from into the folder dags: s3://BUCKET/PREFIX", optional(scheme("s3"))},
-		{"store", "sqlite://{home}/updraft.db", "where DAGs, runs and settings are kept: sqlite:///PATH[?durability=full|normal], dynamodb://TABLE", scheme("sqlite", "dynamodb")},
+		{"store", "sqlite://{home}/updraft.db", "where DAGs, runs and settings are kept: sqlite:///PATH[?durability=full|normal], postgres://USER@HOST/DATABASE[?schema=updraft], dynamodb://TABLE", scheme("sqlite", "postgres", "postgresql", "dynamodb")},
 		{"logs", "file://{home}/logs", "where task logs are kept: file:///PATH, s3://BUCKET/PREFIX, minio://HOST:PORT/BUCKET/PREFIX, gs://BUCKET/PREFIX (with updraft-gcs)", scheme("file", "s3", "minio", "gs")},
-		{"queue", "local:", "how schedulers and workers send each other word: local:, sqs://PREFIX (names of queues begin with it)", oneOfOr("sqs", "local:")},
+		{"queue", "local:", "how schedulers and workers send each other word: local:, postgres://USER@HOST/DATABASE[?schema=updraft], sqs://PREFIX (names of queues begin with it)", oneOfOr([]string{"sqs", "postgres", "postgresql"}, "local:")},
 		{"key", "file://{home}/key", "what seals connections and variables: file:///PATH, secretsmanager://NAME", scheme("file", "secretsmanager")},
 		{"executor", "local", "what runs tasks: local; kubernetes (a pod each, made by updraft-kube); lambda, fargate or auto (by what a task needs) where the scheduler is a function", oneOf("local", "lambda", "fargate", "kubernetes", "auto")},
 		{"lambda", "", "worker functions with their memory in MiB, smallest first, with commas between: updraft-worker:512,updraft-worker-large:3008", nil},
@@ -193,16 +193,34 @@ func (c *Config) Settings() []Setting {
 	out := []Setting{{Name: "home", Value: c.Home, Env: "UPDRAFT_HOME", Doc: "the one folder that holds database, logs and keys"}, c.context}
 	for _, k := range keys() {
 		s := c.settings[k.name]
-		s.Value = mask(s.Value)
+		s.Value = Mask(s.Value)
 		out = append(out, s)
 	}
 	return out
 }
 
-// mask hides the password of a URL.
-func mask(v string) string {
+// Mask hides the passwords in a URL: before the host, and in parameters as PostgreSQL has
+// them. What is no URL stays as it is.
+func Mask(v string) string {
 	u, err := url.Parse(v)
-	if err != nil || u.User == nil {
+	if err != nil {
+		if scheme, _, ok := strings.Cut(v, "://"); ok && strings.Contains(v, "@") {
+			return scheme + "://..."
+		}
+		return v
+	}
+	q := u.Query()
+	hidden := false
+	for name := range q {
+		if strings.HasSuffix(name, "password") {
+			q.Set(name, "xxxxx")
+			hidden = true
+		}
+	}
+	if hidden {
+		u.RawQuery = q.Encode()
+	}
+	if u.User == nil && !hidden {
 		return v
 	}
 	return u.Redacted()
@@ -241,7 +259,7 @@ func (c *Config) Path(name string) string {
 	if p := c.File(name); p != "" {
 		return p
 	}
-	return mask(c.settings[name].Value)
+	return Mask(c.settings[name].Value)
 }
 
 // File returns the path of a setting that is the URL of a file or folder of this machine;
@@ -281,12 +299,12 @@ func scheme(allowed ...string) func(string) error {
 }
 
 // oneOfOr allows these values, and URLs with a scheme.
-func oneOfOr(s string, allowed ...string) func(string) error {
+func oneOfOr(schemes []string, allowed ...string) func(string) error {
 	return func(v string) error {
-		if oneOf(allowed...)(v) == nil || scheme(s)(v) == nil {
+		if oneOf(allowed...)(v) == nil || scheme(schemes...)(v) == nil {
 			return nil
 		}
-		return fmt.Errorf("use %s or a URL that begins with %s://", strings.Join(allowed, ", "), s)
+		return fmt.Errorf("use %s or a URL that begins with %s://", strings.Join(allowed, ", "), strings.Join(schemes, ":// or "))
 	}
 }
 

@@ -60,7 +60,7 @@ func TestFaultsNamePlaceValueAndRemedy(t *testing.T) {
 	}{
 		{"unknown setting", "paralellism: 3", nil, nil, `has the unknown setting "paralellism"`},
 		{"number", "", map[string]string{"UPDRAFT_PARALLELISM": "many"}, nil, `setting parallelism (from UPDRAFT_PARALLELISM) is "many": use a whole number of at least 1`},
-		{"scheme", "", nil, map[string]string{"store": "postgres://x"}, `setting store (from --store) is "postgres://x": write a URL that begins with sqlite://`},
+		{"scheme", "", nil, map[string]string{"store": "mysql://x"}, `setting store (from --store) is "mysql://x": write a URL that begins with sqlite://`},
 		{"relative path", "", nil, map[string]string{"store": "sqlite://x.db"}, "write an absolute path: sqlite:///x.db"},
 		{"address", "listen: 8080", nil, nil, `setting listen (from updraft.yaml) is "8080": use HOST:PORT`},
 		{"duration", "log_retention: soon", nil, nil, "use a duration such as"},
