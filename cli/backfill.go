@@ -87,8 +87,8 @@ func (a *app) backfillCreate(ctx context.Context, i *embedded.Installation, o *b
 		return err
 	}
 	a.note("backfill %s: %s", b.ID, actionCounts(b.Runs))
-	if !i.Busy() {
-		a.noteIdle(i, "its runs start")
+	if !i.Busy(ctx) {
+		a.noteIdle(ctx, i, "its runs start")
 	} else if def, err := i.FindDAG(ctx, b.DAG); err == nil && def.State.Paused {
 		a.note("note: DAG %s is paused: its runs start after `updraft dags unpause %s`", b.DAG, b.DAG)
 	}
@@ -182,7 +182,7 @@ func (a *app) backfillPauseCommand(pause bool) *cobra.Command {
 				return nil
 			}
 			a.printf("backfill %s goes on\n", args[0])
-			a.noteIdle(i, "its runs start")
+			a.noteIdle(ctx, i, "its runs start")
 			return nil
 		}),
 		ValidArgsFunction: a.completeArgs(a.openBackfills),

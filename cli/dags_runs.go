@@ -71,7 +71,7 @@ func (a *app) trigger(ctx context.Context, i *embedded.Installation, t task.Trig
 		}
 	}
 	switch {
-	case !i.Busy():
+	case !i.Busy(ctx):
 		fmt.Fprintln(a.Stderr, "note: nothing works on this installation now: the run starts with `updraft standalone`")
 	case def.State.Paused:
 		fmt.Fprintf(a.Stderr, "note: DAG %s is paused: the run starts after `updraft dags unpause %s`\n", t.DAG, t.DAG)

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/updraft-dev/updraft/embedded"
-	"github.com/updraft-dev/updraft/store/sqlitestore"
 )
 
 func (a *app) dbCommand() *cobra.Command {
@@ -46,18 +45,17 @@ database open meanwhile.`,
 		if err != nil {
 			return err
 		}
-		if conf.File("store") == "" {
-			return fmt.Errorf("%s: %w: there is no schema to migrate", conf.Text("store"), embedded.ErrNoKeeper)
-		}
-		sc, err := sqlitestore.ParseURL(conf.Text("store"))
-		if err != nil {
-			return err
+		store := conf.Path("store")
+		scheme, _, _ := strings.Cut(conf.Text("store"), ":")
+		migrate, ok := a.Drivers.Schemas[scheme]
+		if !ok {
+			return fmt.Errorf("%s: %w: there is no schema to migrate", store, embedded.ErrNoKeeper)
 		}
 		if !existing(conf) {
-			return fmt.Errorf("there is no database %s yet: any command that needs it makes it", sc.Path)
+			return fmt.Errorf("there is no database %s yet: any command that needs it makes it", store)
 		}
 		if version >= 0 {
-			ok, err := a.confirm(yes, fmt.Sprintf("Take %s to version %d? Going down loses what older versions cannot hold, and 0 loses everything.", sc.Path, version))
+			ok, err := a.confirm(yes, fmt.Sprintf("Take %s to version %d? Going down loses what older versions cannot hold, and 0 loses everything.", store, version))
 			if err != nil || !ok {
 				return err
 			}
@@ -67,15 +65,15 @@ database open meanwhile.`,
 			}
 			defer unlock() //nolint:errcheck // the end of the process does it
 		}
-		from, to, err := sqlitestore.Migrate(cmd.Context(), sc, version)
+		from, to, err := migrate(cmd.Context(), conf.Text("store"), version)
 		if err != nil {
 			return err
 		}
 		if from == to {
-			a.printf("the schema of %s is at version %d\n", sc.Path, to)
+			a.printf("the schema of %s is at version %d\n", store, to)
 			return nil
 		}
-		a.printf("the schema of %s went from version %d to %d\n", sc.Path, from, to)
+		a.printf("the schema of %s went from version %d to %d\n", store, from, to)
 		return nil
 	}
 	return c

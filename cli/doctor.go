@@ -102,7 +102,7 @@ func (a *app) examine(ctx context.Context) []finding {
 	}
 	defer i.Close() //nolint:errcheck // it was only looked at
 	out = append(out, checkDatabase(ctx, i), checkKeys(ctx, i), checkFolder(ctx, i), a.checkPython(ctx, c), checkListen(ctx, i))
-	if i.Busy() {
+	if i.Busy(ctx) {
 		return append(out, finding{"scheduler", stateOK, "a process works on this installation", ""})
 	}
 	return append(out, finding{"scheduler", stateWarning, "nothing schedules this installation now", "start `updraft standalone` unless you only use `updraft run`"})
@@ -226,7 +226,7 @@ func (a *app) checkPython(ctx context.Context, c *config.Config) finding {
 
 func checkListen(ctx context.Context, i *embedded.Installation) finding {
 	address := i.Config.Text("listen")
-	if i.Busy() {
+	if i.Busy(ctx) {
 		return finding{"listen", stateOK, address + ", unless the scheduler was told another address", ""}
 	}
 	var lc net.ListenConfig

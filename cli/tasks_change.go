@@ -102,7 +102,7 @@ func (a *app) clear(ctx context.Context, i *embedded.Installation, o embedded.Cl
 		return err
 	}
 	a.note("cleared %s of %s", count(len(list), "task instance"), count(runsOf(list), "run"))
-	a.noteIdle(i, "they run")
+	a.noteIdle(ctx, i, "they run")
 	return nil
 }
 
@@ -110,8 +110,8 @@ func (a *app) clear(ctx context.Context, i *embedded.Installation, o embedded.Cl
 func (a *app) note(format string, args ...any) { fmt.Fprintf(a.Stderr, format+"\n", args...) }
 
 // noteIdle says when what was asked for waits because nothing works.
-func (a *app) noteIdle(i *embedded.Installation, what string) {
-	if !i.Busy() {
+func (a *app) noteIdle(ctx context.Context, i *embedded.Installation, what string) {
+	if !i.Busy(ctx) {
 		a.note("note: nothing works on this installation now: %s with `updraft standalone`", what)
 	}
 }
@@ -197,7 +197,7 @@ func (a *app) mark(ctx context.Context, i *embedded.Installation, o embedded.Mar
 	case o.DryRun:
 		a.note("nothing was changed")
 	case len(cleared) > 0:
-		a.noteIdle(i, "what was cleared runs")
+		a.noteIdle(ctx, i, "what was cleared runs")
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ those of the rules that the scheduler decides by. What failed is shown with the 
 			}
 			a.explain(about, list)
 			if slices.ContainsFunc(list, func(e embedded.Explanation) bool { return !e.Instance.State.Finished() }) {
-				a.noteIdle(i, "the run goes on")
+				a.noteIdle(ctx, i, "the run goes on")
 			}
 			return nil
 		}),

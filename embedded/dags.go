@@ -134,7 +134,7 @@ func (i *Installation) fileOptions(dir, p string) dagfile.Options {
 // Refresh stores what has changed in the DAG folder, unless a process works on the
 // installation: that one does so by itself.
 func (i *Installation) Refresh(ctx context.Context) (Synced, error) {
-	if i.Busy() {
+	if i.Busy(ctx) {
 		return Synced{}, nil
 	}
 	files, err := i.Folder(ctx)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/routeexec"
@@ -26,9 +27,12 @@ import (
 // settings. A main links those it needs: a Lambda function has no use for SQLite.
 type Drivers struct {
 	Stores map[string]func(ctx context.Context, url string, o *Options) (store.Store, error)
-	Logs   map[string]func(ctx context.Context, url string, o *Options) (Objects, error)
-	Queues map[string]func(ctx context.Context, url string, o *Options) (Queues, error)
-	Keys   map[string]func(ctx context.Context, url string, o *Options) (*settings.Keys, error)
+	// Schemas bring stores to a version of their schema, negative for the latest, and return
+	// the version that they had and the one that they have.
+	Schemas map[string]func(ctx context.Context, url string, version int) (from, to int, err error)
+	Logs    map[string]func(ctx context.Context, url string, o *Options) (Objects, error)
+	Queues  map[string]func(ctx context.Context, url string, o *Options) (Queues, error)
+	Keys    map[string]func(ctx context.Context, url string, o *Options) (*settings.Keys, error)
 	// Secrets are those of secrets_backend, Sources those of dag_source.
 	Secrets map[string]func(ctx context.Context, url string, o *Options) (settings.Backend, error)
 	Sources map[string]func(ctx context.Context, url string, o *Options) (Source, error)
@@ -52,6 +56,7 @@ func Join(all ...Drivers) Drivers {
 	out := Drivers{}
 	for _, d := range all {
 		out.Stores = merged(out.Stores, d.Stores)
+		out.Schemas = merged(out.Schemas, d.Schemas)
 		out.Logs = merged(out.Logs, d.Logs)
 		out.Queues = merged(out.Queues, d.Queues)
 		out.Keys = merged(out.Keys, d.Keys)
@@ -98,6 +103,19 @@ type Queues struct {
 	// only a hint.
 	// Nil stands for the socket of the process that works on UPDRAFT_HOME.
 	Wake func(id run.ID, after time.Duration)
+	// Hear calls noticed for each Wake of any process, with a zero id also when some may have
+	// been missed, until stop is called. Nil stands for the same socket.
+	Hear func(ctx context.Context, noticed func(id run.ID)) (stop func(), err error)
+	// Close releases what all queues share, after they were closed. Nil: there is nothing.
+	Close func() error
+}
+
+// close is Close, if there is one.
+func (q *Queues) close() error {
+	if q.Close == nil {
+		return nil
+	}
+	return q.Close()
 }
 
 // Keeper is what a store offers that has to be looked after.
@@ -121,7 +139,7 @@ func (i *Installation) Keeper() (Keeper, error) {
 	if k, ok := i.Store.(Keeper); ok {
 		return k, nil
 	}
-	return nil, fmt.Errorf("%s: %w", i.Config.Text("store"), ErrNoKeeper)
+	return nil, fmt.Errorf("%s: %w", i.Config.Path("store"), ErrNoKeeper)
 }
 
 // driver finds what opens the URL of a setting.
@@ -135,6 +153,6 @@ func driver[V any](from map[string]V, setting, url string) (V, error) {
 	if scheme == "gs" {
 		hint = "; updraft-gcs (go install ./cmd/updraft-gcs) has Google's"
 	}
-	return none, fmt.Errorf("setting %s is %q: this program knows %s: URLs only%s", setting, url,
+	return none, fmt.Errorf("setting %s is %q: this program knows %s: URLs only%s", setting, config.Mask(url),
 		strings.Join(slices.Sorted(maps.Keys(from)), ":, "), hint)
 }

@@ -17,7 +17,7 @@ func Kubernetes(ctx context.Context, o *Options) (executors.Dispatcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sender{}
+	s := &sender{shared: qs}
 	s.Executor, err = queueexec.Open(queueexec.Config{
 		Parallelism: o.Config.Int("parallelism"),
 		Queue: func(ctx context.Context, _ string) (_ *queue.Queue, err error) {
@@ -34,6 +34,8 @@ func Kubernetes(ctx context.Context, o *Options) (executors.Dispatcher, error) {
 type sender struct {
 	*queueexec.Executor
 	queue *queue.Queue
+	// shared is what the queue is one of.
+	shared Queues
 }
 
 // Name implements executors.Executor.
@@ -45,5 +47,5 @@ func (s *sender) Close(ctx context.Context) error {
 	if s.queue != nil {
 		err = errors.Join(err, s.queue.Close())
 	}
-	return err
+	return errors.Join(err, s.shared.close())
 }

@@ -15,12 +15,17 @@ import (
 // ErrBusy says that another process works on the installation.
 var ErrBusy = errors.New("another process works on this installation")
 
-// lock takes the right to work on the installation. A lock on this machine says nothing of
-// a store that others have, too: there, functions schedule.
+// lock takes the right to work on the installation whose store is a file. A lock on this
+// machine says nothing of a store that others have, too: see turn, or functions schedule.
 func (i *Installation) lock() (unlock func(), err error) {
 	if i.Config.File("store") == "" {
-		return nil, fmt.Errorf("%w: functions schedule what is in %s: use `updraft dags trigger`, or another UPDRAFT_STORE", ErrBusy, i.Config.Text("store"))
+		return nil, fmt.Errorf("%w: functions schedule what is in %s: use `updraft dags trigger`, or another UPDRAFT_STORE", ErrBusy, i.Config.Path("store"))
 	}
+	return i.lockHome()
+}
+
+// lockHome takes the right to work in UPDRAFT_HOME.
+func (i *Installation) lockHome() (unlock func(), err error) {
 	release, err := Lock(i.Config.Home)
 	if err != nil {
 		return nil, err

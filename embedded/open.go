@@ -92,7 +92,7 @@ func Open(ctx context.Context, o Options) (*Installation, error) {
 		return nil, errors.Join(err, i.XComs.Close())
 	}
 	if i.Store, err = opened(ctx, o.Drivers.Stores, "store", &i.Options); err != nil {
-		return nil, errors.Join(err, i.XComs.Close())
+		return nil, errors.Join(err, i.messaging.close(), i.XComs.Close())
 	}
 	i.Loader = tick.NewLoader(i.Store)
 	i.Parser = python.NewParser(python.ParserConfig{
@@ -115,5 +115,5 @@ func opened[V any](ctx context.Context, from map[string]func(context.Context, st
 
 // Close releases the installation.
 func (i *Installation) Close() error {
-	return errors.Join(i.Parser.Close(), i.Store.Close(), i.XComs.Close())
+	return errors.Join(i.Parser.Close(), i.messaging.close(), i.Store.Close(), i.XComs.Close())
 }

@@ -1,7 +1,10 @@
 package embedded
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -22,6 +25,8 @@ type condition struct {
 	// ready says that the scheduler works, broken that the store did not in its last turn.
 	ready  atomic.Bool
 	broken atomic.Bool
+	// waiting says that another one works, and this one waits for its turn.
+	waiting atomic.Bool
 }
 
 // seeStore keeps whether the store works.
@@ -39,10 +44,59 @@ type Status struct {
 	States  map[string]int `json:"unfinished_task_instances"`
 }
 
+// front serves what can be asked of a scheduler.
+type front struct {
+	server http.Server
+	ln     net.Listener // nil until it is started
+	ended  chan error
+}
+
+func (i *Installation) front(c *condition, m Metrics) *front {
+	return &front{
+		server: http.Server{Handler: i.handler(c, m), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute},
+		ended:  make(chan error, 1),
+	}
+}
+
+// start listens and serves, if it does not do so already.
+func (f *front) start(address string) (err error) {
+	if f.ln != nil {
+		return nil
+	}
+	if f.ln, err = net.Listen("tcp", address); err != nil {
+		return fmt.Errorf("listen for /health and /metrics: %w (set UPDRAFT_LISTEN to another address)", err)
+	}
+	go func() { f.ended <- f.server.Serve(f.ln) }()
+	return nil
+}
+
+func (f *front) address() string { return f.ln.Addr().String() }
+
+// wait returns an error if serving ends before ctx does.
+func (f *front) wait(ctx context.Context) error {
+	select {
+	case err := <-f.ended:
+		return fmt.Errorf("serve %s: %w", f.address(), err)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func (f *front) close() {
+	_ = f.server.Close() // who asks just now hears nothing
+	if f.ln != nil {
+		_ = f.ln.Close() // if it was not served yet
+	}
+}
+
 // handler serves /health and /status, and /metrics if there are some.
 func (i *Installation) handler(c *condition, m Metrics) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, r *http.Request) {
+		if c.waiting.Load() {
+			answer(w, http.StatusOK, map[string]any{"metadatabase": health(true), "scheduler": map[string]string{"status": "waiting"}})
+			return
+		}
 		database, scheduler := !c.broken.Load(), c.ready.Load()
 		code := http.StatusOK
 		if !database || !scheduler {

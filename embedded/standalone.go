@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"net"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
@@ -40,17 +38,22 @@ func (i *Installation) Standalone(ctx context.Context, o StandaloneOptions) erro
 
 // serve does what Standalone does, but for the work.
 func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func(context.Context, WorkOptions, func(context.Context, *tick.Engine) error) error) error {
+	var is condition
+	front := i.front(&is, o.Metrics)
+	defer front.close()
 	// A process that cannot work should say so before it reads and stores anything.
-	unlock, err := i.lock()
+	ctx, leave, err := i.awaitTurn(ctx, func() error {
+		is.waiting.Store(true)
+		return front.start(i.Config.Text("listen"))
+	})
 	if err != nil {
 		return err
 	}
-	unlock()
-	ln, err := net.Listen("tcp", i.Config.Text("listen"))
-	if err != nil {
-		return fmt.Errorf("listen for /health and /metrics: %w (set UPDRAFT_LISTEN to another address)", err)
+	defer leave()
+	is.waiting.Store(false)
+	if err := front.start(i.Config.Text("listen")); err != nil {
+		return err
 	}
-	defer ln.Close()
 	files, err := i.Folder(ctx)
 	if err != nil {
 		return err
@@ -65,10 +68,7 @@ func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func
 	if err != nil {
 		return err
 	}
-	var is condition
-	server := &http.Server{Handler: i.handler(&is, o.Metrics), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	defer server.Close()
-	doing := WorkOptions{Schedule: true, OnStore: is.seeStore, Grace: o.Grace}
+	doing := WorkOptions{Schedule: true, OnStore: is.seeStore, Grace: o.Grace, has: true}
 	if o.Metrics != nil {
 		doing.OnChange = o.Metrics.See
 	}
@@ -76,21 +76,18 @@ func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func
 		is.ready.Store(true)
 		defer is.ready.Store(false)
 		if o.OnReady != nil {
-			o.OnReady(ln.Addr().String(), first)
+			o.OnReady(front.address(), first)
 		}
 		debug.FreeOSMemory() // loading took much that is not needed again
 		g, all := errgroup.WithContext(ctx)
-		g.Go(func() error {
-			defer context.AfterFunc(all, func() { server.Close() })()
-			if err := server.Serve(ln); all.Err() == nil {
-				return fmt.Errorf("serve %s: %w", ln.Addr(), err)
-			}
-			return nil
-		})
+		g.Go(func() error { return front.wait(all) })
 		g.Go(func() error { return i.watch(all, files, e) })
 		g.Go(func() error { return i.keepHouse(all) })
 		g.Go(func() error { return guard(all) })
 		err := g.Wait()
+		if lost := context.Cause(ctx); errors.Is(lost, errOvertaken) {
+			return errors.Join(err, lost)
+		}
 		if ctx.Err() != nil {
 			i.Log.Info("stopping: running tasks may go on for the grace; a second signal ends everything at once", "grace", o.Grace)
 		}

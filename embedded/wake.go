@@ -3,6 +3,7 @@
 package embedded
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,10 +72,15 @@ func (i *Installation) wake(message []byte) {
 	}
 }
 
-// Busy says whether a process works on the installation. Where schedulers are called by
-// messages, one always does.
-func (i *Installation) Busy() bool {
-	if i.messaging.Wake != nil {
+// Busy says whether a process works on the installation. Where functions do, one always
+// does.
+func (i *Installation) Busy(ctx context.Context) bool {
+	if i.shared() {
+		g := &tick.Guard{Store: i.Store, Now: i.Now, Of: schedulers}
+		holder, err := g.Holder(ctx)
+		return err != nil || holder != ""
+	}
+	if i.messaging.Wake != nil && i.messaging.Hear == nil {
 		return true
 	}
 	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: i.wakeSocket(), Net: "unixgram"})
@@ -87,7 +93,10 @@ func (i *Installation) Busy() bool {
 
 // hear passes wake-ups on to an engine until stop is called. The lock of the installation is
 // held: a socket that is there already is a dead process's.
-func (i *Installation) hear(e *tick.Engine) (stop func(), err error) {
+func (i *Installation) hear(ctx context.Context, e *tick.Engine) (stop func(), err error) {
+	if i.messaging.Hear != nil {
+		return i.messaging.Hear(ctx, func(id run.ID) { notice(e, id) })
+	}
 	path := i.wakeSocket()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the socket: %w", err)
@@ -107,12 +116,18 @@ func (i *Installation) hear(e *tick.Engine) (stop func(), err error) {
 				return // closed
 			}
 			var id run.ID
-			if json.Unmarshal(b[:n], &id) == nil && id.DAG != "" {
-				e.NoticeRun(id)
-			} else {
-				e.Notice()
-			}
+			_ = json.Unmarshal(b[:n], &id) // what names no run is about all
+			notice(e, id)
 		}
 	}()
 	return func() { _ = c.Close() }, nil // it was for reading
+}
+
+// notice has an engine look at a run, or at everything if id is zero.
+func notice(e *tick.Engine, id run.ID) {
+	if id.DAG == "" {
+		e.Notice()
+		return
+	}
+	e.NoticeRun(id)
 }

@@ -34,6 +34,16 @@ type WorkOptions struct {
 	OnStore func(error)
 	// Grace is how long running tasks may go on when ctx ends, before they are stopped.
 	Grace time.Duration
+	// has says that the caller has the turn.
+	has bool
+}
+
+// begin takes the turn, unless the caller has it.
+func (i *Installation) begin(ctx context.Context, o WorkOptions) (context.Context, func(), error) {
+	if o.has {
+		return ctx, func() {}, nil
+	}
+	return i.turn(ctx)
 }
 
 // inlineXComs is the size in bytes from which an XCom is a file of its own instead of a
@@ -48,11 +58,11 @@ const callTimeout = 30 * time.Second
 // o.Grace; what they did not finish goes on when Work is next called. Only one
 // process at a time may work on an installation: the error is ErrBusy otherwise.
 func (i *Installation) Work(ctx context.Context, o WorkOptions, body func(context.Context, *tick.Engine) error) (err error) {
-	unlock, err := i.lock()
+	ctx, leave, err := i.begin(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer leave()
 	host, err := i.openHost(ctx)
 	if err != nil {
 		return err
@@ -112,7 +122,7 @@ func (i *Installation) drive(ctx context.Context, o WorkOptions, engine *tick.En
 	case err := <-ended:
 		return err
 	}
-	deaf, err := i.hear(engine)
+	deaf, err := i.hear(ctx, engine)
 	if err == nil {
 		defer deaf()
 		hush := callWhile(ctx, calls)

@@ -30,20 +30,21 @@ const (
 )
 
 // Scheduler does what Standalone does, but executes no tasks: it sends attempts to queues
-// below UPDRAFT_HOME, which Worker serves. The callbacks of DAGs it calls itself. Only one
-// process at a time may schedule an installation: the error is ErrBusy otherwise. What
-// workers have begun goes on when it ends.
+// below UPDRAFT_HOME, or where the settings say, which Worker serves. The callbacks of DAGs it
+// calls itself. One process at a time schedules an installation: the error is ErrBusy
+// otherwise, or, where others have the store, too, it waits for its turn. What workers have
+// begun goes on when it ends.
 func (i *Installation) Scheduler(ctx context.Context, o StandaloneOptions) error {
 	return i.serve(ctx, o, i.dispatch)
 }
 
 // dispatch is Work that leaves executing to workers.
 func (i *Installation) dispatch(ctx context.Context, o WorkOptions, body func(context.Context, *tick.Engine) error) (err error) {
-	unlock, err := i.lock()
+	ctx, leave, err := i.begin(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer leave()
 	qs := i.queues()
 	defer func() { err = errors.Join(err, qs.close()) }()
 	host, err := i.openHost(ctx)
@@ -152,6 +153,7 @@ func (i *Installation) worker(ctx context.Context, o WorkerOptions, qs *queues, 
 	if c.Executor, mine, err = i.sending(ctx, qs, 0); err != nil {
 		return nil, err
 	}
+	c.Place = workers
 	if mine != nil {
 		c.Accepts = func(t *dag.Task) bool { return mine(t) && c.Queues[cmp.Or(t.Queue, dag.DefaultQueue)] != nil }
 	}

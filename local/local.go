@@ -30,6 +30,7 @@ func Drivers() embedded.Drivers {
 	)
 	return embedded.Drivers{
 		Stores:    map[string]func(ctx, string, opts) (store.Store, error){"sqlite": openStore},
+		Schemas:   map[string]func(ctx, string, int) (int, int, error){"sqlite": migrate},
 		Logs:      map[string]func(ctx, string, opts) (embedded.Objects, error){"file": openLogs},
 		Queues:    map[string]func(ctx, string, opts) (embedded.Queues, error){"local": openQueues},
 		Keys:      map[string]func(ctx, string, opts) (*settings.Keys, error){"file": openKeys},
@@ -55,6 +56,14 @@ func openStore(ctx context.Context, url string, _ *embedded.Options) (store.Stor
 		return nil, fmt.Errorf("make the database's folder: %w", err)
 	}
 	return sqlitestore.Open(ctx, c)
+}
+
+func migrate(ctx context.Context, url string, version int) (from, to int, err error) {
+	c, err := sqlitestore.ParseURL(url)
+	if err != nil {
+		return 0, 0, err
+	}
+	return sqlitestore.Migrate(ctx, c, version)
 }
 
 func openLogs(_ context.Context, url string, o *embedded.Options) (embedded.Objects, error) {

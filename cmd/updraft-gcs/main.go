@@ -20,6 +20,7 @@ import (
 	"github.com/updraft-dev/updraft/logs"
 	"github.com/updraft-dev/updraft/logs/gcslogs"
 	"github.com/updraft-dev/updraft/logs/objects"
+	"github.com/updraft-dev/updraft/postgres"
 )
 
 // version is set by the linker.
@@ -28,7 +29,7 @@ var version = "dev"
 func main() {
 	account := &cloud.Account{Release: version, Load: profiles.LoadFor}
 	google := embedded.Drivers{Logs: map[string]func(context.Context, string, *embedded.Options) (embedded.Objects, error){"gs": openLogs}}
-	drivers := embedded.Join(local.Drivers(), cloud.Drivers(account), outside.MinIO(), outside.Secrets(account), google)
+	drivers := embedded.Join(local.Drivers(), postgres.Drivers(), cloud.Drivers(account), outside.MinIO(), outside.Secrets(account), google)
 	os.Exit(cli.Main(version, drivers, outside.Stacks{Release: version}.Settings))
 }
 

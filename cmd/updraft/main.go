@@ -11,6 +11,7 @@ import (
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
 	"github.com/updraft-dev/updraft/local"
+	"github.com/updraft-dev/updraft/postgres"
 )
 
 // version is set by the linker.
@@ -18,6 +19,6 @@ var version = "dev"
 
 func main() {
 	account := &cloud.Account{Release: version, Load: profiles.LoadFor}
-	drivers := embedded.Join(local.Drivers(), cloud.Drivers(account), outside.MinIO(), outside.Secrets(account))
+	drivers := embedded.Join(local.Drivers(), postgres.Drivers(), cloud.Drivers(account), outside.MinIO(), outside.Secrets(account))
 	os.Exit(cli.Main(version, drivers, outside.Stacks{Release: version}.Settings))
 }

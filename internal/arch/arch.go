@@ -43,7 +43,7 @@ func Layers() []Layer {
 			Deps: []string{"github.com/goccy/go-yaml", "github.com/santhosh-tekuri/jsonschema", "golang.org/x/text"},
 		},
 		{Name: "aws", Packages: []string{"internal/awsconf", "internal/awsconf/profiles"}, Deps: []string{"*"}},
-		{Name: "postgres", Packages: []string{"internal/pgconf"}, Deps: []string{"*"}},
+		{Name: "postgres", Packages: []string{"internal/pgconf"}, May: []string{"runtime"}, Deps: []string{"*"}},
 		{Name: "contracts", Packages: []string{"store", "store/rowcodec", "queue", "logs", "logs/layout", "logs/objects", "executors"}, May: []string{"words"}},
 		{
 			Name: "runtime", Packages: []string{"settings", "task", "task/template", "task/callable", "task/smtpmail", "python", "dag/bag", "dag/pyfile", "dag/source", "config"},
@@ -59,7 +59,7 @@ func Layers() []Layer {
 		},
 		{Name: "use cases", Packages: []string{"scheduler/tick", "api"}, May: []string{"words", "decisions", "contracts", "runtime"}, Deps: []string{"golang.org/x/sync"}},
 		{Name: "internal", Packages: []string{"internal/*"}, May: []string{"*"}, Deps: []string{"*"}},
-		{Name: "composition", Packages: []string{"embedded", "embedded/metrics", "local", "cloud", "cloud/outside", "cli"}, May: []string{"*"}, Deps: []string{"*"}},
+		{Name: "composition", Packages: []string{"embedded", "embedded/metrics", "local", "postgres", "cloud", "cloud/outside", "cli"}, May: []string{"*"}, Deps: []string{"*"}},
 		{Name: "mains", Packages: []string{"cmd/*", "functions/*"}, May: []string{"*"}, Deps: []string{"*"}},
 	}
 }

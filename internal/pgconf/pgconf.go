@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/updraft-dev/updraft/config"
 )
 
 const (
@@ -60,7 +62,7 @@ func ParseURL(raw string) (Config, error) {
 	if u.Opaque != "" || !strings.HasPrefix(raw, u.Scheme+"://") {
 		return Config{}, fmt.Errorf("%s lacks the slashes: write postgres://USER@HOST:PORT/DATABASE", u.Scheme+":")
 	}
-	c := Config{Schema: DefaultSchema, shown: Mask(raw)}
+	c := Config{Schema: DefaultSchema, shown: config.Mask(raw)}
 	q, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return Config{}, fmt.Errorf("%s: its parameters cannot be read: write NAME=VALUE with & between", c.shown)
@@ -128,27 +130,6 @@ func (c *Config) MaxConns() int { return int(c.pool.MaxConns) }
 
 // String is the URL without secrets.
 func (c *Config) String() string { return c.shown }
-
-// Mask hides the secrets in a URL, as the password is one.
-func Mask(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		scheme, _, _ := strings.Cut(raw, "://")
-		return scheme + "://..."
-	}
-	q := u.Query()
-	hidden := false
-	for _, name := range []string{"password", "sslpassword"} {
-		if q.Has(name) {
-			q.Set(name, "xxxxx")
-			hidden = true
-		}
-	}
-	if hidden {
-		u.RawQuery = q.Encode()
-	}
-	return u.Redacted()
-}
 
 // DB is a database. It is safe for concurrent use.
 type DB struct {

@@ -126,6 +126,21 @@ func (s *Server) Open(ctx context.Context, c Config) (*queue.Queue, error) {
 	return queue.New(d, queue.Config{Batch: batchLimit, Size: sizeLimit, BatchSize: 4 * sizeLimit, Log: c.Log}), nil
 }
 
+// Notify tells those who Listen to a channel. It is only a hint.
+func (s *Server) Notify(ctx context.Context, channel, text string) error {
+	err := s.do(ctx, func(ctx context.Context) error { return s.db.Notify(ctx, channel, text) })
+	if err != nil {
+		return s.explain("notifying", err)
+	}
+	return nil
+}
+
+// Listen calls heard for what any process notifies of, from one goroutine, and with "" when
+// some may have been missed. The caller closes it before the server.
+func (s *Server) Listen(channel string, heard func(text string)) *pgconf.Listener {
+	return s.db.Listen(channel, s.log, heard)
+}
+
 // Close ends the calls of Receive of all queues and closes the connections. Closing twice is
 // no error.
 func (s *Server) Close() error {
