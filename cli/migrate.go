@@ -113,6 +113,9 @@ func (a *app) place(ctx context.Context, i *embedded.Installation, id string, o 
 		return err
 	}
 	a.placed(id, done)
+	if i.Config.Text("executor") == "local" {
+		a.note("note: `updraft standalone` and `updraft run` execute everything themselves; placements are for `updraft scheduler` and its workers")
+	}
 	return nil
 }
 

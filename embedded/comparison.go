@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/executors/queueexec"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 )
@@ -162,7 +163,7 @@ func (c *comparing) read(ctx context.Context, s store.Store, id run.ID) error {
 // it.
 func (c *comparing) add(in *run.Instance) bool {
 	p := c.of[in.Task]
-	placed := in.Executor == p.Executor
+	placed := in.Executor == p.Executor || p.Executor == workers && in.Executor == queueexec.Name
 	failed := in.State == run.Failed || in.State == run.UpForRetry
 	if in.Executor == "" || in.Start.IsZero() || !failed && in.State != run.Success {
 		return placed && in.State == run.Running
