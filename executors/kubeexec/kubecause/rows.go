@@ -90,6 +90,7 @@ func waitRows() []row {
 		{code: "ImageInspectError", cause: run.CauseImage, reason: "the image on the node is broken", told: true},
 		{code: "SignatureValidationFailed", cause: run.CauseImage, reason: "the image's signature is not accepted", told: true},
 		{code: "CreateContainerConfigError", detail: "runAsNonRoot", cause: run.CauseConfig, reason: "the image runs as root, which its pod may not: write a user that is not root (pod_override: spec.securityContext.runAsUser)", told: true},
+		{code: "CreateContainerConfigError", detail: "non-root policy", cause: run.CauseConfig, reason: "the pod may not run as root: write a user that is not root (pod_override: spec.securityContext.runAsUser)"},
 		{code: "CreateContainerConfigError", detail: "non-numeric user", cause: run.CauseConfig, reason: "the image's user is a name, of which nobody knows that it is not root: write its number (pod_override: spec.securityContext.runAsUser)", told: true},
 		{code: "CreateContainerConfigError", detail: "timed out", cause: run.CauseInfra, reason: "the node waits for the API server", wait: true, told: true},
 		{code: "CreateContainerConfigError", cause: run.CauseConfig, reason: "the container needs something that is not there: make it, or leave it away", told: true},

@@ -57,7 +57,7 @@ func Waiting(pod *corev1.Pod, events []corev1.Event, now time.Time) (w Wait, ok 
 // waiting judges a container that waits, if its reason tells anything.
 func waiting(s *corev1.ContainerStatus, events []corev1.Event) (Wait, bool) {
 	message := s.State.Waiting.Message
-	if s.State.Waiting.Reason == "ImagePullBackOff" {
+	if s.State.Waiting.Reason == "ImagePullBackOff" && !strings.Contains(message, "ErrImagePull") {
 		message += " " + pullFailure(s.Image, events)
 	}
 	r := find(waitRows(), s.State.Waiting.Reason, message)
@@ -127,11 +127,8 @@ func Condense(message string) string {
 	if m == nil {
 		return line(message)
 	}
-	reasons := m[2]
-	for _, end := range []string{" preemption:", " no new claims to deallocate"} {
-		reasons, _, _ = strings.Cut(reasons, end)
-	}
-	reasons = strings.TrimRight(reasons, " ,.")
+	reasons, _, _ := strings.Cut(m[2], ". ") // what comes then is about making room by preemption
+	reasons = strings.TrimRight(reasons, " .")
 	var parts []string
 	for _, r := range strings.Split(reasons, ", ") {
 		parts = append(parts, clause(r))
