@@ -198,7 +198,7 @@ func (b *Builder) build(w *executors.Work, seen func(origin string, pod *corev1.
 
 // The origins of parts of a pod, beside templates and what authors wrote.
 const (
-	originAttempt = "the attempt"
+	originAttempt = "attempt and settings"
 	originDefault = "default"
 	originSize    = "memory of this try"
 )

@@ -357,3 +357,35 @@ func environment(p *corev1.Pod) any {
 	}
 	return out
 }
+
+// TestShow shows a pod with the origins of its parts; without the comments it is the pod.
+func TestShow(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.Template, cfg.TemplateName = read(t, "template.in.yaml"), "template.yaml"
+	w := work(t, func(d *dag.DAG, task *dag.Task, in *run.Instance) {
+		d.ExecutorConfig = values(t, `{pod_override: {metadata: {labels: {team: data}}, spec: {priorityClassName: low}}}`)
+		task.ExecutorConfig = values(t, string(read(t, "override.in.yaml")))
+		in.OOMFailures = 1
+	})
+	b, err := kubepod.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := b.Show(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "show.yaml", text)
+	var shown corev1.Pod
+	if err := yaml.UnmarshalStrict(text, &shown); err != nil {
+		t.Fatal(err)
+	}
+	built, err := b.Build(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(built, &shown); diff != "" {
+		t.Errorf("built, and as shown (-built +shown):\n%s", diff)
+	}
+}
