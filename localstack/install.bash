@@ -91,6 +91,16 @@ install_localstack() {
   stamp plugin "$plugin"
 }
 
+# postgres_bin: the folder of PostgreSQL's programs, which Debian keeps off PATH.
+postgres_bin() {
+  local initdb
+  initdb=$(PATH="$PATH:$(printf '%s:' /usr/lib/postgresql/*/bin)" command -v initdb) ||
+    die 'postgres: needs PostgreSQL 13 or newer: apt-get install postgresql, or brew install postgresql'
+  dirname "$(readlink -f "$initdb")"
+}
+
+install_postgres() { postgres_bin > /dev/null; }
+
 install_faults() {
   ! installed faults "$microburst_version" || return 0
   say faults "installs microburst $microburst_version"

@@ -32,18 +32,26 @@ must_be_free() {
   fi
 }
 
+# answers URL: is somebody there, be it with an error?
+answers() {
+  case $1 in
+    postgres://*) "$(postgres_bin)/pg_isready" -q -d "$1" ;;
+    *) curl -s -o /dev/null --max-time 5 "$1" ;;
+  esac
+}
+
 # wait_for PART URL: until it answers at all, be it with an error.
 wait_for() {
   local part=$1 url=$2 deadline=$((SECONDS + wait_seconds))
-  say "$part" "waits for an answer from $url"
-  until curl -s -o /dev/null --max-time 5 "$url"; do
+  say "$part" "waits for an answer from ${url/:*@/:...@}"
+  until answers "$url"; do
     if ! kill -0 "$(cat "$state/run/$part.pid")" 2> /dev/null; then
       tail -n 20 "$state/log/$part.log" >&2
       die "$part: ended while starting; its log is $state/log/$part.log"
     fi
     if [ "$SECONDS" -ge "$deadline" ]; then
       tail -n 20 "$state/log/$part.log" >&2
-      die "$part: no answer from $url within $wait_seconds s (WAIT=... sets it); its log is $state/log/$part.log"
+      die "$part: no answer from ${url/:*@/:...@} within $wait_seconds s (WAIT=... sets it); its log is $state/log/$part.log"
     fi
     sleep 0.1
   done
@@ -67,10 +75,11 @@ leftovers() {
 # stop PART: asks it to end, and after ten seconds makes it. LocalStack does not always
 # end its DynamoDB and its functions, so what it started is ended with it.
 stop() {
-  local part=$1 pid below=() i
+  local part=$1 pid below=() i signal=TERM
+  [ "$part" != postgres ] || signal=INT # with TERM it waits for its clients
   if pid=$(pid_of "$part"); then
     mapfile -t below < <(descendants "$pid")
-    kill "$pid" 2> /dev/null || true
+    kill -"$signal" "$pid" 2> /dev/null || true
     for ((i = 0; i < 100; i++)); do
       kill -0 "$pid" 2> /dev/null || break
       sleep 0.1

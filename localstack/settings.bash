@@ -4,6 +4,7 @@
 #
 #   STATE            installation, data, logs, process ids (default: .local beside go.mod)
 #   LOCALSTACK_PORT  DYNAMODB_PORT  MINIO_PORT (and the port after it)  GCS_PORT  FAULTS_PORT
+#   POSTGRES_PORT
 #   WAIT             seconds to wait for a part until it answers
 # shellcheck disable=SC2034 # read by the scripts that source this
 
@@ -17,16 +18,19 @@ dynamodb_port=${DYNAMODB_PORT:-8000}
 minio_port=${MINIO_PORT:-9000}
 gcs_port=${GCS_PORT:-4443}
 faults_port=${FAULTS_PORT:-9999}
+postgres_port=${POSTGRES_PORT:-5433}
 wait_seconds=${WAIT:-180}
 
 # In the order in which they are listed and stopped: what others use comes last.
-all_parts=(faults localstack dynamodb minio gcs)
+all_parts=(faults localstack dynamodb minio gcs postgres)
 
 # The one pair of keys that every part takes: LocalStack and DynamoDB Local do not look at
 # them, MinIO wants a secret of eight characters or more.
 access_key="test"
 secret_key="test"
 minio_secret_key=testtest
+# Of the user updraft of PostgreSQL, who may do everything there.
+postgres_password=not-a-secret
 
 # die MESSAGE...: says what is wrong and what helps, and ends.
 die() {

@@ -1,5 +1,5 @@
 // Package emulatortest tells tests where the local stand-ins for AWS, MinIO and Google Cloud
-// Storage are. What tests do with them does not belong here.
+// Storage are, and a PostgreSQL. What tests do with them does not belong here.
 //
 // A test that needs one carries the build tag emulator, in a file named
 // *_emulator_test.go, and asks for it:

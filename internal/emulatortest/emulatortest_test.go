@@ -61,7 +61,7 @@ func TestMissingEmulatorIsAFailureWithItsRemedy(t *testing.T) {
 		t.Fatal(err)
 	}
 	silent.Close()
-	for _, variable := range []string{"AWS_ENDPOINT_URL", "UPDRAFT_TEST_DYNAMODB_LOCAL", "UPDRAFT_TEST_MINIO", "STORAGE_EMULATOR_HOST", "UPDRAFT_TEST_FAULTS"} {
+	for _, variable := range []string{"AWS_ENDPOINT_URL", "UPDRAFT_TEST_DYNAMODB_LOCAL", "UPDRAFT_TEST_MINIO", "STORAGE_EMULATOR_HOST", "UPDRAFT_TEST_FAULTS", "UPDRAFT_TEST_POSTGRES"} {
 		ask := func(tb testing.TB) {
 			switch variable {
 			case "AWS_ENDPOINT_URL":
@@ -72,6 +72,8 @@ func TestMissingEmulatorIsAFailureWithItsRemedy(t *testing.T) {
 				emulatortest.MinIO(tb)
 			case "STORAGE_EMULATOR_HOST":
 				emulatortest.GCS(tb)
+			case "UPDRAFT_TEST_POSTGRES":
+				emulatortest.Postgres(tb)
 			default:
 				emulatortest.Faults(tb)
 			}
