@@ -71,6 +71,7 @@ fuzz: ## fuzz every parser for FUZZTIME each
 	    echo "== $$dir $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir; done; done
 
 # The functions of template.yaml; `sam build` calls these targets with ARTIFACTS_DIR.
+FUNCTION_FLAGS := -tags lambda.norpc -trimpath -ldflags '-s -w -X main.release=$(VERSION)'
 FUNCTION_ARCH ?= $(or $(GOARCH),arm64)
 build-Scheduler: FUNCTION = scheduler
 build-Worker build-LargeWorker: FUNCTION = worker
@@ -82,13 +83,17 @@ FUNCTION_TARGETS := build-Scheduler build-Worker build-LargeWorker build-DagProc
 .PHONY: $(FUNCTION_TARGETS)
 $(FUNCTION_TARGETS):
 	@test -n '$(ARTIFACTS_DIR)' || { echo 'ARTIFACTS_DIR says where the function goes: sam build sets it'; exit 2; }
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(FUNCTION_ARCH) $(GO) build -tags lambda.norpc -trimpath \
-	  -ldflags '-s -w -X main.release=$(VERSION)' -o '$(ARTIFACTS_DIR)/bootstrap' ./functions/$(FUNCTION)
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(FUNCTION_ARCH) $(GO) build $(FUNCTION_FLAGS) \
+	  -o '$(ARTIFACTS_DIR)/bootstrap' ./functions/$(FUNCTION)
 	install -m 755 infra/functions/exec '$(ARTIFACTS_DIR)/exec'
 
 .PHONY: deploy-check
 deploy-check: ## compare template.yaml with the code: keys, settings, queues, permissions
 	$(GO) run ./internal/deploycheck/cmd/deploycheck
+
+.PHONY: sizes
+sizes: ## build the functions; fail when one is too large, or allocates too much when it starts
+	$(GO) run ./internal/sizes $(FUNCTION_FLAGS)
 
 TASK_IMAGE ?= updraft-task:$(VERSION)
 .PHONY: task-image

@@ -1,0 +1,21 @@
+package main
+
+// programs are the functions with their limits. 20 MB (10⁶ bytes) is what a cold start can
+// bear. The worker and the program of containers are larger because all operators are in
+// them: databases (8 MB, half of them SQLite), clients of AWS, SSH and Docker. Without any
+// operator they would still have 21 MB, and a task would need another program to be started.
+// Allocations are what there is, and a tenth for chance and new versions: more than half are
+// the JSON Schema library's, which compiles the schemas of schemas when a program starts, and
+// most others the tables of the SDK, which cannot be had later either.
+func programs() []program {
+	return []program{
+		{"internal/sizes/empty", 8, 500},
+		{"functions/api", 20, 39_000},
+		{"functions/scheduler", 20, 39_000},
+		{"functions/events", 20, 39_000},
+		{"functions/fargate", 20, 45_000},
+		{"functions/dagprocessor", 20, 39_000},
+		{"functions/worker", 35, 66_000},
+		{"functions/task", 35, 66_000},
+	}
+}
