@@ -59,8 +59,8 @@ func TestRecorded(t *testing.T) {
 		"start-error":     {run.CauseImage, 128, "cannot be started: a program or a mounted file is not there"},
 		"deadline":        {run.CauseTimeout, 2, "longer than its activeDeadlineSeconds"},
 		"deleted":         {run.CauseUser, 137, "deleted by somebody"},
-		"evicted-storage": {run.CauseTask, 137, "ask for more (resources: ephemeral_storage) (Pod ephemeral local storage usage exceeds the total limit of containers 10Mi.)"},
-		"evicted-volume":  {run.CauseTask, 137, "ask for more (resources: ephemeral_storage) (Usage of EmptyDir volume \"v\" exceeds the limit \"10Mi\".)"},
+		"evicted-storage": {run.CauseTask, 2, "ask for more (resources: ephemeral_storage) (Pod ephemeral local storage usage exceeds the total limit of containers 10Mi.)"},
+		"evicted-volume":  {run.CauseTask, 2, "ask for more (resources: ephemeral_storage) (Usage of EmptyDir volume \"v\" exceeds the limit \"10Mi\".)"},
 		"init-failed":     {run.CauseTask, 0, "init container prepare ended with exit code 4"},
 	}
 	gone := map[string]want{
