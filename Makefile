@@ -121,6 +121,18 @@ emulator-test: local-up ## run the tests that need the local AWS [PKG=packages]
 	  $(GO) vet -tags emulator $$packages && $(GO) test -count=1 -tags emulator $$packages && \
 	  echo "tests with emulators passed in $$((SECONDS - from)) s"
 
+.PHONY: kube-up
+kube-up: ## start the Kubernetes of docs/local-kubernetes.md (Linux, root, Debian's packages)
+	@file=$$(localstack/kube/up) && echo "use it with: export KUBECONFIG=$$file"
+
+.PHONY: kube-down
+kube-down: ## stop it; programs and images stay
+	@localstack/kube/down
+
+.PHONY: kube-test
+kube-test: ## run the tests that need a Kubernetes [PKG=packages KUBECONFIG=another cluster's KIND=name]
+	@localstack/kube/test $(PKG)
+
 .PHONY: docs
 docs: ## write the generated parts of docs/
 	$(GO) run ./internal/gendocs
