@@ -69,6 +69,17 @@ build_tools() {
   local stamp
   stamp=$(made_of "$here/tools")
   [ "$(cat "$bin/tools.stamp" 2> /dev/null)" != "$stamp" ] || return 0
-  (cd "$here/tools" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$bin/" ./...)
+  (
+    cd "$here/tools" || exit
+    go build -o "$bin/" ./mkimage
+    CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w' -o "$bin/" ./pause ./toy
+  )
   printf '%s\n' "$stamp" > "$bin/tools.stamp"
+}
+
+# make_images: the two that every cluster has, and that of shell and Python tasks.
+make_images() {
+  "$here/image" local.test/pause:1 -entrypoint /pause "$bin/pause:/pause"
+  "$here/image" local.test/toy:1 -user 65534:65534 -entrypoint /toy "$bin/toy:/toy"
+  [ -z "${KIND:-}" ] && [ -f "$images/local.test_tasks_1.tar" ] || "$here/tasks-image"
 }
