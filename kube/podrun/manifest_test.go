@@ -117,8 +117,8 @@ func TestNames(t *testing.T) {
 			t.Errorf("with a random end: %q", got)
 		}
 	}
-	if random("a") == random("a") {
-		t.Error("two names are the same")
+	if one, two := random("a"), random("a"); one == two {
+		t.Errorf("two names are %s", one)
 	}
 }
 

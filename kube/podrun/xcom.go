@@ -50,7 +50,7 @@ const (
 )
 
 // copyScript waits to be ended, and then writes the file.
-const copyScript = `trap 'if [ -f ` + kubernetes.ResultFile + ` ]; then cat ` + kubernetes.ResultFile + `; fi; exit 0' TERM
+const copyScript = `trap 'if [ -f ` + kubernetes.ResultFile + ` ]; then cat ` + kubernetes.ResultFile + ` || exit 4; fi; exit 0' TERM
 while :; do sleep 3600 & wait $! || exit 3; done`
 
 // carrier says how the value leaves the pod, by what the cluster can do.
@@ -162,9 +162,8 @@ func (r *runner) value(ctx context.Context, pod *corev1.Pod) (json.RawMessage, e
 				"name an image with one in the extra of the connection (xcom_sidecar_container_image), or keep large values in a bucket", kubernetes.ResultFile, maxMessage)
 		}
 	case bySidecar:
-		if r.sidecarBusy(pod) {
-			return nil, fail(run.CauseConfig, "container %s was not ended, since others go on that never end: make them sidecars of Kubernetes' kind "+
-				"(init containers with restartPolicy Always), or have no %s (annotation sidecar.istio.io/inject: \"false\")", sidecar, istio)
+		if err := r.sidecarFailed(pod); err != nil {
+			return nil, err
 		}
 		var err error
 		if raw, err = r.sidecarLog(ctx, pod); err != nil {
@@ -179,6 +178,20 @@ func (r *runner) value(ctx context.Context, pod *corev1.Pod) (json.RawMessage, e
 		return nil, fail(run.CauseTask, "%s holds no JSON, but %.60q: write the value with json.dumps or jq", kubernetes.ResultFile, raw)
 	}
 	return raw, nil
+}
+
+// sidecarFailed says why the sidecar has not written the value; nil if it has.
+func (r *runner) sidecarFailed(pod *corev1.Pod) error {
+	s := statusOf(pod.Status.InitContainerStatuses, sidecar)
+	switch {
+	case s == nil || s.State.Terminated == nil:
+		return fail(run.CauseConfig, "container %s was not ended, since others go on that never end: make them sidecars of Kubernetes' kind "+
+			"(init containers with restartPolicy Always), or have no %s (annotation sidecar.istio.io/inject: \"false\")", sidecar, istio)
+	case s.RestartCount > 0 || s.State.Terminated.ExitCode != 0:
+		return fail(run.CauseConfig, "container %s failed (exit code %d), so that the value in %s is lost: it needs sh, sleep and cat, which an image may "+
+			"have that you name in the extra of the connection (xcom_sidecar_container_image)", sidecar, s.State.Terminated.ExitCode, kubernetes.ResultFile)
+	}
+	return nil
 }
 
 // sidecarLog is what the sidecar wrote in the end.

@@ -122,7 +122,7 @@ func endArgs() []dag.ArgSpec {
 		},
 		{Name: "is_delete_operator_pod", Type: dag.ArgBool, Doc: "Older files: true is delete_pod, false is keep_pod."},
 		exitcode.Arg(nil),
-		{Name: "log_events_on_failure", Type: dag.ArgBool, Default: false, Doc: "Show Kubernetes' events of a pod that failed; those that explain the failure are always shown."},
+		{Name: "log_events_on_failure", Type: dag.ArgBool, Default: false, Doc: "Show Kubernetes' events of a pod that failed."},
 		{Name: "log_pod_spec_on_failure", Type: dag.ArgBool, Default: true, Doc: "Show the pod as the cluster has it when it failed, without the values of variables."},
 	}
 }
