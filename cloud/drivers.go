@@ -103,8 +103,9 @@ func (a *Account) source(ctx context.Context, url string, o *embedded.Options) (
 const planQueue = "plan"
 
 // Queues are the names of the queues that an installation has, without their prefix: that of
-// schedulers, that of tasks that name none, and that of tasks for Fargate.
-func Queues() []string { return []string{planQueue, dag.DefaultQueue, fargate} }
+// schedulers, that of tasks that name none, and, if the settings name these places, those of
+// tasks for Fargate and for Kubernetes.
+func Queues() []string { return []string{planQueue, dag.DefaultQueue, fargate, executors.Kubernetes} }
 
 // wakeTime bounds a call of a scheduler: what is lost by it, the next tick finds.
 const wakeTime = 10 * time.Second

@@ -5,6 +5,6 @@ package cloud
 func StackOutputs() map[string]string {
 	return map[string]string{
 		"Store": "store", "Queue": "queue", "TaskLogs": "logs", "Key": "key", "DagSource": "dag_source",
-		"Executor": "executor", "Lambda": "lambda", "Fargate": "fargate",
+		"Executor": "executor", "Lambda": "lambda", "Fargate": "fargate", "KubernetesNamespace": "kubernetes_namespace",
 	}
 }

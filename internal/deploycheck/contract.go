@@ -15,6 +15,7 @@ import (
 
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/config"
+	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/fargateexec"
 	"github.com/updraft-dev/updraft/executors/lambdaexec"
 	"github.com/updraft-dev/updraft/logs/s3logs"
@@ -25,7 +26,7 @@ import (
 // Everything are parameters with which every resource of template.yaml is there.
 func Everything() map[string]string {
 	return map[string]string{
-		"TaskImage": "image:1", "Subnets": "subnet-1,subnet-2", "SecurityGroups": "sg-1", "WorkersInVpc": "true", "FargateSpot": "true",
+		"TaskImage": "image:1", "KubernetesNamespace": "updraft", "Subnets": "subnet-1,subnet-2", "SecurityGroups": "sg-1", "WorkersInVpc": "true", "FargateSpot": "true",
 		"FargatePublicIp": "true", "AlarmTopic": "arn:aws:sns:eu-central-1:123456789012:alarms",
 		"WorkerPolicies": "arn:aws:iam::123456789012:policy/tasks", "SchedulerPolicies": "arn:aws:iam::123456789012:policy/queues",
 	}
@@ -155,9 +156,14 @@ func (s *Stack) checkPlaces(c *config.Config) error {
 	q, err := sqsqueue.ParseURL(c.Text("queue"))
 	faults = append(faults, err)
 	for _, name := range cloud.Queues() {
-		if name = q.Name + "-" + name; name != q.Name+"-fargate" || c.Text("fargate") != "" {
-			named("queue", "AWS::SQS::Queue", name, nil)
-			faults = append(faults, s.checkQueue(name))
+		if name == "fargate" && c.Text("fargate") == "" || name == executors.Kubernetes && c.Text("kubernetes_namespace") == "" {
+			continue
+		}
+		full := q.Name + "-" + name
+		named("queue", "AWS::SQS::Queue", full, nil)
+		faults = append(faults, s.checkDead(full))
+		if name != executors.Kubernetes { // the controller in the cluster reads it
+			faults = append(faults, s.checkReader(full))
 		}
 	}
 	if c.Text("fargate") == "" {
@@ -188,14 +194,20 @@ func (s *Stack) checkWorkers(functions []lambdaexec.Function) error {
 	return errors.Join(faults...)
 }
 
-// checkQueue holds a queue against what SQS asks of one that functions read.
-func (s *Stack) checkQueue(name string) error {
+// checkDead looks for the dead letters of a queue.
+func (s *Stack) checkDead(name string) error {
+	id := s.byName("AWS::SQS::Queue", name)
+	if dead := text(dig(s.Resources[id].Properties, "RedrivePolicy", "deadLetterTargetArn")); dead != s.arn(id)+"-dead" {
+		return fmt.Errorf("queue %s has dead letters in %q, `updraft queue` looks for them in %s-dead", name, dead, name)
+	}
+	return nil
+}
+
+// checkReader holds a queue against what SQS asks of one that functions read.
+func (s *Stack) checkReader(name string) error {
 	id := s.byName("AWS::SQS::Queue", name)
 	p := s.Resources[id].Properties
 	var faults []error
-	if dead := text(dig(p, "RedrivePolicy", "deadLetterTargetArn")); dead != s.arn(id)+"-dead" {
-		faults = append(faults, fmt.Errorf("queue %s has dead letters in %q, `updraft queue` looks for them in %s-dead", name, dead, name))
-	}
 	read := false
 	for _, f := range s.of("AWS::Serverless::Function") {
 		events, _ := s.Resources[f].Properties["Events"].(map[string]any)
