@@ -80,7 +80,7 @@ func (db *DB) remedy(err error) error {
 	)
 	switch {
 	case text != "":
-	case errors.As(err, &connect) && strings.Contains(err.Error(), "server refused TLS"):
+	case errors.As(err, &connect) && strings.HasSuffix(err.Error(), "server refused TLS connection"):
 		text = "the server has no TLS: give it a certificate, or set sslmode=disable if nobody else is on the network"
 	case errors.As(err, &name):
 		text = "the host has no address: check its name"
