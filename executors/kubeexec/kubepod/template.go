@@ -59,7 +59,7 @@ func (c *Config) parseTemplate(name string, text []byte) (*corev1.Pod, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	var m map[string]any
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(encoded, &m); err != nil {
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(encoded, &m); err != nil || m == nil {
 		return nil, fmt.Errorf("%s: it is no pod: write a dict with metadata and spec", name)
 	}
 	if kind, there := m["kind"]; there && kind != "Pod" {
@@ -84,6 +84,9 @@ func (c *Config) checkTemplate(name string, pod *corev1.Pod) error {
 	if ns := pod.Namespace; ns != "" && ns != c.Namespace {
 		return fmt.Errorf("%s: metadata.namespace is %s, but pods are made in %s: leave it away", name, ns, c.Namespace)
 	}
+	if p := pod.Spec.RestartPolicy; p != "" && p != corev1.RestartPolicyNever {
+		return fmt.Errorf("%s: spec.restartPolicy is %s: write Never, since it is the scheduler that tries again", name, p)
+	}
 	if len(pod.Spec.Containers) == 0 {
 		return nil
 	}
@@ -93,9 +96,6 @@ func (c *Config) checkTemplate(name string, pod *corev1.Pod) error {
 	}
 	if len(base.Command)+len(base.Args) > 0 {
 		return fmt.Errorf("%s: container %s has a command or args: leave them away, they are the runner's", name, kubeevent.Base)
-	}
-	if p := pod.Spec.RestartPolicy; p != "" && p != corev1.RestartPolicyNever {
-		return fmt.Errorf("%s: spec.restartPolicy is %s: write Never, since it is the scheduler that tries again", name, p)
 	}
 	return nil
 }

@@ -1,0 +1,21 @@
+package kubeevent
+
+import (
+	"encoding/json"
+
+	"github.com/updraft-dev/updraft/run"
+)
+
+// Show is the command of updraft-kube that answers a ShowRequest on its standard input with
+// the pod on its standard output.
+const Show = "pod"
+
+// ShowRequest asks for the pod that an attempt would have.
+type ShowRequest struct {
+	// DAG is the version of the DAG, as dag.DAG encodes it.
+	DAG      json.RawMessage `json:"dag"`
+	Run      run.Run         `json:"run"`
+	Instance run.Instance    `json:"instance"`
+	// JSON wants the pod as it goes to the API, and not as YAML with comments.
+	JSON bool `json:"json,omitempty"`
+}
