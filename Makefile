@@ -92,7 +92,7 @@ deploy-check: ## compare template.yaml with the code: keys, settings, queues, pe
 	$(GO) run ./internal/deploycheck/cmd/deploycheck
 
 .PHONY: sizes
-sizes: ## build the functions; fail when one is too large, or allocates too much when it starts
+sizes: ## build functions and updraft; fail when one is too large, or allocates too much when it starts
 	$(GO) run ./internal/sizes $(FUNCTION_FLAGS)
 
 TASK_IMAGE ?= updraft-task:$(VERSION)

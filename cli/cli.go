@@ -161,7 +161,6 @@ and keys.`,
 		),
 		SilenceErrors: true, SilenceUsage: true, Version: a.Release,
 	}
-	root.SetVersionTemplate("updraft {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{unknownFlag(c, err)} })
 	p := root.PersistentFlags()
 	a.settingFlag(p, "home", "the one folder that holds database, logs and keys (UPDRAFT_HOME)")

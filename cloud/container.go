@@ -30,20 +30,20 @@ import (
 // ExitUnreported if what became of the attempt is not in the store.
 func ContainerMain(a *Account, drivers embedded.Drivers) int {
 	if len(os.Args) != 3 {
-		return told(fmt.Errorf("usage: task %s ATTEMPT (the attempt as JSON, as its message has it), or task %s DIR", ecsevent.Command, kubeevent.Install))
+		return Exit(fmt.Errorf("usage: task %s ATTEMPT (the attempt as JSON, as its message has it), or task %s DIR", ecsevent.Command, kubeevent.Install))
 	}
 	command, argument := os.Args[1], os.Args[2]
 	switch {
 	case command == embedded.ShepherdCommand:
-		return told(process.Shepherd(context.Background(), argument))
+		return Exit(process.Shepherd(context.Background(), argument))
 	case command == kubeevent.Install:
-		return told(install(argument))
+		return Exit(install(argument))
 	case command != ecsevent.Command:
-		return told(fmt.Errorf("task does not know the command %q: use %s or %s", command, ecsevent.Command, kubeevent.Install))
+		return Exit(fmt.Errorf("task does not know the command %q: use %s or %s", command, ecsevent.Command, kubeevent.Install))
 	case os.Getpid() == 1:
 		code, err := process.First()
 		if err != nil {
-			told(err)
+			Exit(err)
 			return ecsevent.ExitUnreported
 		}
 		return code
@@ -53,7 +53,7 @@ func ContainerMain(a *Account, drivers embedded.Drivers) int {
 	withheld, err := executeOne(ctx, a, drivers, argument)
 	switch {
 	case err != nil:
-		told(err)
+		Exit(err)
 		return ecsevent.ExitUnreported
 	case withheld:
 		return kubeevent.ExitStopped

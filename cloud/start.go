@@ -11,42 +11,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors/lambdaexec"
 	"github.com/updraft-dev/updraft/executors/lambdaexec/lambdaevent"
-	"github.com/updraft-dev/updraft/executors/localexec/process"
 )
 
-// Main is the main of a function: it opens the installation that the environment describes
-// (UPDRAFT_STORE and the others of docs/configuration.md), has handler made, and calls it
-// with each event until Lambda ends the process. It returns the process's exit code.
-func Main(a *Account, drivers embedded.Drivers, handler func(context.Context, *embedded.Function) (Handler, error)) int {
-	if len(os.Args) == 3 && os.Args[1] == embedded.ShepherdCommand {
-		return told(process.Shepherd(context.Background(), os.Args[2]))
-	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	ctx := context.Background()
-	f, release, err := OpenFunction(ctx, a, drivers, log)
-	if err != nil {
-		return told(err)
-	}
-	defer release()
-	h, err := handler(ctx, f)
-	if err != nil {
-		return told(errors.Join(err, f.Close(ctx)))
-	}
-	lambda.StartWithOptions(func(ctx context.Context, event json.RawMessage) (any, error) {
-		return Handle(ctx, f, h, event)
-	}, lambda.WithContext(ctx))
-	return 0
-}
-
-// told says why a program ends and returns its exit code.
-func told(err error) int {
+// Exit says why a program ends and returns its exit code.
+func Exit(err error) int {
 	if err == nil {
 		return 0
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/cloud/function"
 )
 
 // release is set by the linker.
@@ -14,5 +15,5 @@ var release = "dev"
 
 func main() {
 	account := &cloud.Account{Release: release}
-	os.Exit(cloud.ServeAPI(context.Background(), account, cloud.Drivers(account)))
+	os.Exit(function.ServeAPI(context.Background(), account, cloud.Drivers(account)))
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/cloud/function"
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/logs/s3logs"
@@ -30,7 +31,7 @@ func main() {
 	drivers.Operators = &embedded.Operators{
 		Catalog: func() *dag.Catalog { return operators }, Lookup: func(string) *task.Operator { return nil },
 	}
-	os.Exit(cloud.Main(account, drivers, func(_ context.Context, f *embedded.Function) (cloud.Handler, error) {
+	os.Exit(function.Main(account, drivers, func(_ context.Context, f *embedded.Function) (cloud.Handler, error) {
 		source, err := s3logs.ParseURL(f.Config.Text("dag_source"))
 		if err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/cloud/function"
 	"github.com/updraft-dev/updraft/embedded"
 )
 
@@ -15,7 +16,7 @@ var release = "dev"
 
 func main() {
 	account := &cloud.Account{Release: release}
-	os.Exit(cloud.Main(account, cloud.Drivers(account), func(ctx context.Context, f *embedded.Function) (cloud.Handler, error) {
+	os.Exit(function.Main(account, cloud.Drivers(account), func(ctx context.Context, f *embedded.Function) (cloud.Handler, error) {
 		receiver, err := account.Receiver(ctx, f)
 		if err != nil {
 			return nil, err

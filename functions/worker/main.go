@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/cloud/function"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors/lambdaexec"
 	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
@@ -22,7 +23,7 @@ func main() {
 	account := &cloud.Account{Release: release, Load: profiles.LoadFor}
 	drivers := cloud.Drivers(account)
 	drivers.Operators = &embedded.Operators{Catalog: builtin.Catalog, Lookup: builtin.Lookup}
-	os.Exit(cloud.Main(account, drivers, func(ctx context.Context, f *embedded.Function) (cloud.Handler, error) {
+	os.Exit(function.Main(account, drivers, func(ctx context.Context, f *embedded.Function) (cloud.Handler, error) {
 		cfg, err := account.Config(ctx)
 		if err != nil {
 			return nil, err

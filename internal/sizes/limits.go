@@ -1,6 +1,6 @@
 package main
 
-// programs are the functions with their limits. 20 MB (10⁶ bytes) is what a cold start can
+// programs are what is built, with limits. 20 MB (10⁶ bytes) is what a cold start can
 // bear. The worker and the program of containers are larger because all operators are in
 // them: databases (8 MB, half of them SQLite), clients of AWS, SSH and Docker. Without any
 // operator they would still have 21 MB, and a task would need another program to be started.
@@ -17,5 +17,6 @@ func programs() []program {
 		{"functions/dagprocessor", 20, 39_000},
 		{"functions/worker", 35, 66_000},
 		{"functions/task", 35, 66_000},
+		{"cmd/updraft", 47, 88_000},
 	}
 }

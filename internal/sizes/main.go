@@ -1,5 +1,5 @@
-// Command sizes builds the functions as they are deployed and holds them to limits: how
-// large each program is, and how much it allocates before its main begins, which every cold
+// Command sizes builds the functions as they are deployed, and updraft, and holds them to
+// limits: how large each program is, and how much it allocates before its main begins, which every cold
 // start pays. Times are printed, and gate nothing: they are the machine's. Its arguments are
 // those of go build.
 package main
@@ -38,7 +38,7 @@ func measureAll(ctx context.Context, flags []string) error {
 	defer os.RemoveAll(dir)
 	t := table.NewWriter()
 	t.SetOutputMirror(os.Stdout)
-	t.AppendHeader(table.Row{"function", "arm64 MB", "amd64 MB", "at most", "packages", "allocations", "at most", "kB", "start ms"})
+	t.AppendHeader(table.Row{"program", "arm64 MB", "amd64 MB", "at most", "packages", "allocations", "at most", "kB", "start ms"})
 	var all []error
 	for _, p := range programs() {
 		m, err := p.measure(ctx, dir, flags)
@@ -80,7 +80,7 @@ func (p program) judge(m measured) []error {
 	var all []error
 	for _, arch := range archs() {
 		if m.size[arch] > p.size*1e6 {
-			all = append(all, fmt.Errorf("%s for %s has %s MB, %d at most: see what it links by `go list -deps ./%s`", p.folder, arch, mb(m.size[arch]), p.size, p.folder))
+			all = append(all, fmt.Errorf("%s for %s has %s MB, %d at most: see what is new in `go list -deps ./%s`; and `go build -ldflags=-dumpdep` must show no ReflectMethod, which keeps every method of every type", p.folder, arch, mb(m.size[arch]), p.size, p.folder))
 		}
 	}
 	if m.start.Allocations > p.allocations {
@@ -148,8 +148,8 @@ func timed(ctx context.Context, file, dir string) (time.Duration, error) {
 	return all[len(all)/2], nil
 }
 
-// complaint starts a program with nothing configured and returns what it says. That it fails
-// is what it shall do.
+// complaint starts a program with nothing configured and returns what it says: how it is used,
+// or, failing, that nothing is configured.
 func complaint(ctx context.Context, file, dir string, environ ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -157,8 +157,8 @@ func complaint(ctx context.Context, file, dir string, environ ...string) ([]byte
 	cmd.Env = append([]string{"TMPDIR=" + dir, "HOME=" + dir, "UPDRAFT_HOME=" + filepath.Join(dir, "home")}, environ...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
-	if err == nil || !errors.As(err, &exit) || exit.ExitCode() != 1 {
-		return out, fmt.Errorf("it should refuse to work without a configuration: %v\n%s", err, out)
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
+		return out, fmt.Errorf("start it without a configuration: %w\n%s", err, out)
 	}
 	return out, nil
 }
