@@ -8,15 +8,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
 	"github.com/updraft-dev/updraft/internal/emulatortest"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/queue/pgqueue"
 	"github.com/updraft-dev/updraft/queue/queuetest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // open opens a queue as one more process would.
 func open(t testing.TB, url string, c pgqueue.Config) *queue.Queue {
