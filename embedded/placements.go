@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +22,8 @@ const (
 	// maxReason and maxSelection bound what is written of one.
 	maxReason    = 500
 	maxSelection = 100
+	// maxPlacements bounds the placements of a DAG in bytes.
+	maxPlacements = 64 << 10
 )
 
 // Rule is where attempts can run in this installation, in order of preference.
@@ -101,7 +104,10 @@ func (i *Installation) Unplace(ctx context.Context, id string, tasks []string, b
 func (i *Installation) changePlacements(ctx context.Context, id string, change func([]run.Placement) ([]run.Placement, error)) error {
 	err := tick.ChangePlacements(ctx, i.Store, id, func(list []run.Placement) ([]run.Placement, error) {
 		list, err := change(list)
-		return forgetPlacements(list), err
+		if err != nil {
+			return nil, err
+		}
+		return bounded(id, forgetPlacements(list))
 	})
 	if err == nil {
 		i.Wake()
@@ -135,6 +141,21 @@ func forgetPlacements(list []run.Placement) []run.Placement {
 		over--
 		return true
 	})
+}
+
+// bounded drops the oldest of those that do not hold any more while all are too long together.
+func bounded(id string, list []run.Placement) ([]run.Placement, error) {
+	for {
+		b, err := json.Marshal(list)
+		if err != nil || len(b) <= maxPlacements {
+			return list, err
+		}
+		n := slices.IndexFunc(list, func(p run.Placement) bool { return !p.Holds() })
+		if n < 0 {
+			return nil, fmt.Errorf("the placements of DAG %s have %d bytes, of %d: name tasks by regular expressions, or take some back", id, len(b), maxPlacements)
+		}
+		list = slices.Delete(list, n, n+1)
+	}
 }
 
 // noPlacement says that there is nothing to take back, and what there would be.

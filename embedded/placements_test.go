@@ -181,6 +181,23 @@ func TestPlacementHistoryIsBounded(t *testing.T) {
 	}
 }
 
+func TestPlacementsAreSmall(t *testing.T) {
+	t.Parallel()
+	i := openMigrant(t)
+	p := place("large", run.Whole, "big")
+	placed, err := 0, error(nil)
+	for ; err == nil && placed < 26; placed++ {
+		p.Tasks = []string{"extract|" + strings.Repeat(string(rune('a'+placed)), 5000)}
+		_, err = i.Place(t.Context(), "etl", p)
+	}
+	if err == nil || !strings.HasPrefix(err.Error(), "the placements of DAG etl have ") || placed < 10 {
+		t.Errorf("after %d long placements: %v", placed, err)
+	}
+	if _, err := i.Unplace(t.Context(), "etl", nil, "ada", ""); err != nil {
+		t.Errorf("what is too long cannot be taken back: %v", err)
+	}
+}
+
 func TestForesee(t *testing.T) {
 	t.Parallel()
 	i := openMigrant(t)

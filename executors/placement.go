@@ -9,10 +9,10 @@ func Placed(list []run.Placement, id run.ID, task string) *run.Placement {
 	var found *run.Placement
 	for i := range list {
 		p := &list[i]
-		if !p.Holds() || found != nil && len(p.Tasks) == 0 && len(found.Tasks) > 0 || !p.Selects(task) || !p.Share.Has(id) {
-			continue
+		behind := found != nil && len(p.Tasks) == 0 && len(found.Tasks) > 0
+		if p.Holds() && !behind && p.Share.Has(id) && p.Selects(task) {
+			found = p
 		}
-		found = p
 	}
 	return found
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/queueexec"
@@ -222,5 +224,103 @@ func TestPlacementsAreChangedTogether(t *testing.T) {
 	refused := errors.New("refused")
 	if err := tick.ChangePlacements(t.Context(), p.store, d.ID, func([]run.Placement) ([]run.Placement, error) { return nil, refused }); !errors.Is(err, refused) {
 		t.Errorf("a refused change: %v", err)
+	}
+}
+
+// reads counts the reads of a store.
+type reads struct {
+	store.Store
+	n map[string]int
+}
+
+func (r reads) DAG(ctx context.Context, id string) (store.Definition, error) {
+	r.n["DAG"]++
+	return r.Store.DAG(ctx, id)
+}
+
+func (r reads) ListDAGs(ctx context.Context, f store.DAGFilter, p store.Page) (store.DAGList, error) {
+	r.n["ListDAGs"]++
+	return r.Store.ListDAGs(ctx, f, p)
+}
+
+func (r reads) Run(ctx context.Context, id run.ID, tasks ...string) (store.RunData, error) {
+	r.n["Run"]++
+	return r.Store.Run(ctx, id, tasks...)
+}
+
+func (r reads) Settings(ctx context.Context, k store.Kind) ([]store.Setting, error) {
+	r.n["Settings"]++
+	return r.Store.Settings(ctx, k)
+}
+
+// keeper is a dispatcher that keeps where what it is given is placed.
+type keeper struct {
+	executors.Dispatcher
+	placed map[string]string
+}
+
+func (k keeper) Start(_ context.Context, work ...executors.Work) []error {
+	for _, w := range work {
+		k.placed[w.Run.Run+" "+w.Instance.Task] = w.Placed
+	}
+	return make([]error, len(work))
+}
+
+// TestPlacementsAreReadWithTheRest: a pass that sends attempts reads as much with placements
+// as without.
+func TestPlacementsAreReadWithTheRest(t *testing.T) {
+	t.Parallel()
+	pass := func(schedule bool, list ...run.Placement) (counts map[string]int, placed map[string]string) {
+		p := &plant{t: t, dir: t.TempDir()}
+		p.store = p.openStore()
+		d := fan(3)
+		d.MaxActiveTasks = 16
+		body, version, err := dag.Encode(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		def := store.Definition{ID: d.ID, Version: version, Body: body, At: time.Now(), State: store.DAGState{Placements: list}}
+		if err := p.store.PutDAG(t.Context(), def); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []string{"r1", "r2"} {
+			err := tick.ApplyEdit(t.Context(), tick.NewLoader(p.store), time.Now, func(ctx context.Context, e *tick.Edit) error {
+				if _, err := e.DAG(ctx, d.ID); err != nil {
+					return err
+				}
+				e.Snapshot.Create(run.Run{ID: run.ID{DAG: d.ID, Run: r}, Type: run.TypeManual, RunAfter: e.Now}, e.Now)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		st, k := reads{p.store, map[string]int{}}, keeper{p.sender(), map[string]string{}}
+		e, err := tick.New(tick.Config{
+			Store: st, Now: time.Now, Worker: "engine", Token: p.token, Log: p.log(), Schedule: schedule, QueueTimeout: time.Hour,
+			Open: func(executors.Report) (executors.Executor, error) { return k, nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return st.n, k.placed
+	}
+	for _, schedule := range []bool{false, true} {
+		without, nowhere := pass(schedule)
+		with, placed := pass(schedule, run.Placement{Executor: "right", Share: run.Whole, At: time.Now()})
+		if diff := cmp.Diff(without, with); diff != "" || len(with) == 0 {
+			t.Errorf("schedule %t: reads without and with placements:\n%s", schedule, diff)
+		}
+		if len(placed) == 0 || len(placed) != len(nowhere) {
+			t.Errorf("schedule %t: %d attempts were sent, and %d without a placement", schedule, len(placed), len(nowhere))
+		}
+		for what := range placed {
+			if placed[what] != "right" || nowhere[what] != "" {
+				t.Errorf("schedule %t: %s is placed at %q, and at %q without a placement", schedule, what, placed[what], nowhere[what])
+			}
+		}
 	}
 }
