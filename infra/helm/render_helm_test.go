@@ -117,7 +117,7 @@ func TestRefusals(t *testing.T) {
 		"a typo":        {with("--set", "controler.replicas=1"), "'controler' not allowed"},
 		"a wrong type":  {with("--set", "controller.replicas=many"), "want integer"},
 		"two scalers":   {with("--set", "workers.enabled=true,workers.keda.enabled=true,workers.hpa.enabled=true"), "KEDA makes a HorizontalPodAutoscaler of its own"},
-		"no store":      {with("--set", "config.store="), "config.store and data.metadataSecretName are empty"},
+		"no store":      {with("--set", "config.store="), "config.store and settingsSecretName are empty"},
 		"no key":        {with("--set", "config.key="), "config.key and keySecretName are empty"},
 		"no claim":      {with("--set", "dags.persistence.enabled=true"), "dags.persistence.existingClaim is empty"},
 		"an old server": {with("--kube-version", "1.29.0"), "chart requires kubeVersion: >=1.30.0-0"},

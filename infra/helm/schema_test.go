@@ -45,8 +45,8 @@ func kubernetesTypes() map[string]reflect.Type {
 // elsewhere are the settings that have values of their own, or follow from what the chart makes.
 var elsewhere = []string{"home", "context", "executor", "listen"}
 
-// settings are the names that the value config may have.
-func settings(t *testing.T) []string {
+// configurable are the names that the value config may have.
+func configurable(t *testing.T) []string {
 	t.Helper()
 	c, err := config.Load(config.Input{Lookup: func(string) (string, bool) { return "", false }, UserHome: t.TempDir()})
 	if err != nil {
@@ -152,7 +152,7 @@ func (w *writer) typed(typ string, def any) schema {
 		return s
 	case "settings":
 		properties := schema{}
-		for _, name := range settings(w.t) {
+		for _, name := range configurable(w.t) {
 			properties[name] = schema{"type": []string{"string", "integer", "boolean"}}
 		}
 		return closed(properties)
@@ -277,7 +277,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"deep in an affinity":      "affinity: {nodeAffinity: {requiredDuringScheduling: {}}}",
 		"a toleration":             "workers: {kubernetes: {tolerations: [{effect: NoSchedule, operater: Exists}]}}",
 		"a container":              "controller: {extraContainers: [{image: x}]}",
-		"a password in the values": "data: {metadataConnection: {pass: x}}",
+		"a password in the values": "settingsSecret: {UPDRAFT_STORE: x}",
 		"a secret without a key":   "secret: [{envName: A, secretName: b}]",
 		"a probe":                  "controller: {livenessProbe: {httpGet: {path: /}}}",
 	} {

@@ -70,16 +70,6 @@ labels:
 {{- define "updraft.env" -}}
 - name: UPDRAFT_HOME
   value: /tmp/updraft
-{{- with .Values.data.metadataSecretName }}
-- name: UPDRAFT_STORE
-  valueFrom:
-    secretKeyRef: {name: {{ . }}, key: connection}
-{{- end }}
-{{- with .Values.data.brokerUrlSecretName }}
-- name: UPDRAFT_QUEUE
-  valueFrom:
-    secretKeyRef: {name: {{ . }}, key: connection}
-{{- end }}
 {{- if .Values.keySecretName }}
 - name: UPDRAFT_KEY
   value: file:///run/updraft/key/key
@@ -95,6 +85,14 @@ labels:
 - name: {{ .envName }}
   valueFrom:
     secretKeyRef: {name: {{ .secretName }}, key: {{ .secretKey }}}
+{{- end }}
+{{- end -}}
+
+{{/* The pods of tasks have the secret from the controller, whatever their template says. */}}
+{{- define "updraft.secretEnvFrom" -}}
+{{- with .Values.settingsSecretName }}
+- secretRef:
+    name: {{ . }}
 {{- end }}
 {{- end -}}
 
@@ -120,6 +118,8 @@ labels:
   secret:
     secretName: {{ . }}
     defaultMode: 0440
+    items:
+      - {key: key, path: key}
 {{- end }}
 {{- if .Values.dags.persistence.enabled }}
 - name: dags
@@ -271,6 +271,9 @@ spec:
         {{- end }}
       envFrom:
         {{- include "updraft.envFrom" $root | nindent 8 }}
+        {{- with include "updraft.secretEnvFrom" $root | trim }}
+        {{- . | nindent 8 }}
+        {{- end }}
       {{- if .port }}
       ports:
         - name: metrics
@@ -308,7 +311,6 @@ spec:
 
 {{/* A service account. Takes (list $ component serviceAccount). */}}
 {{- define "updraft.account" -}}
-{{- if (index . 2).create }}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
@@ -318,12 +320,10 @@ metadata:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 automountServiceAccountToken: {{ (index . 2).automountServiceAccountToken }}
-{{- end }}
 {{- end -}}
 
 {{/* A disruption budget. Takes (list $ component podDisruptionBudget). */}}
 {{- define "updraft.budget" -}}
-{{- if (index . 2).enabled }}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
@@ -333,5 +333,4 @@ spec:
     matchLabels:
       {{- include "updraft.selector" (list (index . 0) (index . 1)) | nindent 6 }}
   {{- toYaml (index . 2).config | nindent 2 }}
-{{- end }}
 {{- end -}}

@@ -10,6 +10,10 @@
   value: {{ .Values.images.runner.pullPolicy }}
 - name: UPDRAFT_KUBERNETES_SERVICE_ACCOUNT
   value: {{ include "updraft.serviceAccount" (list $ "task" .Values.workers.kubernetes.serviceAccount) }}
+{{- with .Values.settingsSecretName }}
+- name: UPDRAFT_KUBERNETES_ENV_FROM_SECRETS
+  value: {{ . }}
+{{- end }}
 {{- end -}}
 
 {{/* What KEDA looks at if the values do not say it: the depth of the queues that the workers serve. */}}
@@ -24,20 +28,19 @@
 {{- end }}
 {{- end -}}
 
-{{/* Refuses an installation whose pods would not find each other. */}}
+{{/* Refuses an installation whose pods would not find each other, as far as that can be seen. */}}
 {{- define "updraft.check" -}}
 {{- $given := list -}}
 {{- range .Values.env }}{{ $given = append $given .name }}{{ end -}}
 {{- range .Values.secret }}{{ $given = append $given .envName }}{{ end -}}
-{{- $secrets := dict
-  "store" (list .Values.data.metadataSecretName "data.metadataSecretName")
-  "queue" (list .Values.data.brokerUrlSecretName "data.brokerUrlSecretName")
-  "logs" (list "" "secret")
-  "key" (list .Values.keySecretName "keySecretName")
--}}
-{{- range $name, $secret := $secrets -}}
-{{- if not (or (get $.Values.config $name) (index $secret 0) (has (printf "UPDRAFT_%s" (upper $name)) $given) $.Values.extraEnvFrom) -}}
-{{- fail (printf "config.%s and %s are empty: say where the pods of this installation find it (docs/kubernetes.md, Install)" $name (index $secret 1)) -}}
+{{- range $name := list "store" "queue" "logs" "key" -}}
+{{- $there := or (get $.Values.config $name) (has (printf "UPDRAFT_%s" (upper $name)) $given) $.Values.extraEnvFrom -}}
+{{- if eq $name "key" -}}
+{{- if not (or $there $.Values.keySecretName) -}}
+{{- fail "config.key and keySecretName are empty: say where the pods of this installation find the key (docs/kubernetes.md, Install)" -}}
+{{- end -}}
+{{- else if not (or $there $.Values.settingsSecretName) -}}
+{{- fail (printf "config.%s and settingsSecretName are empty: say where the pods of this installation find the %s (docs/kubernetes.md, Install)" $name $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
