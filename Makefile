@@ -100,6 +100,19 @@ TASK_IMAGE ?= updraft-task:$(VERSION)
 task-image: ## build the container of Fargate tasks [TASK_IMAGE=name FUNCTION_ARCH=arm64|amd64]
 	docker build --platform linux/$(FUNCTION_ARCH) --build-arg VERSION='$(VERSION)' -f infra/images/task/Dockerfile -t '$(TASK_IMAGE)' .
 
+KUBE_REGISTRY ?= updraft.local
+.PHONY: kube-images
+kube-images: ## build the images of the chart [KUBE_REGISTRY=name VERSION=tag FUNCTION_ARCH=arm64|amd64 PUSH=1]
+	@set -e; for image in kube:updraft-kube runner:updraft-runner updraft:updraft ; do \
+	  name='$(KUBE_REGISTRY)'/$${image#*:}:'$(VERSION)'; echo "== $$name"; \
+	  docker build --platform linux/$(FUNCTION_ARCH) --build-arg VERSION='$(VERSION)' -f infra/images/$${image%%:*}/Dockerfile -t "$$name" .; \
+	  if [ -n '$(PUSH)' ]; then docker push "$$name"; fi; done
+
+.PHONY: chart-test
+chart-test: ## render and lint the chart of Kubernetes (builds Helm the first time: 5 minutes)
+	$(GO) vet -tags helm ./infra/helm
+	$(GO) test -count=1 -tags helm ./infra/helm
+
 .PHONY: local-up
 local-up: ## start the local AWS of docs/local-aws.md [PARTS=part ...]
 	localstack/up $(PARTS)
