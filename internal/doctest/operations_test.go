@@ -14,7 +14,7 @@ var metricName = regexp.MustCompile(`Name: "(updraft_[a-z_]+)"`)
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	told := section(t, "docs/operations.md", "Monitoring")
-	files, err := filepath.Glob(filepath.Join(root, "embedded", "*.go"))
+	files, err := filepath.Glob(filepath.Join(root, "embedded", "metrics", "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
