@@ -3,6 +3,7 @@ package killtest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,6 +26,7 @@ import (
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/internal/shepherdtest"
 	"github.com/updraft-dev/updraft/local"
+	"github.com/updraft-dev/updraft/postgres"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/task"
@@ -87,29 +89,48 @@ type world struct {
 
 // TestMain lets the test program be the one that is killed, and its shepherd.
 func TestMain(m *testing.M) {
-	if len(os.Args) != 3 || os.Args[1] != "standalone" {
+	if len(os.Args) != 3 || programs[os.Args[1]] == nil {
 		shepherdtest.Main(m, embedded.ShepherdCommand)
 	}
-	if err := standalone(os.Args[2]); err != nil {
+	if err := program(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// standalone works on the installation of a home until it is told to end.
-func standalone(home string) error {
+// programs are those that are killed.
+var programs = map[string]func(context.Context, *embedded.Installation) error{
+	"standalone": func(ctx context.Context, i *embedded.Installation) error {
+		return i.Standalone(ctx, embedded.StandaloneOptions{})
+	},
+	"scheduler": func(ctx context.Context, i *embedded.Installation) error {
+		return i.Scheduler(ctx, embedded.StandaloneOptions{})
+	},
+	"worker": func(ctx context.Context, i *embedded.Installation) error {
+		return i.Worker(ctx, embedded.WorkerOptions{Lease: 2 * time.Second})
+	},
+}
+
+// program works on the installation of a home until it is told to end.
+func program(name, home string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	i, err := open(ctx, home, os.Stderr)
 	if err != nil {
 		return err
 	}
-	return i.Standalone(ctx, embedded.StandaloneOptions{})
+	return errors.Join(programs[name](ctx, i), i.Close())
 }
+
+// postgresURL is the variable with the URL of store and queues, if they are not in the home.
+const postgresURL = "UPDRAFT_KILLTEST_POSTGRES"
 
 // open opens the installation of a home.
 func open(ctx context.Context, home string, log io.Writer) (*embedded.Installation, error) {
 	flags := map[string]string{"home": home, "listen": "127.0.0.1:0"}
+	if url := os.Getenv(postgresURL); url != "" {
+		flags["store"], flags["queue"] = url, url
+	}
 	c, err := config.Load(config.Input{Lookup: func(string) (string, bool) { return "", false }, Flags: flags})
 	if err != nil {
 		return nil, err
@@ -119,7 +140,7 @@ func open(ctx context.Context, home string, log io.Writer) (*embedded.Installati
 		return nil, err
 	}
 	return embedded.Open(ctx, embedded.Options{
-		Config: c, Lookup: os.LookupEnv, Environ: os.Environ(), Now: time.Now, Self: self, Drivers: local.Drivers(),
+		Config: c, Lookup: os.LookupEnv, Environ: os.Environ(), Now: time.Now, Self: self, Drivers: embedded.Join(local.Drivers(), postgres.Drivers()),
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 }
@@ -158,7 +179,13 @@ func newWorld(t *testing.T) *world {
 // start starts the program; the log of all of its lives is in one file.
 func (w *world) start(t *testing.T) *exec.Cmd {
 	t.Helper()
-	logFile, err := os.OpenFile(filepath.Join(w.home, "standalone.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	return w.startAs(t, "standalone", w.home)
+}
+
+// startAs starts a program in a home.
+func (w *world) startAs(t *testing.T, program, home string) *exec.Cmd {
+	t.Helper()
+	logFile, err := os.OpenFile(filepath.Join(w.home, "programs.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +194,7 @@ func (w *world) start(t *testing.T) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, "standalone", w.home)
+	cmd := exec.Command(self, program, home)
 	cmd.Env = append(os.Environ(), "EFFECTS="+w.effects)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	if err := cmd.Start(); err != nil {
@@ -275,14 +302,12 @@ func (w *world) wait(ctx context.Context, t *testing.T, id run.ID) (resumed time
 }
 
 func (w *world) log() string {
-	body, _ := os.ReadFile(filepath.Join(w.home, "standalone.log"))
+	body, _ := os.ReadFile(filepath.Join(w.home, "programs.log"))
 	return string(body[max(0, len(body)-20000):])
 }
 
-// check compares what the tasks did with what the store says they did: each try of a
-// shell task once, each try of a Python task (whose process dies with its worker) at
-// most once, and the last one for certain.
-func (w *world) check(ctx context.Context, t *testing.T, runs []run.ID) {
+// effectsOf counts what the tasks have written down.
+func (w *world) effectsOf(t *testing.T) map[string]int {
 	t.Helper()
 	body, err := os.ReadFile(w.effects)
 	if err != nil {
@@ -292,6 +317,15 @@ func (w *world) check(ctx context.Context, t *testing.T, runs []run.ID) {
 	for line := range bytes.Lines(body) {
 		did[strings.TrimSpace(string(line))]++
 	}
+	return did
+}
+
+// check compares what the tasks did with what the store says they did: each try of a
+// shell task once, each try of a Python task (whose process dies with its worker) at
+// most once, and the last one for certain.
+func (w *world) check(ctx context.Context, t *testing.T, runs []run.ID) {
+	t.Helper()
+	did := w.effectsOf(t)
 	for _, id := range runs {
 		data, err := w.inst.Store.Run(ctx, id)
 		if err != nil {
