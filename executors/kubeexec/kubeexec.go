@@ -336,3 +336,6 @@ func (e *Executor) Close(context.Context) error {
 	e.closed.Store(true)
 	return nil
 }
+
+// Namespace is where pods are made.
+func (e *Executor) Namespace() string { return e.cfg.Namespace }
