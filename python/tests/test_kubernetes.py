@@ -15,6 +15,7 @@ imports.install_standins()
 from kubernetes.client import models as k8s  # noqa: E402
 
 from updraft_dags.providers.script import make  # noqa: E402
+from updraft_runner import xcom  # noqa: E402
 
 OPERATOR = "airflow.providers.cncf.kubernetes.operators.pod"
 DECORATED = "airflow.providers.cncf.kubernetes.decorators.kubernetes._KubernetesDecoratedOperator"
@@ -89,6 +90,14 @@ class Operator(unittest.TestCase):
         self.assertEqual(plain["args"], {"image": "i", "env_vars": [{"name": "A", "value": "b"}], "base_container_name": "main"})
         own = tasks(head + "class Mine(KubernetesPodOperator):\n    def execute(self, context):\n        return super().execute(context)\n" + body)["t"]
         self.assertEqual(own["operator"], "updraft.operators.object.ObjectOperator")
+
+    def test_objects_of_own_operators(self):
+        found = tasks("from %s import KubernetesPodOperator\nfrom airflow import DAG\nfrom kubernetes.client import models as k8s\n"
+                      "class Mine(KubernetesPodOperator):\n    def execute(self, context):\n        return super().execute(context)\n"
+                      "with DAG('d', schedule=None):\n    Mine(task_id='t', env_vars=[k8s.V1EnvVar('A', '{{ ds }}')])\n" % OPERATOR)["t"]
+        sent = found["args"]["fields"]["env_vars"]
+        self.assertEqual(sent[0]["__data__"], {"name": "A", "value": "{{ ds }}"})  # a text that is rendered on its way
+        self.assertEqual(xcom.decode(sent), [k8s.V1EnvVar("A", "{{ ds }}")])
 
     def test_mapped(self):
         found = tasks(HEAD % OPERATOR + "KubernetesPodOperator.partial(task_id='t', image='i').expand(arguments=[['a'], ['b']])\n")["t"]

@@ -90,8 +90,12 @@ class Encoder:
             return obj("dateutil.relativedelta.relativedelta", [], relativedelta(value))
         if isinstance(value, list):
             return self.value(list(value), place, python)
-        fields = None if python else kubernetes_fields(value)
-        return NOTSET if fields is None else self.value(fields, place, python)
+        fields = kubernetes_fields(value, python)
+        if fields is None:
+            return NOTSET
+        found = self.value(fields, place, python)
+        # Texts in it are rendered on the way, and it is an object again for Python.
+        return xcom.kubernetes(type(value), found) if python else found
 
     def _collection(self, value: Any, place: tuple[str, str], python: bool) -> Any:
         items = list(value)
@@ -211,12 +215,13 @@ def relativedelta(value: Any) -> Any:
     return out
 
 
-def kubernetes_fields(value: Any) -> Optional[dict[str, Any]]:
-    """The fields of an object of Kubernetes' client, the real one's or our stand-in's, by the names of its API; None for others."""
+def kubernetes_fields(value: Any, python: bool) -> Optional[dict[str, Any]]:
+    """The fields of an object of Kubernetes' client, the real one's or our stand-in's, by Python's names or by those of its
+    API; None for others."""
     names = getattr(type(value), "attribute_map", None)
     if not isinstance(names, dict) or not hasattr(value, "to_dict"):
         return None
-    given = {key: getattr(value, field, None) for field, key in names.items()}
+    given = {field if python else key: getattr(value, field, None) for field, key in names.items()}
     return {key: one for key, one in given.items() if one is not None}
 
 

@@ -17,6 +17,8 @@ from typing import Any
 
 from updraft_runner import lazy, times
 
+# Objects of its client; the real one has each in a module of its own below this.
+_KUBERNETES = "kubernetes.client.models."
 CLASS, VERSION, DATA = "__classname__", "__version__", "__data__"
 _FIXED = "pendulum.tz.timezone.FixedTimezone"
 _NAMED = "pendulum.tz.timezone.Timezone"
@@ -197,6 +199,8 @@ def _untag(name: str, data: Any, own: Any) -> Any:
     if name == _CALLABLE:
         from updraft_runner import objects
         return objects.value(data)
+    if name.startswith(_KUBERNETES):
+        return _read_kubernetes(name, decode(data, own))
     if name in _BUILT:
         return _BUILT[name](decode(data, own))
     if name == "uuid.UUID":
@@ -205,6 +209,16 @@ def _untag(name: str, data: Any, own: Any) -> Any:
     if name.startswith("numpy."):
         return _read_numpy(name, data)
     return _read_custom(name, decode(data, own), own)
+
+
+def kubernetes(kind: Any, fields: dict[str, Any]) -> Any:
+    """The JSON form of an object of Kubernetes' client, whose fields are in theirs."""
+    return _tag(_KUBERNETES + kind.__name__, 1, fields)
+
+
+def _read_kubernetes(name: str, fields: Any) -> Any:
+    import importlib
+    return getattr(importlib.import_module(_KUBERNETES[:-1]), name[len(_KUBERNETES):])(**fields)
 
 
 def _read_datetime(name: str, data: Any) -> Any:
