@@ -106,7 +106,7 @@ func Find(environ []string) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("%s is neither beside this program nor on the PATH: it talks to Kubernetes: install it from the release, or with `make %s`", Program, Program)
+	return "", fmt.Errorf("%s is neither beside this program nor on the PATH: it talks to Kubernetes: install it there (go build -o bin/ ./cmd/%s)", Program, Program)
 }
 
 // read reads what the program says of the pod.
