@@ -91,3 +91,21 @@ func TestSettingsMaskPasswords(t *testing.T) {
 		}
 	}
 }
+
+func TestMask(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"postgres://u:hidden@h:5432/x?schema=s":    "postgres://u:xxxxx@h:5432/x?schema=s",
+		"postgres://u@h/x?password=hidden":         "postgres://u@h/x?password=xxxxx",
+		"postgres://h/x?a=1&sslpassword=hidden":    "postgres://h/x?a=1&sslpassword=xxxxx",
+		"postgres://u:hidden@h:port/x":             "postgres://...",
+		"sqlite:///a b?durability=full":            "sqlite:///a b?durability=full",
+		"local:":                                   "local:",
+		"updraft-worker:512,updraft-worker-l:3008": "updraft-worker:512,updraft-worker-l:3008",
+		"~/x%y@z": "~/x%y@z",
+	} {
+		if got := config.Mask(url); got != want {
+			t.Errorf("%s is shown as %s, want %s", url, got, want)
+		}
+	}
+}
