@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -61,6 +62,19 @@ type server struct {
 	conns []net.Conn
 	// started gets a value when a command runs.
 	started chan struct{}
+	// noFiles refuses SFTP.
+	noFiles bool
+}
+
+// files serves the files of this machine.
+func (s *server) files(channel ssh.Channel) {
+	defer channel.Close()
+	server, err := sftp.NewServer(channel)
+	if err != nil {
+		fmt.Fprintln(channel.Stderr(), err)
+		return
+	}
+	_ = server.Serve() // until the client goes
 }
 
 // start starts a server that lets in user airflow with the password secret or the key.
@@ -169,6 +183,12 @@ func (s *server) session(channel ssh.Channel, requests <-chan *ssh.Request) {
 			_ = ssh.Unmarshal(r.Payload, &command)
 			cmd.Args = append(cmd.Args, "-c", command.Text)
 			s.wg.Go(func() { s.command(channel, cmd) })
+		case "subsystem":
+			var name struct{ Text string }
+			_ = ssh.Unmarshal(r.Payload, &name)
+			if ok = name.Text == "sftp" && !s.noFiles; ok {
+				s.wg.Go(func() { s.files(channel) })
+			}
 		case "signal":
 			kill()
 		}

@@ -1,5 +1,6 @@
-// Package ssh holds SSHOperator: a command on another machine, over SSH. Keys, host keys
-// and algorithms come from a connection, as Airflow's SSHHook reads it.
+// Package ssh holds what is done on another machine over SSH: SSHOperator, which runs a command
+// there, SFTPOperator, which copies and removes files, and SFTPSensor, which waits for one.
+// Keys, host keys and algorithms come from a connection, as Airflow's SSHHook reads it.
 package ssh
 
 import (
@@ -22,18 +23,22 @@ const MaxOutput = 16 << 20
 
 // Operators returns the operators of this package.
 func Operators() []task.Operator {
-	return []task.Operator{{
-		Spec: dag.OperatorSpec{
-			Class: "airflow.providers.ssh.operators.ssh.SSHOperator",
-			Aliases: []string{
-				"airflow.contrib.operators.ssh_operator.SSHOperator", "airflow.operators.ssh_operator.SSHOperator",
+	return []task.Operator{
+		{
+			Spec: dag.OperatorSpec{
+				Class: "airflow.providers.ssh.operators.ssh.SSHOperator",
+				Aliases: []string{
+					"airflow.contrib.operators.ssh_operator.SSHOperator", "airflow.operators.ssh_operator.SSHOperator",
+				},
+				Doc:         "Runs a command on another machine; what it writes to standard output is the return value, in base64.",
+				TemplateExt: []string{".sh", ".bash", ".csh", ".zsh", ".dash", ".ksh"},
+				Args:        arguments(),
 			},
-			Doc:         "Runs a command on another machine; what it writes to standard output is the return value, in base64.",
-			TemplateExt: []string{".sh", ".bash", ".csh", ".zsh", ".dash", ".ksh"},
-			Args:        arguments(),
+			Run: execute,
 		},
-		Run: execute,
-	}}
+		sftpOperator(),
+		sftpSensor(),
+	}
 }
 
 func arguments() []dag.ArgSpec {
@@ -70,7 +75,7 @@ func execute(ctx context.Context, a *task.Attempt) (task.Result, error) {
 	if err != nil {
 		return task.Result{}, err
 	}
-	t, err := readTarget(ctx, a)
+	t, err := readTarget(ctx, a, "ssh_conn_id", "")
 	if err != nil {
 		return task.Result{}, err
 	}

@@ -43,30 +43,31 @@ type target struct {
 	pty                                        bool
 }
 
-// readTarget reads the arguments, the hook and the connection; each comes before the next.
-func readTarget(ctx context.Context, a *task.Attempt) (*target, error) {
+// readTarget reads the arguments, the hook and the connection; each comes before the next. The
+// connection is what an argument of the name conn says, or else def.
+func readTarget(ctx context.Context, a *task.Attempt, conn, def string) (*target, error) {
 	hook, err := hookFields(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	t := &target{a: a, id: hook.text("ssh_conn_id")}
 	if hook == nil {
-		if t.id, err = task.Get(a, "ssh_conn_id", ""); err != nil {
+		if t.id, err = task.Get(a, conn, def); err != nil {
 			return nil, err
 		}
 	}
 	if t.id == "" && hook == nil {
-		return nil, task.Misconfigured(errors.New("argument ssh_conn_id is missing: name a connection"))
+		return nil, task.Misconfigured(fmt.Errorf("argument %s is missing: name a connection", conn))
 	}
-	var conn settings.Connection
+	var c settings.Connection
 	if t.id != "" {
-		if conn, err = a.Settings.Connection(ctx, t.id); err != nil {
-			return nil, fmt.Errorf("ssh_conn_id: %w", err)
+		if c, err = a.Settings.Connection(ctx, t.id); err != nil {
+			return nil, fmt.Errorf("%s: %w", conn, err)
 		}
 	}
-	t.extra = options(conn.ExtraMap()).over(hook)
-	t.host, t.user, t.password = first(hook.text("remote_host"), conn.Host), first(hook.text("username"), conn.Login), first(hook.text("password"), conn.Password)
-	if t.port = conn.Port; hook["port"] != nil {
+	t.extra = options(c.ExtraMap()).over(hook)
+	t.host, t.user, t.password = first(hook.text("remote_host"), c.Host), first(hook.text("username"), c.Login), first(hook.text("password"), c.Password)
+	if t.port = c.Port; hook["port"] != nil {
 		if t.port, err = strconv.Atoi(hook.text("port")); err != nil {
 			return nil, task.Misconfigured(fmt.Errorf("ssh_hook: port %q is no number", hook.text("port")))
 		}

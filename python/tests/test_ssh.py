@@ -96,5 +96,24 @@ class Hook(unittest.TestCase):
         client.set_missing_host_key_policy.assert_called_once_with(paramiko.AutoAddPolicy())
 
 
+class Files(unittest.TestCase):
+    def test_operator(self):
+        for where in ("airflow.providers.sftp.operators.sftp", "airflow.contrib.operators.sftp_operator"):
+            with self.subTest(where):
+                found = tasks("from airflow import DAG\nfrom %s import SFTPOperation, SFTPOperator\nwith DAG('d', schedule=None):\n    SFTPOperator("
+                              "task_id='t', ssh_conn_id='box', local_filepath='/a', remote_filepath='/{{ ds }}', operation=SFTPOperation.GET)\n" % where)
+                self.assertEqual(found["t"]["operator"], "airflow.providers.sftp.operators.sftp.SFTPOperator")
+                self.assertEqual(found["t"]["args"], {
+                    "ssh_conn_id": "box", "local_filepath": "/a", "remote_filepath": "/{{ ds }}", "operation": "get"})
+
+    def test_sensor(self):
+        found = tasks("from airflow import DAG\nfrom airflow.providers.sftp.sensors.sftp import SFTPSensor\nwith DAG('d', schedule=None):\n"
+                      "    SFTPSensor(task_id='t', path='/in', file_pattern='*.csv', newer_than='{{ ds }}', mode='reschedule')\n")["t"]
+        self.assertEqual(found["operator"], "airflow.providers.sftp.sensors.sftp.SFTPSensor")
+        self.assertEqual({k: found["args"][k] for k in ("path", "file_pattern", "newer_than")}, {
+            "path": "/in", "file_pattern": "*.csv", "newer_than": "{{ ds }}"})
+        self.assertTrue(found["reschedule"])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -97,6 +97,7 @@ airflow.hooks.postgres_hook     airflow.providers.postgres.hooks.postgres   Post
 airflow.hooks.mysql_hook        airflow.providers.mysql.hooks.mysql     MySqlHook
 airflow.contrib.hooks.fs_hook   airflow.providers.standard.hooks.filesystem FSHook
 airflow.contrib.hooks.ssh_hook  airflow.providers.ssh.hooks.ssh         SSHHook
+airflow.contrib.operators.sftp_operator airflow.providers.sftp.operators.sftp   SFTPOperation
 airflow.contrib.utils.weekday   airflow.providers.standard.utils.weekday    WeekDay
 airflow.kubernetes.secret           airflow.providers.cncf.kubernetes.secret    Secret
 airflow.contrib.kubernetes.secret   airflow.providers.cncf.kubernetes.secret    Secret

@@ -29,6 +29,7 @@ airflow.providers.cncf.kubernetes.backcompat.volume         updraft_dags.provide
 airflow.providers.cncf.kubernetes.backcompat.volume_mount   updraft_dags.providers.kubernetes_old   VolumeMount
 airflow.providers.cncf.kubernetes.backcompat.pod            updraft_dags.providers.kubernetes_old   Port Resources
 airflow.providers.cncf.kubernetes.backcompat.pod_runtime_info_env   updraft_dags.providers.kubernetes_old   PodRuntimeInfoEnv
+airflow.providers.sftp.operators.sftp           updraft_dags.providers.ssh      SFTPOperation
 airflow.providers.ssh.hooks.ssh                 updraft_dags.hooks.ssh          SSHHook
 airflow.providers.smtp.notifications.smtp       updraft_dags.providers.email    SmtpNotifier send_smtp_notification
 airflow.providers.amazon.aws.hooks.base_aws         updraft_dags.hooks.aws              AwsBaseHook AwsGenericHook

@@ -1,4 +1,4 @@
-"""Commands on other machines."""
+"""Commands and files on other machines."""
 from __future__ import annotations
 
 from updraft_dags.hooks.ssh import SSHHook
@@ -23,3 +23,11 @@ class SSHOperator(BaseOperator):
         """The hook, or one of the connection."""
         return self.ssh_hook or SSHHook(self.ssh_conn_id, self.remote_host or "", conn_timeout=self.conn_timeout,
                                         cmd_timeout=self.cmd_timeout, banner_timeout=self.banner_timeout)
+
+
+class SFTPOperation:
+    """What an SFTPOperator does."""
+
+    PUT = "put"
+    GET = "get"
+    DELETE = "delete"
