@@ -45,7 +45,7 @@ func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func
 	ctx, leave, err := i.awaitTurn(ctx, func() error {
 		is.waiting.Store(true)
 		return front.start(i.Config.Text("listen"))
-	})
+	}, is.seeStore)
 	if err != nil {
 		return err
 	}

@@ -41,8 +41,8 @@ func (i *Installation) shared() bool {
 
 // turn takes the right to work on the installation, which one process has at a time: the
 // error is ErrBusy if another has it. The context that it returns ends, with the cause, if
-// the right is lost.
-func (i *Installation) turn(ctx context.Context) (_ context.Context, leave func(), err error) {
+// the right is lost. Kept, if it is not nil, is told how renewing it went with the store.
+func (i *Installation) turn(ctx context.Context, kept func(error)) (_ context.Context, leave func(), err error) {
 	if !i.shared() {
 		unlock, err := i.lock()
 		return ctx, unlock, err
@@ -68,7 +68,7 @@ func (i *Installation) turn(ctx context.Context) (_ context.Context, leave func(
 		return ctx, nil, err
 	}
 	inside, lost := context.WithCancelCause(ctx)
-	stop := i.keepTurn(inside, g, lost)
+	stop := i.keepTurn(inside, g, kept, lost)
 	return inside, func() {
 		stop()
 		i.giveUp(ctx, g)
@@ -78,7 +78,7 @@ func (i *Installation) turn(ctx context.Context) (_ context.Context, leave func(
 }
 
 // keepTurn renews the right until it is stopped, and calls lost if another has it.
-func (i *Installation) keepTurn(ctx context.Context, g *tick.Guard, lost context.CancelCauseFunc) (stop func()) {
+func (i *Installation) keepTurn(ctx context.Context, g *tick.Guard, kept func(error), lost context.CancelCauseFunc) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var done sync.WaitGroup
 	done.Go(func() {
@@ -91,6 +91,9 @@ func (i *Installation) keepTurn(ctx context.Context, g *tick.Guard, lost context
 			case <-t.C:
 			}
 			inside, err := g.Keep(ctx)
+			if kept != nil && ctx.Err() == nil {
+				kept(err)
+			}
 			switch {
 			case err != nil && ctx.Err() == nil:
 				// Who does not reach the store cannot work on it either.
@@ -122,10 +125,10 @@ func (i *Installation) giveUp(ctx context.Context, g *tick.Guard) {
 
 // awaitTurn is turn that waits where turns are in the store; waiting is called when it
 // begins to.
-func (i *Installation) awaitTurn(ctx context.Context, waiting func() error) (_ context.Context, leave func(), err error) {
+func (i *Installation) awaitTurn(ctx context.Context, waiting func() error, kept func(error)) (_ context.Context, leave func(), err error) {
 	told := ""
 	for {
-		inside, leave, err := i.turn(ctx)
+		inside, leave, err := i.turn(ctx, kept)
 		if err == nil || !i.shared() || !errors.Is(err, ErrBusy) && told == "" {
 			return inside, leave, err
 		}

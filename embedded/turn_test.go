@@ -59,27 +59,27 @@ func TestTurns(t *testing.T) {
 	first, _ := onMachine(t, all)
 	second, _ := onMachine(t, all)
 	synctest.Test(t, func(t *testing.T) {
-		_, leave, err := first.turn(t.Context())
+		_, leave, err := first.turn(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !first.Busy(t.Context()) || !second.Busy(t.Context()) {
 			t.Error("nobody seems to work")
 		}
-		if _, _, err := second.turn(t.Context()); !errors.Is(err, ErrBusy) {
+		if _, _, err := second.turn(t.Context(), nil); !errors.Is(err, ErrBusy) {
 			t.Errorf("a second one: %v", err)
 		}
-		time.Sleep(10 * turnLease) // virtual: the first one renews it
+		<-time.After(10 * turnLease) // virtual: the first one renews it
 		told, entered := make(chan struct{}), make(chan func())
 		go func() {
-			_, leave, err := second.awaitTurn(t.Context(), func() error { close(told); return nil })
+			_, leave, err := second.awaitTurn(t.Context(), func() error { close(told); return nil }, nil)
 			if err != nil {
 				t.Error(err)
 			}
 			entered <- leave
 		}()
 		<-told
-		time.Sleep(turnLease)
+		<-time.After(turnLease)
 		synctest.Wait()
 		select {
 		case <-entered:
@@ -107,13 +107,13 @@ func TestTurnIsLost(t *testing.T) {
 	first, its := onMachine(t, all)
 	second, _ := onMachine(t, all)
 	synctest.Test(t, func(t *testing.T) {
-		inside, leave, err := first.turn(t.Context())
+		inside, leave, err := first.turn(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer leave()
 		its.gone.Store(new(errors.New("no route to host")))
-		_, leaveSecond, err := second.awaitTurn(t.Context(), func() error { return nil })
+		_, leaveSecond, err := second.awaitTurn(t.Context(), func() error { return nil }, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestTurnAfterAnother(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := i.turn(t.Context()); !errors.Is(err, ErrBusy) {
+	if _, _, err := i.turn(t.Context(), nil); !errors.Is(err, ErrBusy) {
 		t.Errorf("in a home that another has: %v", err)
 	}
 	g := &tick.Guard{Store: i.Store, Now: i.Now, Of: schedulers}
@@ -148,7 +148,7 @@ func TestTurnAfterAnother(t *testing.T) {
 	if err := unlock(); err != nil {
 		t.Fatal(err)
 	}
-	_, leave, err := i.turn(t.Context())
+	_, leave, err := i.turn(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

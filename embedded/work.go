@@ -43,7 +43,7 @@ func (i *Installation) begin(ctx context.Context, o WorkOptions) (context.Contex
 	if o.has {
 		return ctx, func() {}, nil
 	}
-	return i.turn(ctx)
+	return i.turn(ctx, nil)
 }
 
 // inlineXComs is the size in bytes from which an XCom is a file of its own instead of a
@@ -86,7 +86,7 @@ func (i *Installation) Work(ctx context.Context, o WorkOptions, body func(contex
 			return localexec.Open(ctx, localexec.Config{
 				Parallelism: i.Config.Int("parallelism"), Report: report,
 				Execute: func(ctx context.Context, w executors.Work) run.Report {
-					return rt.Execute(ctx, task.Work{Graph: w.Graph, Run: w.Run, Instance: w.Instance, Resume: w.Resume})
+					return rt.Execute(ctx, task.Work{Graph: w.Graph, Run: w.Run, Instance: w.Instance, Resume: w.Resume, Memory: w.Memory})
 				},
 			})
 		},
