@@ -100,6 +100,9 @@ type DAGState struct {
 	// Placements say where its new attempts go, the oldest first; those that were taken back
 	// are among them. It is small: everybody who plans reads it.
 	Placements []run.Placement
+	// Memory is what was found to be enough for tasks that had run out of memory, by their
+	// ids.
+	Memory map[string]run.Memory
 }
 
 // Interval is a data interval.

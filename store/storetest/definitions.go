@@ -83,7 +83,8 @@ func testDAGState(t *testing.T, h Harness) {
 		Placements: []run.Placement{
 			{Executor: "fargate", Share: 50, Tasks: []string{"a", "ü.*"}, By: "ada", At: day, Reason: "a trial", Ended: day.Add(time.Hour), EndedBy: "bob", EndedReason: "done"},
 			{Executor: "kubernetes", Share: run.Whole, At: day.Add(time.Hour)},
-		}}
+		},
+		Memory: map[string]run.Memory{"a": {Asked: 3 << 30, Doubled: 1, At: day}, "ü.b": {Doubled: 2}}}
 	got, err := h.Store.SetDAG(ctx, "d", want)
 	ok(t, "SetDAG", err)
 	if got.Revision == want.Revision {

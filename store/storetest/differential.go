@@ -198,6 +198,9 @@ func (p *pair) dag(t *rapid.T) {
 		if rapid.Bool().Draw(t, "placed") {
 			s.Placements = []run.Placement{{Executor: genTask.Draw(t, "executor"), Share: run.Share(rapid.IntRange(0, 10_000).Draw(t, "share")), At: day}}
 		}
+		if rapid.Bool().Draw(t, "learned") {
+			s.Memory = map[string]run.Memory{genTask.Draw(t, "hungry"): {Asked: rapid.Int64Range(0, 1<<40).Draw(t, "asked"), Doubled: rapid.IntRange(1, 10).Draw(t, "doubled")}}
+		}
 		got, err := p.s.SetDAG(ctx, id, s)
 		want, wantErr := p.m.SetDAG(ctx, id, s)
 		p.same(t, "SetDAG", got, err, want, wantErr)

@@ -363,6 +363,12 @@ func cloneState(s store.DAGState) store.DAGState {
 		placements[i] = p
 	}
 	s.Placements = placements
+	memory := make(map[string]run.Memory, len(s.Memory))
+	for task, m := range s.Memory {
+		m.At = m.At.UTC()
+		memory[task] = m
+	}
+	s.Memory = memory
 	return s
 }
 
