@@ -36,6 +36,8 @@ type Work struct {
 	// Placed is the executor that an operator's placement names for it; empty if there is
 	// none. See Placed.
 	Placed string
+	// Memory is what was found to be enough for its task before; zero if nothing is known.
+	Memory run.Memory
 }
 
 // Attempt returns the key of the attempt.

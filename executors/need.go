@@ -52,6 +52,8 @@ type Need struct {
 	Spot *bool
 	// OOMs is how often it ran out of memory: each time it is given twice as much.
 	OOMs int
+	// Learned is what was found to be enough for the task in other runs.
+	Learned run.Memory
 	// Interrupted is how often the infrastructure failed it.
 	Interrupted int
 }
@@ -60,7 +62,7 @@ type Need struct {
 // is a *RefusedError.
 func (w *Work) Need() (Need, error) {
 	n, err := NeedOf(w.Task())
-	n.Placed = w.Placed
+	n.Placed, n.Learned = w.Placed, w.Memory
 	n.OOMs, n.Interrupted = min(w.Instance.OOMFailures, run.OOMRetries), w.Instance.InfraFailures
 	return n, err
 }
@@ -103,13 +105,18 @@ func refuse(format string, args ...any) error {
 }
 
 // MemoryOr is the memory to be given: what the task asks for, or else what the place gives
-// by itself, doubled for each time that it was not enough.
+// by itself, or what was found to be enough if that is more; doubled for each time that it
+// was not enough.
 func (n Need) MemoryOr(byDefault int64) int64 {
+	floor := n.Learned.Floor(byDefault)
 	if n.Memory > 0 {
 		byDefault = n.Memory
 	}
-	return byDefault << n.OOMs
+	return max(byDefault, floor) << n.OOMs
 }
+
+// Grown says that the task is given more memory than it asks for.
+func (n Need) Grown() bool { return n.OOMs > 0 || n.Learned.Doubled > 0 }
 
 // Canonical is an executor's name as it is in settings. Airflow's names and classes are
 // known too; Auto and no name at all are the same.
@@ -164,8 +171,11 @@ func (l Limits) Lacks(n Need) []Excess {
 	}
 	if m := n.MemoryOr(0); l.Memory > 0 && m > l.Memory {
 		what := "memory"
-		if n.OOMs > 0 {
+		switch {
+		case n.OOMs > 0:
 			what = "memory (doubled for each time that it ran out)"
+		case m > n.Memory:
+			what = "memory (as other runs were found to need)"
 		}
 		out = append(out, Excess{what, Bytes(m), Bytes(l.Memory)})
 	}

@@ -92,7 +92,7 @@ func (e *Executor) start(ctx context.Context, w *executors.Work) error {
 			return err
 		}
 	}
-	if n.OOMs > 0 && n.Memory == 0 {
+	if n.Grown() && n.Memory == 0 {
 		if r.byDefault, err = e.baseMemory(ctx); err != nil {
 			return err
 		}

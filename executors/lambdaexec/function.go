@@ -164,7 +164,7 @@ func (c *Config) choose(n executors.Need) (*Function, error) {
 // asks for nothing.
 func (c *Config) smallest(n executors.Need) *Function {
 	memory := n.MemoryOr(0)
-	if memory == 0 && n.OOMs > 0 { // more than the first one has, as far as there is more
+	if memory == 0 && n.Grown() { // more than the first one has, as far as there is more
 		memory = min(n.MemoryOr(c.Functions[0].Memory), Limits(c.Functions).Memory)
 	}
 	if memory == 0 && n.Storage == 0 && n.CPUMilli == 0 {
