@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/settings"
 )
@@ -64,7 +65,22 @@ type Attempt struct {
 	Env []string
 	// Dir is the folder of the DAG's file; relative paths in arguments start there.
 	Dir string
+	// Learned is what was found to be enough memory for the task before; see Memory.
+	Learned run.Memory
 	Services
+}
+
+// Memory is what the attempt's processes may use, in bytes: what the task asks for, and more
+// after tries that ran out of it; 0 is without bound.
+func (a *Attempt) Memory() int64 {
+	n := executors.Need{Memory: a.Task.Resources.Memory, Learned: a.Learned}
+	if n.Memory == 0 {
+		return 0
+	}
+	if a.Instance != nil {
+		n.OOMs = min(a.Instance.OOMFailures, run.OOMRetries)
+	}
+	return n.MemoryOr(0)
 }
 
 // Services is what an installation offers to attempts.

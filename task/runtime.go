@@ -74,6 +74,8 @@ type Work struct {
 	// Resume says that the attempt was running when its worker died, and that the
 	// claim was taken over.
 	Resume bool
+	// Memory is what was found to be enough for the task before; zero if nothing is known.
+	Memory run.Memory
 }
 
 // ErrTimeout is the cause of an attempt's context that ends because its
@@ -160,7 +162,7 @@ func (x *execution) prepare(ctx context.Context) error {
 		w.DAG = w.Graph.DAG
 	}
 	x.a = Attempt{
-		Key: w.Instance.Attempt(w.Run.ID), DAG: w.DAG, Run: &w.Run, Instance: &w.Instance,
+		Key: w.Instance.Attempt(w.Run.ID), DAG: w.DAG, Run: &w.Run, Instance: &w.Instance, Learned: w.Memory,
 		Services: Services{XComs: x, Assets: &x.updates, Settings: settingsOf{x}, Runs: runsOf{x}, Processes: c.Processes, Operators: c.Operators, Templates: x, Mail: c.Mail, Now: c.Now, Environ: c.Environ},
 	}
 	if c.Python != nil {

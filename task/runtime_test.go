@@ -359,3 +359,39 @@ func TestEvents(t *testing.T) {
 		t.Errorf("with an alias (-want +got):\n%s", d)
 	}
 }
+
+// TestMemoryGrows: processes may use what their attempt was given after tries that ran out
+// of memory, and what was found to be enough before.
+func TestMemoryGrows(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		asked   int64
+		ooms    int
+		learned run.Memory
+		want    int64
+	}{
+		"no bound":               {ooms: 1},
+		"no bound any more":      {learned: run.Memory{Asked: 100, Doubled: 1}},
+		"asked":                  {asked: 100, want: 100},
+		"twice":                  {asked: 100, ooms: 2, want: 400},
+		"learned":                {asked: 100, learned: run.Memory{Asked: 100, Doubled: 1}, want: 200},
+		"learned, and no enough": {asked: 100, ooms: 1, learned: run.Memory{Asked: 100, Doubled: 1}, want: 400},
+		"asks for more":          {asked: 300, learned: run.Memory{Asked: 100, Doubled: 1}, want: 300},
+	} {
+		var got int64
+		w := newWorld()
+		w.op("op", func(_ context.Context, a *Attempt) (Result, error) {
+			got = a.Memory()
+			return Result{}, nil
+		})
+		w.task("t", "op", nil).Resources.Memory = tt.asked
+		work := w.work(t, "t", -1)
+		work.Instance.OOMFailures, work.Memory = tt.ooms, tt.learned
+		if rep := New(w.cfg).Execute(t.Context(), work); rep.Outcome != run.OutcomeSuccess {
+			t.Errorf("%s: %+v", name, rep)
+		}
+		if got != tt.want {
+			t.Errorf("%s: %d bytes, want %d", name, got, tt.want)
+		}
+	}
+}

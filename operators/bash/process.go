@@ -69,7 +69,7 @@ func runCommand(ctx context.Context, a *task.Attempt, c task.Command) (task.Resu
 	if exit.Signal == "" && slices.Contains(skips, exit.Code) {
 		return task.Result{}, task.Skip("exit code %d", exit.Code)
 	}
-	if err := exit.Err(a.Task.Resources.Memory); err != nil {
+	if err := exit.Err(a.Memory()); err != nil {
 		return task.Result{}, err
 	}
 	if last.tooLong() && a.Task.DoXComPush {
@@ -114,7 +114,7 @@ func execute(ctx context.Context, a *task.Attempt, c task.Command) (task.Exit, *
 	if err != nil {
 		return task.Exit{}, nil, err
 	}
-	c.Attempt, c.Dir, c.Output, c.Memory, c.Grace = a.Key, dir, last, a.Task.Resources.Memory, killGrace
+	c.Attempt, c.Dir, c.Output, c.Memory, c.Grace = a.Key, dir, last, a.Memory(), killGrace
 	exit, err := a.Processes.Exec(ctx, c)
 	if temporary {
 		if err := os.RemoveAll(dir); err != nil {

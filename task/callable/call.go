@@ -21,7 +21,7 @@ func (r *Runner) describe(a *task.Attempt, c task.PythonCall, end *task.End) (py
 		Callable: r.located(c.Callable, a.Dir), NoContext: c.NoContext, HideValue: c.HideValue,
 		Env: slices.Concat(a.Env, c.Env), Dir: a.Dir, Path: r.path(a.Dir), LogLevel: r.cfg.LogLevel,
 		Output: a.Output, Isolated: c.Isolated, Python: beside(a.Dir, c.Interpreter),
-		MemoryLimit: a.Task.Resources.Memory, Handler: handler{a, &r.cfg},
+		MemoryLimit: a.Memory(), Handler: handler{a, &r.cfg},
 		// Branches need their value even if it is not pushed; others may return anything.
 		OptionalValue: !a.Task.DoXComPush && !a.Task.MultipleOutputs,
 	}

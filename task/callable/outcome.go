@@ -59,7 +59,7 @@ func killed(ctx context.Context, a *task.Attempt, res *python.Result, before int
 	if ctx.Err() == nil && res.Signal == "SIGKILL" {
 		return task.Exit{
 			Code: res.ExitCode, Signal: res.Signal, OOM: task.OOMKills() > before, MaxRSS: res.MaxRSS,
-		}.Err(a.Task.Resources.Memory)
+		}.Err(a.Memory())
 	}
 	if ctx.Err() != nil {
 		return raised(res)
@@ -68,7 +68,7 @@ func killed(ctx context.Context, a *task.Attempt, res *python.Result, before int
 }
 
 func limit(a *task.Attempt) string {
-	if n := a.Task.Resources.Memory; n > 0 {
+	if n := a.Memory(); n > 0 {
 		return fmt.Sprintf(" (limit %d MiB)", n>>20)
 	}
 	return ""
