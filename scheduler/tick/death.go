@@ -112,7 +112,7 @@ func Waiting(ctx context.Context, l *Loader, a run.Attempt) (*executors.Work, er
 	}
 	for _, in := range data.Instances {
 		if in.Map == a.Map && in.State == run.Queued && in.Try == a.Try {
-			return &executors.Work{Graph: g, Run: data.Run, Instance: in}, nil
+			return &executors.Work{Graph: g, Run: data.Run, Instance: in, Memory: l.learned(a.DAG, a.Task)}, nil
 		}
 	}
 	return nil, nil

@@ -280,7 +280,7 @@ func (e *Engine) claim(start []run.Attempt, now time.Time) []executors.Work {
 		}
 		e.inflight[c.Token] = a
 		v := e.snap.Run(a.ID)
-		work = append(work, executors.Work{Graph: v.Graph, Run: v.Run, Instance: *v.Instance(a.Task, a.Map)})
+		work = append(work, executors.Work{Graph: v.Graph, Run: v.Run, Instance: *v.Instance(a.Task, a.Map), Memory: e.loader.learned(a.DAG, a.Task)})
 	}
 	return work
 }

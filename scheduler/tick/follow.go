@@ -184,8 +184,9 @@ type scene struct {
 	graph  *dag.Graph
 	paused bool
 	pools  map[string]scheduler.Pool
-	// placements are those of the DAG.
+	// placements are those of the DAG, memory what was found to be enough for its tasks.
 	placements []run.Placement
+	memory     map[string]run.Memory
 	// occupied are the queued and running instances; others says that some of them are
 	// not the reported one.
 	occupied int
@@ -215,7 +216,7 @@ func (w *Worker) load(ctx context.Context, rep run.Report) (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.paused, c.pools, c.placements = f.paused, maps.Clone(f.pools), f.placements
+	c.paused, c.pools, c.placements, c.memory = f.paused, maps.Clone(f.pools), f.placements, f.memory
 	c.count(rep.Key)
 	return c, nil
 }
@@ -225,8 +226,10 @@ type rules struct {
 	at     time.Time
 	paused bool
 	pools  map[string]scheduler.Pool
-	// placements are where operators have placed its tasks.
+	// placements are where operators have placed its tasks, memory is what was found to be
+	// enough for them.
 	placements []run.Placement
+	memory     map[string]run.Memory
 }
 
 // rules returns the rules of a DAG.
@@ -242,7 +245,8 @@ func (w *Worker) rules(ctx context.Context, dag string) (rules, error) {
 	if err != nil {
 		return rules{}, err
 	}
-	r = rules{at: now, paused: def.State.Paused, placements: def.State.Placements}
+	w.cfg.Loader.keepPlacements(&def)
+	r = rules{at: now, paused: def.State.Paused, placements: def.State.Placements, memory: def.State.Memory}
 	if r.pools, err = pools(ctx, w.cfg.Store); err != nil {
 		return rules{}, err
 	}

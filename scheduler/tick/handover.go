@@ -75,10 +75,10 @@ func (w *Worker) handOver(c *scene, p *plan, rep run.Report, now time.Time) {
 			s.Unsent(a)
 			continue
 		}
-		if w.executes(c, a.Task) && s.Claim(a, w.newClaim(now), now) {
+		if w.executes(c, a.Task) && !outgrew(v.Instance(a.Task, a.Map)) && s.Claim(a, w.newClaim(now), now) {
 			p.next = newHolding(v, v.Instance(a.Task, a.Map))
 		} else {
-			p.send = append(p.send, executors.Work{Graph: v.Graph, Run: v.Run, Instance: *v.Instance(a.Task, a.Map), Placed: c.placed(a.Task)})
+			p.send = append(p.send, executors.Work{Graph: v.Graph, Run: v.Run, Instance: *v.Instance(a.Task, a.Map), Placed: c.placed(a.Task), Memory: c.memory[a.Task]})
 		}
 	}
 }

@@ -24,6 +24,8 @@ type Loader struct {
 	graphs map[versionKey]*dag.Graph
 	// placements are those of DAGs, as they were read last.
 	placements map[string][]run.Placement
+	// memory is what was found to be enough for tasks of these DAGs, as it was read last.
+	memory map[string]map[string]run.Memory
 }
 
 // unusable marks an error that trying again does not mend: something stored is missing,
@@ -46,7 +48,7 @@ type versionKey struct{ dag, version string }
 
 // NewLoader returns a loader of a store.
 func NewLoader(s store.Store) *Loader {
-	return &Loader{store: s, graphs: map[versionKey]*dag.Graph{}, placements: map[string][]run.Placement{}}
+	return &Loader{store: s, graphs: map[versionKey]*dag.Graph{}, placements: map[string][]run.Placement{}, memory: map[string]map[string]run.Memory{}}
 }
 
 // Graph returns the compiled graph of a DAG version.

@@ -39,7 +39,7 @@ func ChangePlacements(ctx context.Context, s store.Store, id string, change func
 func (l *Loader) keepPlacements(def *store.Definition) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.placements[def.ID] = def.State.Placements
+	l.placements[def.ID], l.memory[def.ID] = def.State.Placements, def.State.Memory
 }
 
 // forgetPlacements has them read again: they may have changed.
@@ -76,7 +76,7 @@ func (l *Loader) place(ctx context.Context, work []executors.Work) error {
 		if err != nil {
 			return err
 		}
-		w.Placed = placedAt(list, w.Run.ID, w.Instance.Task)
+		w.Placed, w.Memory = placedAt(list, w.Run.ID, w.Instance.Task), l.learned(w.Run.DAG, w.Instance.Task)
 	}
 	return nil
 }
@@ -104,6 +104,9 @@ func (c *scene) place(t *dag.Task) string {
 // concerned: a placement elsewhere wins, and one that names this place stands for the task's
 // own wish.
 func (w *Worker) accepts(c *scene, t *dag.Task) bool {
+	if c.memory[t.ID].Doubled > 0 {
+		return false // it gets what was found to be enough where it is sent
+	}
 	at := c.placed(t.ID)
 	if at == "" {
 		return w.cfg.Accepts(t)

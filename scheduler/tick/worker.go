@@ -339,6 +339,7 @@ func (w *Worker) log(a run.Attempt) *slog.Logger {
 func (w *Worker) execute(ctx context.Context, h *holding) *holding {
 	own, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	h.work.Memory = w.cfg.Loader.learned(h.work.Run.DAG, h.work.Instance.Task)
 	w.hold(h, cancel)
 	rep := w.cfg.Execute(own, h.work)
 	if w.cfg.Withhold != nil && w.cfg.Withhold(rep, errors.Is(context.Cause(own), executors.ErrClosed)) {
@@ -346,6 +347,7 @@ func (w *Worker) execute(ctx context.Context, h *holding) *holding {
 		return nil
 	}
 	next := w.report(context.WithoutCancel(ctx), h, rep)
+	w.learn(context.WithoutCancel(ctx), h, rep)
 	w.letGo(h)
 	w.cfg.OnSettled(h.work.Attempt())
 	return next
