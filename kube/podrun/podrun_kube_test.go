@@ -225,6 +225,27 @@ func TestPodHasWhatIsAskedFor(t *testing.T) {
 	}
 }
 
+// TestRestricted has a value come out of a namespace that allows nothing special: what is asked
+// for the base container holds for the one beside it.
+func TestRestricted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.namespace = kubetest.Restricted(t)
+	got, said := b.run(t.Context(), t, b.sh(`echo "[$(id -u)]" > /airflow/xcom/return.json`, map[string]any{
+		"do_xcom_push": true, "security_context": map[string]any{"runAsNonRoot": true, "runAsUser": int64(65534), "runAsGroup": int64(65534), "seccompProfile": map[string]any{"type": "RuntimeDefault"}},
+		"container_security_context": map[string]any{
+			"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": map[string]any{"drop": []any{"ALL"}},
+		},
+	}))
+	if diff := cmp.Diff([]any{int64(65534)}, got.Value); said != "success" || diff != "" {
+		t.Errorf("ended as %q, value (-want +got):\n%s\n%s", said, diff, b.Log())
+	}
+	_, said = b.run(t.Context(), t, b.sh("true", nil))
+	if want := "failed (config, 0): the namespace's pod security standard does not allow the pod"; !strings.HasPrefix(said, want) {
+		t.Errorf("without it: %q, want %q", said, want)
+	}
+}
+
 // started waits until a pod of the namespace runs, and returns it.
 func (b *bench) started(ctx context.Context, t *testing.T) *corev1.Pod {
 	t.Helper()

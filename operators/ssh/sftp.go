@@ -271,7 +271,7 @@ func (c *copier) getFile(ctx context.Context, local, remote string) error {
 	if err != nil {
 		return fmt.Errorf("reading %s on %s: %w", remote, c.t.address(), err)
 	}
-	defer from.Close()
+	defer func() { _ = from.Close() }() // all of it is read
 	to, err := os.CreateTemp(filepath.Dir(local), "."+filepath.Base(local)+".*")
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
