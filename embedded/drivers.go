@@ -51,6 +51,15 @@ type Operators struct {
 	Lookup  func(path string) *task.Operator
 }
 
+// KeyFile is the driver of a key in a file, file:///PATH, which is made if it is not there.
+func KeyFile() Drivers {
+	return Drivers{Keys: map[string]func(context.Context, string, *Options) (*settings.Keys, error){
+		"file": func(_ context.Context, url string, _ *Options) (*settings.Keys, error) {
+			return settings.OpenKeys(strings.TrimPrefix(url, "file://"))
+		},
+	}}
+}
+
 // Join returns the drivers of all.
 func Join(all ...Drivers) Drivers {
 	out := Drivers{}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors"
@@ -16,7 +15,6 @@ import (
 	"github.com/updraft-dev/updraft/operators/builtin"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/queue/localqueue"
-	"github.com/updraft-dev/updraft/settings"
 	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/store/sqlitestore"
 	"github.com/updraft-dev/updraft/task"
@@ -28,18 +26,17 @@ func Drivers() embedded.Drivers {
 		ctx  = context.Context
 		opts = *embedded.Options
 	)
-	return embedded.Drivers{
+	return embedded.Join(embedded.KeyFile(), embedded.Drivers{
 		Stores:    map[string]func(ctx, string, opts) (store.Store, error){"sqlite": openStore},
 		Schemas:   map[string]func(ctx, string, int) (int, int, error){"sqlite": migrate},
 		Logs:      map[string]func(ctx, string, opts) (embedded.Objects, error){"file": openLogs},
 		Queues:    map[string]func(ctx, string, opts) (embedded.Queues, error){"local": openQueues},
-		Keys:      map[string]func(ctx, string, opts) (*settings.Keys, error){"file": openKeys},
 		Executors: map[string]func(ctx, opts) (executors.Dispatcher, error){executors.Kubernetes: embedded.Kubernetes},
 		Rules: map[string]func(opts) (routeexec.Rule, error){
 			"local": embedded.WorkersRule, executors.Kubernetes: embedded.WorkersRule,
 		},
 		Operators: Operators(),
-	}
+	})
 }
 
 // Operators are all operators that there are.
@@ -89,8 +86,4 @@ func openQueues(_ context.Context, _ string, o *embedded.Options) (embedded.Queu
 			Path: filepath.Join(o.Config.Home, "queue.db"), Name: name, Now: o.Now, Log: o.Log,
 		})
 	}}, nil
-}
-
-func openKeys(_ context.Context, url string, _ *embedded.Options) (*settings.Keys, error) {
-	return settings.OpenKeys(strings.TrimPrefix(url, "file://"))
 }

@@ -72,6 +72,6 @@ func control() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	account := &cloud.Account{Release: version, Load: profiles.LoadFor}
-	drivers := embedded.Join(cloud.Drivers(account), outside.MinIO(), outside.Secrets(account), postgres.Drivers())
+	drivers := embedded.Join(cloud.Drivers(account), embedded.KeyFile(), outside.MinIO(), outside.Secrets(account), postgres.Drivers())
 	return kube.Main(ctx, account, drivers)
 }

@@ -1,14 +1,16 @@
-// Command task executes one attempt in a container that Fargate runs: `task execute
-// ATTEMPT`.
+// Command task executes one attempt in a container that Fargate runs, or in a pod: `task
+// execute ATTEMPT`.
 package main
 
 import (
 	"os"
 
 	"github.com/updraft-dev/updraft/cloud"
+	"github.com/updraft-dev/updraft/cloud/outside"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
 	"github.com/updraft-dev/updraft/operators/builtin"
+	"github.com/updraft-dev/updraft/postgres"
 )
 
 // release is set by the linker.
@@ -16,7 +18,7 @@ var release = "dev"
 
 func main() {
 	account := &cloud.Account{Release: release, Load: profiles.LoadFor}
-	drivers := cloud.Drivers(account)
+	drivers := embedded.Join(cloud.Drivers(account), embedded.KeyFile(), outside.MinIO(), postgres.Drivers())
 	drivers.Operators = &embedded.Operators{Catalog: builtin.Catalog, Lookup: builtin.Lookup}
 	os.Exit(cloud.ContainerMain(account, drivers))
 }
