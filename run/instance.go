@@ -60,6 +60,9 @@ type Instance struct {
 	// InfraFailures and OOMFailures count what has been used of those budgets.
 	InfraFailures int `json:"infra_failures,omitempty"`
 	OOMFailures   int `json:"oom_failures,omitempty"`
+	// PeakMemory is the most memory that a process of the last try has had (resident), in
+	// bytes; 0 if that is not known, as for operators without processes.
+	PeakMemory int64 `json:"peak_memory,omitempty"`
 	// Cause, ExitCode and Reason describe the last failure: Reason is one sentence.
 	Cause    Cause  `json:"cause,omitempty"`
 	ExitCode int    `json:"exit_code,omitempty"`

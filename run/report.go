@@ -36,6 +36,10 @@ type Report struct {
 	Reason   string
 	Tail     string
 
+	// PeakMemory is the most memory that one of its processes has had, in bytes; 0 if that
+	// is not known.
+	PeakMemory int64
+
 	// XComs are those to be stored with the result, the return value among them.
 	XComs []XCom
 	// Length and Unmappable say what the return value is to tasks mapped over it.

@@ -112,6 +112,7 @@ func (v *View) ended(r ref, rep run.Report, now time.Time) {
 		return
 	}
 	c.Length, c.Unmappable, c.Pushed, c.Choice = nil, false, false, nil
+	c.PeakMemory = rep.PeakMemory
 	c.Cause, c.ExitCode, c.Reason, c.Tail = rep.Cause, rep.ExitCode, rep.Reason, rep.Tail
 	switch rep.Outcome {
 	case run.OutcomeSuccess:

@@ -13,6 +13,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
@@ -67,7 +68,32 @@ type Attempt struct {
 	Dir string
 	// Learned is what was found to be enough memory for the task before; see Memory.
 	Learned run.Memory
+	// peak is the most memory that was told to Used; nil if nobody asks.
+	peak *atomic.Int64
 	Services
+}
+
+// Used notes how much memory a process of the attempt has had at most, in bytes. Those of
+// Processes are noted anyway. It may be called concurrently.
+func (a *Attempt) Used(memory int64) {
+	if a.peak == nil {
+		return
+	}
+	for seen := a.peak.Load(); memory > seen && !a.peak.CompareAndSwap(seen, memory); seen = a.peak.Load() {
+	}
+}
+
+// measured notes the memory of processes.
+type measured struct {
+	Processes
+	a *Attempt
+}
+
+// Exec implements Processes.
+func (m measured) Exec(ctx context.Context, c Command) (Exit, error) {
+	exit, err := m.Processes.Exec(ctx, c)
+	m.a.Used(exit.MaxRSS)
+	return exit, err
 }
 
 // Memory is what the attempt's processes may use, in bytes: what the task asks for, and more

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
@@ -133,6 +134,8 @@ type execution struct {
 	// runEvent is set when a DAG's callbacks are called instead of a task's.
 	runEvent *RunEvent
 	updates  updates
+	// peak is the most memory that one of its processes has had.
+	peak atomic.Int64
 }
 
 // run executes the attempt.
@@ -148,6 +151,7 @@ func (x *execution) run(ctx context.Context) run.Report {
 		res, err = x.work(ctx)
 	}
 	rep := x.settle(ctx, res, err)
+	rep.PeakMemory = x.peak.Load()
 	x.finish(ctx, &rep, err, quiet)
 	if err := x.log.Close(); err != nil {
 		x.r.cfg.Log.ErrorContext(ctx, "log of an attempt is incomplete", "attempt", x.a.Key.String(), "error", err)
@@ -164,6 +168,10 @@ func (x *execution) prepare(ctx context.Context) error {
 	x.a = Attempt{
 		Key: w.Instance.Attempt(w.Run.ID), DAG: w.DAG, Run: &w.Run, Instance: &w.Instance, Learned: w.Memory,
 		Services: Services{XComs: x, Assets: &x.updates, Settings: settingsOf{x}, Runs: runsOf{x}, Processes: c.Processes, Operators: c.Operators, Templates: x, Mail: c.Mail, Now: c.Now, Environ: c.Environ},
+	}
+	x.a.peak = &x.peak
+	if c.Processes != nil {
+		x.a.Processes = measured{c.Processes, &x.a}
 	}
 	if c.Python != nil {
 		x.a.Python = c.Python

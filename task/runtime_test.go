@@ -395,3 +395,37 @@ func TestMemoryGrows(t *testing.T) {
 		}
 	}
 }
+
+// sized are processes that have had so much memory, one after the other.
+type sized []int64
+
+func (s *sized) Exec(context.Context, Command) (Exit, error) {
+	n := (*s)[0]
+	*s = (*s)[1:]
+	return Exit{MaxRSS: n}, nil
+}
+
+// TestPeakMemory: a report tells of the largest process.
+func TestPeakMemory(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.cfg.Processes = &sized{10, 30, 20}
+	w.op("three", func(ctx context.Context, a *Attempt) (Result, error) {
+		for range 3 {
+			if _, err := a.Processes.Exec(ctx, Command{}); err != nil {
+				return Result{}, err
+			}
+		}
+		a.Used(25)
+		return Result{}, nil
+	})
+	w.op("none", give(nil))
+	w.task("three", "three", nil)
+	w.task("none", "none", nil)
+	for id, want := range map[string]int64{"three": 30, "none": 0} {
+		if rep, _ := w.execute(t, id, -1); rep.PeakMemory != want || rep.Outcome != run.OutcomeSuccess {
+			t.Errorf("%s: %+v, want a peak of %d", id, rep, want)
+		}
+	}
+	(&Attempt{}).Used(1) // nobody asks
+}

@@ -48,6 +48,7 @@ const (
 	bitTrigger
 	bitTail
 	bitNote
+	bitPeak // not long; those below bitLong have their numbers for ever
 )
 
 // appendPrefix appends what conditions are about.
@@ -135,6 +136,7 @@ func longFields(i *run.Instance) *record {
 	long.bytes(bitTrigger, i.Trigger)
 	long.string(bitTail, i.Tail)
 	long.string(bitNote, i.Note)
+	long.int(bitPeak, int(i.PeakMemory))
 	return long
 }
 
@@ -194,6 +196,7 @@ func (r *reader) long(i *run.Instance) {
 	i.Trigger = r.bytes(bitTrigger)
 	i.Tail = r.string(bitTail)
 	i.Note = r.string(bitNote)
+	i.PeakMemory = int64(r.int(bitPeak))
 }
 
 // The fields of a run's body. What conditions and creations are about is not in it:

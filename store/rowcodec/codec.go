@@ -220,6 +220,7 @@ func AppendInstance(b []byte, i *run.Instance) []byte {
 	if i.Pushed {
 		e.int(27, 1)
 	}
+	e.int(28, int(i.PeakMemory))
 	return e.b
 }
 
@@ -292,6 +293,8 @@ func (d *decoder) instance(i *run.Instance) {
 			i.Trigger = d.bytes()
 		case 27:
 			i.Pushed = d.int() != 0
+		case 28:
+			i.PeakMemory = int64(d.int())
 		default:
 			d.unknown(f)
 		}

@@ -18,7 +18,7 @@ func full(task string) run.Instance {
 		Task: task, Map: 3, State: run.UpForRetry, Try: 2, MaxTries: 5, Token: "tök/en", Worker: "host-1", Handle: "pod-1",
 		Executor: "local", Pool: "default_pool", QueuedAt: day, Start: day.Add(1e3), End: day.Add(2e3),
 		Due: day.Add(time.Hour), Lease: day.Add(2 * time.Hour), FirstStart: day.Add(-time.Hour), Reschedules: 4,
-		InfraFailures: 1, OOMFailures: 2, Cause: run.CauseOOM, ExitCode: -9, Reason: "it was \"too\" large",
+		InfraFailures: 1, OOMFailures: 2, Cause: run.CauseOOM, ExitCode: -9, PeakMemory: 5 << 30, Reason: "it was \"too\" large",
 		Tail: "line 1\nline 2 \x00\xff", Note: "naïve", Length: &n, Unmappable: true, Pushed: true,
 		Choice: &run.Choice{Skipped: []string{"b", "c"}}, Label: "label", Trigger: []byte(`{ "a" : "<1>" }`),
 	}

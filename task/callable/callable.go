@@ -126,6 +126,7 @@ func (r *Runner) call(ctx context.Context, a *task.Attempt, c task.PythonCall, m
 	call.Mode, call.Sources = mode, r.sources(ctx, a)
 	before := task.OOMKills()
 	res, err := r.run(ctx, a, call)
+	a.Used(res.MaxRSS)
 	if err != nil {
 		return res, err
 	}
