@@ -33,17 +33,15 @@ func Drivers(a *Account) embedded.Drivers {
 		ctx  = context.Context
 		opts = *embedded.Options
 	)
-	return embedded.Drivers{
+	return embedded.Join(embedded.Workers(), embedded.Drivers{
 		Stores:    map[string]func(ctx, string, opts) (store.Store, error){"dynamodb": a.store},
 		Logs:      map[string]func(ctx, string, opts) (embedded.Objects, error){"s3": a.logs},
 		Queues:    map[string]func(ctx, string, opts) (embedded.Queues, error){"sqs": a.queues},
 		Keys:      map[string]func(ctx, string, opts) (*settings.Keys, error){"secretsmanager": a.keys},
 		Sources:   map[string]func(ctx, string, opts) (embedded.Source, error){"s3": a.source},
-		Executors: map[string]func(ctx, opts) (executors.Dispatcher, error){lambdaexec.Name: a.lambda, fargate: a.fargate, executors.Kubernetes: embedded.Kubernetes, executors.Auto: a.auto},
-		Rules: map[string]func(opts) (routeexec.Rule, error){
-			executors.Auto: Rule, lambdaexec.Name: only(lambdaexec.Name), fargate: only(fargate),
-		},
-	}
+		Executors: map[string]func(ctx, opts) (executors.Dispatcher, error){lambdaexec.Name: a.lambda, fargate: a.fargate, executors.Auto: a.auto},
+		Rules:     map[string]func(opts) (routeexec.Rule, error){executors.Auto: Rule, lambdaexec.Name: only(lambdaexec.Name), fargate: only(fargate)},
+	})
 }
 
 func (a *Account) store(ctx context.Context, url string, o *embedded.Options) (store.Store, error) {

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/updraft-dev/updraft/embedded"
-	"github.com/updraft-dev/updraft/executors"
-	"github.com/updraft-dev/updraft/executors/routeexec"
 	"github.com/updraft-dev/updraft/logs/filelogs"
 	"github.com/updraft-dev/updraft/operators/builtin"
 	"github.com/updraft-dev/updraft/queue"
@@ -26,15 +24,11 @@ func Drivers() embedded.Drivers {
 		ctx  = context.Context
 		opts = *embedded.Options
 	)
-	return embedded.Join(embedded.KeyFile(), embedded.Drivers{
+	return embedded.Join(embedded.KeyFile(), embedded.Workers(), embedded.Drivers{
 		Stores:    map[string]func(ctx, string, opts) (store.Store, error){"sqlite": openStore},
 		Schemas:   map[string]func(ctx, string, int) (int, int, error){"sqlite": migrate},
 		Logs:      map[string]func(ctx, string, opts) (embedded.Objects, error){"file": openLogs},
 		Queues:    map[string]func(ctx, string, opts) (embedded.Queues, error){"local": openQueues},
-		Executors: map[string]func(ctx, opts) (executors.Dispatcher, error){executors.Kubernetes: embedded.Kubernetes},
-		Rules: map[string]func(opts) (routeexec.Rule, error){
-			"local": embedded.WorkersRule, executors.Kubernetes: embedded.WorkersRule,
-		},
 		Operators: Operators(),
 	})
 }
