@@ -19,7 +19,7 @@ by its logical date, or as "latest"; RUN and TASK may come in either order, as i
 	}
 	c.AddCommand(
 		a.tasksListCommand(), a.tasksStateCommand(), a.tasksStatesCommand(), a.tasksLogsCommand(), a.tasksExplainCommand(),
-		a.tasksClearCommand(), a.tasksMarkCommand(), a.tasksRenderCommand(), a.tasksTestCommand(), a.tasksPodCommand(),
+		a.tasksClearCommand(), a.tasksMarkCommand(), a.tasksRenderCommand(), a.tasksTestCommand(), a.tasksPodCommand(), a.tasksResourcesCommand(),
 	)
 	return c
 }
