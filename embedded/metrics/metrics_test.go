@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func TestSee(t *testing.T) {
 		},
 	}, {Update: &run.RunChange{State: run.RunRunning, Want: run.Run{State: run.RunRunning}}}})
 	res := httptest.NewRecorder()
-	m.ServeHTTP(res, httptest.NewRequest("GET", "/metrics", nil))
+	m.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	text := res.Body.String()
 	for _, want := range []string{
 		"updraft_commits_total 1\n", `updraft_dag_runs_total{state="success"} 1` + "\n",
