@@ -15,8 +15,8 @@ func programs() []program {
 		{"functions/events", 20, 39_000},
 		{"functions/fargate", 20, 45_000},
 		{"functions/dagprocessor", 20, 39_000},
-		{"functions/worker", 35, 66_000},
-		{"functions/task", 35, 66_000},
-		{"cmd/updraft", 47, 88_000},
+		{"functions/worker", 36, 66_000},
+		{"functions/task", 36, 66_000},
+		{"cmd/updraft", 47, 82_000},
 	}
 }

@@ -18,7 +18,7 @@ type Start struct {
 
 // traced starts a program and reads what the runtime tells of its packages.
 func traced(ctx context.Context, file, dir string) (Start, error) {
-	out, err := complaint(ctx, file, dir, "GODEBUG=inittrace=1")
+	out, _, err := complaint(ctx, file, dir, "GODEBUG=inittrace=1")
 	if err != nil {
 		return Start{}, err
 	}
