@@ -5,14 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -178,89 +175,4 @@ func root(t testing.TB) string {
 		}
 		dir = parent
 	}
-}
-
-// Reachable returns an address by which pods reach a server on this machine: the address
-// is HOST:PORT on loopback, and until the test ends the address that is returned, on the
-// network that the cluster's node is in, leads there. Pods with hostNetwork on the cluster
-// of "make kube-up" may use either.
-func Reachable(t testing.TB, address string) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", net.JoinHostPort(beside(t), "0"))
-	if err != nil {
-		t.Fatalf("listen for pods: %v", err)
-	}
-	var forwarding sync.WaitGroup
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	forwarding.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return // closed at the end of the test
-			}
-			forwarding.Go(func() { forward(ctx, conn, address) })
-		}
-	})
-	t.Cleanup(func() {
-		listener.Close()
-		stop()
-		forwarding.Wait()
-	})
-	return listener.Addr().String()
-}
-
-// forward copies between a connection and a new one to the address, until one of them ends
-// or the test does.
-func forward(ctx context.Context, in net.Conn, address string) {
-	defer in.Close()
-	out, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-	if err != nil {
-		return // the pod sees its connection closed, as from a server that is down
-	}
-	defer out.Close()
-	done := context.AfterFunc(ctx, func() {
-		in.Close()
-		out.Close()
-	})
-	defer done()
-	var copying sync.WaitGroup
-	copying.Go(func() {
-		_, _ = io.Copy(out, in)
-		closeWrite(out)
-	})
-	_, _ = io.Copy(in, out)
-	closeWrite(in)
-	copying.Wait()
-}
-
-// closeWrite tells the other side that nothing more comes, while it may go on to answer.
-func closeWrite(c net.Conn) {
-	if tcp, ok := c.(*net.TCPConn); ok {
-		_ = tcp.CloseWrite()
-	}
-}
-
-// beside is the address of this machine in the network of the cluster's first node: that of
-// the bridge of "make kube-up", or of kind's network.
-func beside(t testing.TB) string {
-	t.Helper()
-	nodes, err := Client(t).CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
-	if err != nil {
-		t.Fatalf("list nodes: %v", err)
-	}
-	interfaces, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, node := range nodes.Items {
-		for _, a := range node.Status.Addresses {
-			for _, i := range interfaces {
-				if n, ok := i.(*net.IPNet); ok && a.Type == corev1.NodeInternalIP && n.Contains(net.ParseIP(a.Address)) {
-					return n.IP.String()
-				}
-			}
-		}
-	}
-	t.Fatalf("this machine has no address in a network of the cluster's nodes: pods do not reach it")
-	return ""
 }

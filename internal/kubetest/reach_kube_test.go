@@ -22,10 +22,22 @@ func TestReachable(t *testing.T) {
 		fmt.Fprint(w, "asked for ", r.URL.Path)
 	}))
 	t.Cleanup(server.Close)
-	address := kubetest.Reachable(t, strings.TrimPrefix(server.URL, "http://"))
-	create(t, namespace, pod("asks", "get", "http://"+address+"/this"))
+	gate := kubetest.NewGate(t, strings.TrimPrefix(server.URL, "http://"))
+	create(t, namespace, pod("asks", "get", "http://"+gate.Address+"/this"))
 	kubetest.Phase(t, namespace, "asks", corev1.PodSucceeded)
 	if got, want := output(t, namespace, "asks"), "200 OK asked for /this\n"; got != want {
 		t.Errorf("the pod was told %q, want %q", got, want)
+	}
+	for _, open := range []bool{false, true} {
+		if gate.Shut(); open {
+			gate.Open()
+		}
+		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + gate.Address)
+		if err == nil {
+			resp.Body.Close()
+		}
+		if (err == nil) != open {
+			t.Errorf("open is %t, and an answer comes with %v", open, err)
+		}
 	}
 }

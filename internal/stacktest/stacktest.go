@@ -5,13 +5,9 @@ package stacktest
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -26,14 +22,11 @@ import (
 	"github.com/updraft-dev/updraft/internal/emulatortest"
 	"github.com/updraft-dev/updraft/local"
 	"github.com/updraft-dev/updraft/logs/s3logs"
-	"github.com/updraft-dev/updraft/run"
-	"github.com/updraft-dev/updraft/store"
-	"github.com/updraft-dev/updraft/task"
 )
 
 // Stack is an installation that was deployed.
 type Stack struct {
-	*embedded.Installation
+	Runs
 	AWS aws.Config
 	// Name is the stack's.
 	Name string
@@ -110,71 +103,5 @@ func (s *Stack) PutFolder(t testing.TB, dir string) {
 			t.Fatal(err)
 		}
 		s.Put(t, e.Name(), body)
-	}
-}
-
-// Read waits until DAGs are known, with at least this many tasks each.
-func (s *Stack) Read(ctx context.Context, t testing.TB, ids ...string) {
-	t.Helper()
-	for _, id := range ids {
-		if err := until(ctx, func() (bool, error) {
-			_, err := s.FindDAG(ctx, id)
-			return err == nil, err
-		}); err != nil {
-			broken, _ := s.ImportErrors(context.WithoutCancel(ctx))
-			t.Fatalf("DAG %s is not read: %v; import errors: %+v", id, err, broken)
-		}
-	}
-}
-
-// Begin triggers a run.
-func (s *Stack) Begin(t testing.TB, trigger task.Trigger) run.ID {
-	t.Helper()
-	r, err := s.Trigger(t.Context(), trigger, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.ID
-}
-
-// End waits for the end of a run.
-func (s *Stack) End(ctx context.Context, id run.ID) (store.RunData, error) {
-	var data store.RunData
-	err := until(ctx, func() (bool, error) {
-		var err error
-		data, err = s.Store.Run(ctx, id)
-		return err == nil && data.Run.State.Finished(), err
-	})
-	if err != nil {
-		return data, fmt.Errorf("run %s is %s after all: %w: %s", id, data.Run.State, err, states(data.Instances))
-	}
-	return data, nil
-}
-
-func states(instances []run.Instance) string {
-	var out []string
-	for i := range instances {
-		out = append(out, fmt.Sprintf("%s %s (try %d) %s", instances[i].Name(), instances[i].State, instances[i].Try, instances[i].Reason))
-	}
-	return strings.Join(out, "; ")
-}
-
-// look is how often until looks.
-const look = 100 * time.Millisecond
-
-// until looks until something is so, or ctx ends. The error is the last one then.
-func until(ctx context.Context, so func() (bool, error)) error {
-	t := time.NewTicker(look)
-	defer t.Stop()
-	for {
-		done, err := so()
-		if done {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), err)
-		case <-t.C:
-		}
 	}
 }
