@@ -22,6 +22,8 @@ func decoratorClass(path string) string {
 		return "airflow.providers.docker.decorators.docker._DockerDecoratedOperator"
 	case "airflow.providers.cncf.kubernetes.decorators.kubernetes.kubernetes_task":
 		return "airflow.providers.cncf.kubernetes.decorators.kubernetes._KubernetesDecoratedOperator"
+	case "airflow.providers.cncf.kubernetes.decorators.kubernetes_cmd.kubernetes_cmd_task":
+		return "airflow.providers.cncf.kubernetes.decorators.kubernetes_cmd._KubernetesCmdDecoratedOperator"
 	}
 	module, _ := strings.CutPrefix(path, standard)
 	if module == path {
@@ -60,6 +62,8 @@ func decoratorHint(path string) string {
 		return "use airflow.providers.docker.decorators.docker.docker_task"
 	case "kubernetes":
 		return "use airflow.providers.cncf.kubernetes.decorators.kubernetes.kubernetes_task"
+	case "kubernetes_cmd":
+		return "use airflow.providers.cncf.kubernetes.decorators.kubernetes_cmd.kubernetes_cmd_task"
 	}
 	if name, ok := kinds[last(path)]; ok {
 		return "use " + standard + name

@@ -1,4 +1,4 @@
-// Package kubernetes holds KubernetesPodOperator and @task.kubernetes: a pod for each
+// Package kubernetes holds KubernetesPodOperator, @task.kubernetes and @task.kubernetes_cmd: a pod for each
 // attempt, found again by its labels when its worker was lost. What talks to the cluster is
 // the program updraft-kube, so that nothing else has to link Kubernetes' client; this package
 // tells it what to do (Request) and reads what became of it (Outcome).
@@ -18,6 +18,7 @@ const (
 	provider = "airflow.providers.cncf.kubernetes."
 	operator = provider + "operators.pod.KubernetesPodOperator"
 	function = provider + "decorators.kubernetes._KubernetesDecoratedOperator"
+	command  = provider + "decorators.kubernetes_cmd._KubernetesCmdDecoratedOperator"
 )
 
 // Operators returns the operators of this package.
@@ -50,6 +51,20 @@ func Operators() []task.Operator {
 			},
 			Resumable: true,
 			Run:       runFunction,
+		},
+		{
+			Spec: dag.OperatorSpec{
+				Class: command,
+				Doc:   "Runs the command that a Python function returns, in a pod (@task.kubernetes_cmd); the function is called by the worker.",
+				Args: slices.Concat([]dag.ArgSpec{
+					{Name: "python_callable", Type: dag.ArgCallable, Required: true, Doc: "The function that returns the command, a list of texts, which may be templates."},
+					{Name: "op_args", Type: dag.ArgList, Templated: true, Doc: "Positional arguments of the function."},
+					{Name: "op_kwargs", Type: dag.ArgDict, Templated: true, Doc: "Keyword arguments of the function."},
+					{Name: "args_only", Type: dag.ArgBool, Default: false, Doc: "It returns the arguments of the image's entrypoint."},
+					{Name: "image", Type: dag.ArgString, Templated: true, Doc: "Image of the base container; needed unless a template or full_pod_spec has one."},
+				}, podArgs(), containerArgs(), endArgs(), clusterArgs(), ignoredArgs()),
+			},
+			Run: runCommand,
 		},
 	}
 }

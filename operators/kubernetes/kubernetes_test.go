@@ -323,6 +323,46 @@ func TestNoProgram(t *testing.T) {
 	}
 }
 
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		value    string
+		argsOnly bool
+		want     string // the container, or the beginning of what is wrong
+	}{
+		{`["echo", "a b"]`, false, `{"name":"base","command":["echo","a b"]}`},
+		{`["a"]`, true, `{"name":"base","args":["a"]}`},
+		{`[]`, false, "m.f returned []: it must return a list of texts"},
+		{`"echo a"`, false, "m.f returned echo a: it must return a list of texts"},
+		{`["a", 1]`, false, `m.f returned ["a",1]: it must return a list of texts`},
+	} {
+		p := newProgram(t, `{}`, "")
+		p.h.Python = &operatortest.Python{Value: json.RawMessage(tt.value)}
+		_, err := p.run(t, strings.Replace(decorated, "kubernetes._KubernetesD", "kubernetes_cmd._KubernetesCmdD", 1), map[string]any{
+			"python_callable": dag.Callable{Path: "m.f"}, "args_only": tt.argsOnly,
+		})
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("%s: got %v, want %q", tt.value, err, tt.want)
+			}
+			continue
+		}
+		var pod struct {
+			Spec struct{ Containers []map[string]any }
+		}
+		var want map[string]any
+		if err := json.Unmarshal(p.request(t).Pod, &pod); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(tt.want), &want); err != nil {
+			t.Fatalf("%s: no error, want %q", tt.value, tt.want)
+		}
+		if diff := cmp.Diff(want, pod.Spec.Containers[0]); diff != "" {
+			t.Errorf("%s: container (-want +got):\n%s", tt.value, diff)
+		}
+	}
+}
+
 func TestFunction(t *testing.T) {
 	t.Parallel()
 	for push, want := range map[bool]string{true: `"/airflow/xcom/return.json"`, false: `"/dev/null"`} {

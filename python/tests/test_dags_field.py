@@ -25,8 +25,8 @@ airflow.operators.bash.BashOperator(task_id="a", bash_command="true", dag=dag)
     def test_what_is_missing_is_told_by_its_own_name(self):
         for line, want in [
             ("import airflow\nairflow.utils.nothing", "AttributeError: module 'airflow.utils' has no attribute 'nothing'"),
-            ("from airflow.contrib.operators.sftp_operator import SFTPOperator",
-             "ModuleNotFoundError: No module named 'airflow.contrib.operators.sftp_operator'"),
+            ("from airflow.contrib.operators.winrm_operator import WinRMOperator",
+             "ModuleNotFoundError: No module named 'airflow.contrib.operators.winrm_operator'"),
         ]:
             with self.subTest(line):
                 self.assertEqual(error(line), want)

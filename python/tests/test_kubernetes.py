@@ -131,6 +131,16 @@ with DAG('d', schedule=None):
             "image": "python:3", "namespace": "n", "do_xcom_push": True, "op_args": [1], "op_kwargs": {"y": 5},
             "name": "k8s-airflow-pod-add", "base_container_name": "base"})
 
+    def test_command(self):
+        for head, name in [("from airflow.decorators import task", "task.kubernetes_cmd"),
+                           ("from airflow.providers.cncf.kubernetes.decorators.kubernetes_cmd import kubernetes_cmd_task", "kubernetes_cmd_task")]:
+            found = tasks("%s\nfrom airflow import DAG\nwith DAG('d', schedule=None):\n    @%s(image='i', args_only=True)\n"
+                          "    def words(n):\n        return ['echo', n]\n    words('{{ ds }}')\n" % (head, name))["words"]
+            self.assertEqual(found["operator"], DECORATED.replace("kubernetes._KubernetesD", "kubernetes_cmd._KubernetesCmdD"))
+            found["args"].pop("python_callable")
+            self.assertEqual(found["args"], {
+                "image": "i", "args_only": True, "op_args": ["{{ ds }}"], "name": "k8s-airflow-pod-words", "base_container_name": "base"})
+
     def test_by_its_own_name(self):
         found = read("""
             from airflow.sdk import DAG

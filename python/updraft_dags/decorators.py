@@ -46,11 +46,13 @@ def _kinds() -> Any:
         found[name] = Kind(shown, _STANDARD + operator, _STANDARD + "decorators." + path)
     found["docker"] = Kind("@task.docker", _DOCKER, _DOCKER)
     found["kubernetes"] = Kind("@task.kubernetes", _KUBERNETES, _KUBERNETES)
+    found["kubernetes_cmd"] = Kind("@task.kubernetes_cmd", _KUBERNETES_CMD, _KUBERNETES_CMD)
     return found
 
 
 _STANDARD = "airflow.providers.standard."
 _DOCKER = "airflow.providers.docker.decorators.docker._DockerDecoratedOperator"
+_KUBERNETES_CMD = "airflow.providers.cncf.kubernetes.decorators.kubernetes_cmd._KubernetesCmdDecoratedOperator"
 _KUBERNETES = "airflow.providers.cncf.kubernetes.decorators.kubernetes._KubernetesDecoratedOperator"
 # Kind, operator, and the class of its tasks.
 _KINDS = """
@@ -229,7 +231,6 @@ class TaskDecorator:
 
 # Decorators of providers that Updraft does not have, and what to write.
 _ELSEWHERE = {
-    "kubernetes_cmd": ("cncf-kubernetes", "@task.kubernetes, or KubernetesPodOperator with cmds and arguments"),
     "pyspark": ("apache-spark", "@task.bash and `spark-submit`"),
     "snowpark": ("snowflake", "@task and the session of the snowpark package"),
 }

@@ -23,6 +23,7 @@ airflow.providers.mysql.hooks.mysql             updraft_dags.hooks.sql          
 airflow.providers.smtp.hooks.smtp               updraft_dags.hooks.smtp         SmtpHook
 airflow.providers.docker.decorators.docker      updraft_dags.providers.docker   docker_task
 airflow.providers.cncf.kubernetes.decorators.kubernetes     updraft_dags.providers.kubernetes   kubernetes_task
+airflow.providers.cncf.kubernetes.decorators.kubernetes_cmd updraft_dags.providers.kubernetes   kubernetes_cmd_task
 airflow.providers.cncf.kubernetes.secret                    updraft_dags.providers.kubernetes   Secret
 airflow.providers.cncf.kubernetes.utils.pod_manager         updraft_dags.providers.kubernetes   OnFinishAction
 airflow.providers.cncf.kubernetes.backcompat.volume         updraft_dags.providers.kubernetes_old   Volume

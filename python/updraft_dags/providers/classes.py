@@ -42,6 +42,7 @@ _BODIES = {
     "airflow.providers.docker.decorators.docker": "docker",
     "airflow.providers.cncf.kubernetes.operators.pod": "kubernetes",
     "airflow.providers.cncf.kubernetes.decorators.kubernetes": "kubernetes",
+    "airflow.providers.cncf.kubernetes.decorators.kubernetes_cmd": "kubernetes",
     "airflow.providers.smtp.operators.smtp": "email",
     "airflow.providers.ssh.operators.ssh": "ssh",
 }

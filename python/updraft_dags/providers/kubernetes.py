@@ -1,4 +1,4 @@
-"""Pods: the operator, the functions that @task.kubernetes sends to one, and secrets for both."""
+"""Pods: the operator, the functions that @task.kubernetes sends to one, those that say what it runs, and secrets."""
 from __future__ import annotations
 
 import enum
@@ -72,9 +72,31 @@ class _KubernetesDecoratedOperator(BaseOperator):
         _complete(self)
 
 
+@native(_KUBERNETES + "decorators.kubernetes_cmd._KubernetesCmdDecoratedOperator")
+class _KubernetesCmdDecoratedOperator(BaseOperator):
+    """Runs the command that a function returns in a pod."""
+
+    BASE_CONTAINER_NAME = "base"
+
+    execute = handover.execute
+
+    def _ready(self) -> None:
+        if not callable(self.python_callable):
+            raise TypeError("`python_callable` param must be callable")
+        self.op_args = () if self.op_args is None else self.op_args
+        self.op_kwargs = {} if self.op_kwargs is None else self.op_kwargs
+        self.name = self.name or "k8s-airflow-pod-" + self.python_callable.__name__
+        _complete(self)
+
+
 def kubernetes_task(python_callable: Any = None, multiple_outputs: Any = None, **kwargs: Any) -> Any:
     """@task.kubernetes by its own name."""
     return task.kubernetes(python_callable, multiple_outputs, **kwargs)
+
+
+def kubernetes_cmd_task(python_callable: Any = None, multiple_outputs: Any = None, **kwargs: Any) -> Any:
+    """@task.kubernetes_cmd by its own name."""
+    return task.kubernetes_cmd(python_callable, multiple_outputs, **kwargs)
 
 
 class Secret:
