@@ -26,7 +26,8 @@ import (
 
 // ContainerMain is the main of a container that was started for an attempt, by fargateexec
 // or in a pod by kubeexec: `task execute ATTEMPT`, where each container has the program
-// already or has it copied there by `task install DIR`. It returns the process's exit code,
+// already or has it copied there by `task install DIR`; or that works on many as `task work
+// OPTIONS`. It returns the process's exit code,
 // ExitUnreported if what became of the attempt is not in the store.
 func ContainerMain(a *Account, drivers embedded.Drivers) int {
 	if len(os.Args) != 3 {
@@ -38,8 +39,8 @@ func ContainerMain(a *Account, drivers embedded.Drivers) int {
 		return Exit(process.Shepherd(context.Background(), argument))
 	case command == kubeevent.Install:
 		return Exit(install(argument))
-	case command != ecsevent.Command:
-		return Exit(fmt.Errorf("task does not know the command %q: use %s or %s", command, ecsevent.Command, kubeevent.Install))
+	case command != ecsevent.Command && command != kubeevent.Work:
+		return Exit(fmt.Errorf("task does not know the command %q: use %s, %s or %s", command, ecsevent.Command, kubeevent.Work, kubeevent.Install))
 	case os.Getpid() == 1:
 		code, err := process.First()
 		if err != nil {
@@ -50,6 +51,9 @@ func ContainerMain(a *Account, drivers embedded.Drivers) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if command == kubeevent.Work {
+		return Exit(serve(ctx, a, drivers, argument))
+	}
 	withheld, err := executeOne(ctx, a, drivers, argument)
 	switch {
 	case err != nil:
@@ -88,6 +92,40 @@ func executeOne(ctx context.Context, a *Account, drivers embedded.Drivers, word 
 	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
 	err = f.Work(ctx, inv, fits, m.Attempt)[0]
 	return withheld, err
+}
+
+// warmGrace is how long the tasks of a long-lived pod may go on when it has to end: less than
+// pods have by themselves.
+const warmGrace = time.Minute
+
+// serve runs tasks from the queue of long-lived pods, until there is nothing to do.
+func serve(ctx context.Context, a *Account, drivers embedded.Drivers, word string) (err error) {
+	var o kubeevent.WorkOptions
+	if err := json.Unmarshal([]byte(word), &o); err != nil {
+		return fmt.Errorf("read the options of %s: %w", kubeevent.Work, err)
+	}
+	pod, err := kubeevent.PodOf(os.Getenv)
+	if err != nil {
+		return err
+	}
+	f, release, err := OpenFunction(ctx, a, drivers, slog.New(slog.NewJSONHandler(os.Stderr, nil)))
+	if err != nil {
+		return err
+	}
+	defer release()
+	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
+	return f.Serve(ctx, embedded.WorkerOptions{
+		Parallelism: o.Slots, Queues: []string{kubeevent.WarmQueue}, Grace: warmGrace, Idle: o.Idle,
+		Name: pod.WorkerName(), Place: executors.Kubernetes, Accepts: fitsWorker,
+	})
+}
+
+// fitsWorker says whether a long-lived pod may go on with a task by itself: one that asks for
+// nothing of its own.
+func fitsWorker(t *dag.Task) bool {
+	n, err := executors.NeedOf(t)
+	return err == nil && (n.Executor == "" || n.Executor == executors.Kubernetes) && n.Image == "" && n.Queue == "" && n.Memory == 0 && n.CPUMilli == 0 &&
+		n.Storage == 0 && len(t.ExecutorConfig) == 0 && len(t.Resources.NodeSelector) == 0 && len(t.Resources.Tolerations) == 0
 }
 
 // install copies this program into a folder, for another container of the pod.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
@@ -72,7 +73,7 @@ func (i *Installation) dispatcher(ctx context.Context) (executors.Dispatcher, er
 	name := i.Config.Text("executor")
 	open, ok := i.Drivers.Executors[name]
 	if !ok {
-		return nil, fmt.Errorf("setting executor is %q: a function cannot execute tasks that way: use kubernetes, lambda, fargate or auto", name)
+		return nil, errNoFunction(name)
 	}
 	return open(ctx, &i.Options)
 }
@@ -216,7 +217,7 @@ func (f *Function) Work(ctx context.Context, inv Invocation, accepts func(*dag.T
 		Store: f.Store, Loader: f.Loader, Executor: placed{f.exec, inv.Place}, Accepts: accepts, Name: inv.Name,
 		Execute: func(ctx context.Context, w executors.Work) run.Report {
 			begun := time.Now()
-			rep := f.rt.Execute(ctx, task.Work{Graph: w.Graph, Run: w.Run, Instance: w.Instance, Resume: w.Resume})
+			rep := f.rt.Execute(ctx, task.Work{Graph: w.Graph, Run: w.Run, Instance: w.Instance, Resume: w.Resume, Memory: w.Memory})
 			if errors.Is(context.Cause(ctx), executors.ErrClosed) {
 				inv.judge(&rep, begun)
 			}
@@ -354,6 +355,23 @@ func (f *Function) processOnce(ctx context.Context) (Synced, error) {
 		f.Wake()
 	}
 	return synced, nil
+}
+
+// Serve is Worker for a process that has its DAG files from a source: it has them as they
+// are when a task begins.
+func (f *Function) Serve(ctx context.Context, o WorkerOptions) error {
+	if err := f.follow(ctx); err != nil {
+		return err
+	}
+	var one sync.Mutex
+	o.before = func(ctx context.Context) {
+		one.Lock()
+		defer one.Unlock()
+		if err := f.follow(ctx); err != nil {
+			f.Log.WarnContext(ctx, "reading the DAG files; the task has those of before", "error", err)
+		}
+	}
+	return f.Worker(ctx, o)
 }
 
 // follow has this process have the DAG files that were processed last: tasks in Python,

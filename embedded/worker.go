@@ -82,6 +82,17 @@ type WorkerOptions struct {
 	Grace time.Duration
 	// OnReady is told when it is about to take work.
 	OnReady func()
+	// Name is its name in claims; that of the host with the process id if empty.
+	Name string
+	// Place, if set, is the executor that it works for. What follows from its tasks goes
+	// where the settings say, but for those that Accepts has it go on with itself.
+	Place   string
+	Accepts func(*dag.Task) bool
+	// Idle has it end after so long without a task; 0 is never.
+	Idle time.Duration
+
+	// before is called before each task.
+	before func(context.Context)
 }
 
 // Worker executes what Scheduler sends, until ctx ends. Any number of workers may work on
@@ -103,9 +114,15 @@ func (i *Installation) Worker(ctx context.Context, o WorkerOptions) (err error) 
 	rt := i.runtime(place.host, py, func(ctx context.Context, t task.Trigger) (run.Run, error) {
 		return i.Trigger(ctx, t, "operator")
 	})
+	ctx, idle := endIdle(ctx, o.Idle)
+	defer idle.end()
 	w, err := i.worker(ctx, o, qs, tick.WorkerConfig{
 		Execute: func(ctx context.Context, w executors.Work) run.Report {
-			return rt.Execute(ctx, task.Work{Graph: w.Graph, Run: w.Run, Instance: w.Instance, Resume: w.Resume})
+			defer idle.busy()()
+			if o.before != nil {
+				o.before(ctx)
+			}
+			return rt.Execute(ctx, task.Work{Graph: w.Graph, Run: w.Run, Instance: w.Instance, Resume: w.Resume, Memory: w.Memory})
 		},
 		OnSettled: func(a ...run.Attempt) {
 			if err := place.host.Forget(a...); err != nil {
@@ -148,6 +165,17 @@ func (i *Installation) worker(ctx context.Context, o WorkerOptions, qs *queues, 
 		if c.Queues[name], err = qs.open(ctx, name); err != nil {
 			return nil, fmt.Errorf("open queue %q: %w", name, err)
 		}
+	}
+	if o.Name != "" {
+		c.Name = o.Name
+	}
+	if o.Place != "" {
+		x, err := i.dispatcher(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.Executor, c.Accepts = placed{x, o.Place}, o.Accepts
+		return tick.NewWorker(c)
 	}
 	var mine func(*dag.Task) bool
 	if c.Executor, mine, err = i.sending(ctx, qs, 0); err != nil {

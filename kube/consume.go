@@ -176,7 +176,7 @@ func (c *Controller) start(ctx context.Context, q *queue.Queue, list []*hold) (w
 		}
 		attempts, wanted = append(attempts, h.d.Attempt), append(wanted, h)
 	}
-	for i, err := range c.f.StartElsewhere(ctx, c.invocation(), c.exec, attempts...) {
+	for i, err := range c.f.StartElsewhere(ctx, c.invocation(), c.starts, attempts...) {
 		if err == nil {
 			done = append(done, wanted[i].d)
 			continue

@@ -16,7 +16,6 @@ import (
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/kubeexec"
 	"github.com/updraft-dev/updraft/executors/kubeexec/kubepod"
-	"github.com/updraft-dev/updraft/queue"
 )
 
 // leaseName begins the names of the Leases by which controllers elect their leader.
@@ -42,19 +41,22 @@ type Options struct {
 // them, and tells the installation how pods have ended that did not tell it themselves. Any
 // number of them may run: one at a time works.
 type Controller struct {
-	f    *embedded.Function
-	o    Options
-	exec *kubeexec.Executor
-	log  *slog.Logger
-	held holds
-	// queue is opened when the controller leads.
+	f     *embedded.Function
+	o     Options
+	exec  *kubeexec.Executor
+	log   *slog.Logger
+	held  holds
+	ready chan struct{}
+	once  sync.Once
+
 	mu     sync.Mutex
-	queue  *queue.Queue
 	leader string
 	leads  bool
 	began  time.Time
-	ready  chan struct{}
-	once   sync.Once
+	// starts is what starts attempts: exec, or the warm mode over it.
+	starts executors.Dispatcher
+	// spare is until when no long-lived worker is made.
+	spare time.Time
 }
 
 // Open makes a controller of an installation. It calls nobody.
@@ -115,24 +117,36 @@ func (c *Controller) follow(identity string) {
 }
 
 // lead is the work of the leader.
-func (c *Controller) lead(ctx context.Context) error {
+func (c *Controller) lead(ctx context.Context) (err error) {
 	q, err := c.f.Queue(ctx, executors.Kubernetes)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, q.Close()) }()
+	w, err := c.warm(ctx)
+	if err != nil {
+		return err
+	}
 	c.mu.Lock()
-	c.queue, c.leads, c.began = q, true, c.f.Now()
+	c.leads, c.began, c.starts = true, c.f.Now(), c.exec
+	if w != nil {
+		c.starts = w
+	}
 	c.mu.Unlock()
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return c.exec.Run(ctx, c) })
 	all.Go(func() error { return c.take(ctx, q) })
 	all.Go(func() error { return c.retry(ctx, q) })
 	all.Go(func() error { return c.tellWaits(ctx) })
+	if w != nil {
+		defer func() { err = errors.Join(err, w.queue.Close()) }()
+		all.Go(func() error { return c.scale(ctx, w) })
+	}
 	err = all.Wait()
 	c.mu.Lock()
 	c.leads = false
 	c.mu.Unlock()
-	return errors.Join(err, q.Close())
+	return err
 }
 
 // announce says once that the controller works.

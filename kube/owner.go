@@ -39,6 +39,7 @@ func (c *Controller) Ended(ctx context.Context, e *kubeexec.Ended) error {
 // heldBy are the attempts that a pod executes, or that wait for it.
 func (c *Controller) heldBy(ctx context.Context, e *kubeexec.Ended) ([]run.Attempt, error) {
 	if e.LongLived {
+		c.spareWorkers()
 		return c.claimedBy(ctx, e.Worker)
 	}
 	needed, err := c.Needed(ctx, []kubeexec.Pod{e.Pod})

@@ -151,7 +151,8 @@ func (p *plant) open() *embedded.Installation {
 	return i
 }
 
-// background runs f until stop is called or the test ends.
+// background runs f until stop is called or the test ends. It returns when ready is closed,
+// at once if that is nil.
 func (p *plant) background(what string, ready <-chan struct{}, f func(context.Context) error) (stop func()) {
 	p.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -163,6 +164,10 @@ func (p *plant) background(what string, ready <-chan struct{}, f func(context.Co
 			p.t.Errorf("%s: %v", what, err)
 		}
 	})
+	if ready == nil {
+		p.t.Cleanup(stop)
+		return stop
+	}
 	select {
 	case <-ready:
 	case err := <-ended:
@@ -187,6 +192,12 @@ func (p *plant) schedule() {
 // control starts a controller.
 func (p *plant) control(o kube.Options) (c *kube.Controller, stop func()) {
 	p.t.Helper()
+	c = p.newController(o)
+	return c, p.background("controller", c.Ready(), c.Run)
+}
+
+func (p *plant) newController(o kube.Options) *kube.Controller {
+	p.t.Helper()
 	f, err := p.open().Function(p.t.Context())
 	if err != nil {
 		p.t.Fatal(err)
@@ -197,10 +208,29 @@ func (p *plant) control(o kube.Options) (c *kube.Controller, stop func()) {
 		}
 	})
 	o.Client, o.Namespace, o.Sweep = p.client, p.namespace, 2*time.Second
-	if c, err = kube.Open(f, o); err != nil {
+	c, err := kube.Open(f, o)
+	if err != nil {
 		p.t.Fatal(err)
 	}
-	return c, p.background("controller", c.Ready(), c.Run)
+	return c
+}
+
+// exists says that a file of the home is there.
+func (p *plant) exists(name string) bool {
+	_, err := os.Stat(filepath.Join(p.home, name))
+	return err == nil
+}
+
+// eventually waits for something.
+func (p *plant) eventually(what string, is func() bool) {
+	p.t.Helper()
+	t := time.NewTicker(100 * time.Millisecond)
+	defer t.Stop()
+	for end := time.Now().Add(patience); !is(); <-t.C {
+		if time.Now().After(end) {
+			p.t.Fatalf("it does not come: %s", what)
+		}
+	}
 }
 
 // trigger starts a run.
@@ -241,7 +271,7 @@ func (p *plant) until(id run.ID, what string, is func(run.Run, map[string]run.In
 }
 
 // patience bounds what pods take on a busy machine.
-const patience = 20 * time.Second
+const patience = 150 * time.Second
 
 func ended(r run.Run, _ map[string]run.Instance) bool { return r.State.Finished() }
 

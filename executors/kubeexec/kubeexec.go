@@ -184,7 +184,7 @@ func (e *Executor) room() int {
 	n := len(e.fresh)
 	e.mu.Unlock()
 	for _, obj := range e.pods.GetStore().List() {
-		if pod, ok := obj.(*corev1.Pod); ok && !ended(pod) {
+		if pod, ok := obj.(*corev1.Pod); ok && !ended(pod) && !longLived(pod) {
 			n++
 		}
 	}

@@ -82,7 +82,6 @@ func (e *Executor) watch() error {
 		}
 		return []string{a.String()}, nil
 	}})
-	e.queue = workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[key](firstAgain, lastAgain))
 	if err := e.pods.SetTransform(slim); err != nil {
 		return fmt.Errorf("watch pods: %w", err)
 	}
@@ -164,6 +163,7 @@ func (e *Executor) seeGone(obj any) {
 // once. Of several controllers only one should run: see Lead.
 func (e *Executor) Run(ctx context.Context, o Owner) error {
 	e.owner = o
+	e.queue = workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[key](firstAgain, lastAgain))
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer e.queue.ShutDown()

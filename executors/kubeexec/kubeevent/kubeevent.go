@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // The command lines of the runner, after its path. The init container is told
@@ -14,6 +15,9 @@ import (
 const (
 	Install = "install"
 	Execute = "execute"
+	// Work is the command of a long-lived pod: `DIR/RunnerName work OPTIONS`, the options as
+	// JSON (WorkOptions).
+	Work = "work"
 	// Dir is where pods have the volume with the runner, RunnerName the runner's name in it.
 	Dir        = "/updraft"
 	RunnerName = "task"
@@ -68,6 +72,17 @@ const (
 	LabelAirflow = "kubernetes_executor"
 	True         = "True"
 )
+
+// WorkOptions say how a long-lived pod works.
+type WorkOptions struct {
+	// Slots is how many tasks it runs at once.
+	Slots int `json:"slots"`
+	// Idle is after how long without a task it ends.
+	Idle time.Duration `json:"idle"`
+}
+
+// WarmQueue is the queue that long-lived pods serve.
+const WarmQueue = "kubernetes-warm"
 
 // ExitUnreported is the exit code of a runner that could not make its report durable
 // (EX_TEMPFAIL of sysexits.h). A runner whose report is durable ends with 0, whatever became
