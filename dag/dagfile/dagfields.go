@@ -48,6 +48,10 @@ var dagFields = newFields([]field[*dagBuilder]{
 		name: "deadline", typ: typeDeadline, doc: "Until when a run has to succeed, and what to call when it has not.",
 		set: func(_ *loader, b *dagBuilder, p place, n *node) { b.d.Deadlines = b.deadlines(p, n) },
 	}.own(),
+	field[*dagBuilder]{
+		name: "executor_config", typ: typeDict, doc: "Settings for the executors of all tasks; those of a task go before them.",
+		set: func(l *loader, b *dagBuilder, p place, n *node) { b.d.ExecutorConfig = l.values(p, n) },
+	}.own(),
 	boolField("fail_fast", "Whether a failed task stops the run.", func(b *dagBuilder) *bool { return &b.d.FailFast }).own(),
 	intField("max_consecutive_failed_dag_runs", "After so many failed runs in a row the DAG is paused; 0 is never.", func(b *dagBuilder) *int { return &b.d.MaxConsecutiveFailedRuns }).own(),
 	elsewhere[*dagBuilder]("tasks", typeTasks, "The tasks, by id or as a list with task_id."),

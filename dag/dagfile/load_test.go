@@ -94,6 +94,34 @@ func TestLoadSmall(t *testing.T) {
 	}
 }
 
+// TestExecutorConfig: that of the DAG is kept beside that of a task, and neither changes the
+// other; default_args give theirs to tasks that have none.
+func TestExecutorConfig(t *testing.T) {
+	t.Parallel()
+	res, err := Load([]byte(`d:
+  executor_config: {pod_template_file: small.yaml}
+  default_args:
+    executor_config: {pod_override: {metadata: {labels: {team: data}}}}
+  tasks:
+    a: {operator: airflow.operators.bash.BashOperator, bash_command: echo hi}
+    b: {operator: airflow.operators.bash.BashOperator, bash_command: echo hi, executor_config: {image: "acme/b:1"}}
+`), Options{File: "d.yml", Catalog: testCatalog()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := res.DAGs[0]
+	if diff := cmp.Diff(dag.Values{"pod_template_file": "small.yaml"}, d.ExecutorConfig); diff != "" {
+		t.Errorf("DAG (-want +got):\n%s", diff)
+	}
+	for task, want := range map[string]dag.Values{
+		"a": {"pod_override": map[string]any{"metadata": map[string]any{"labels": map[string]any{"team": "data"}}}}, "b": {"image": "acme/b:1"},
+	} {
+		if diff := cmp.Diff(want, d.Task(task).ExecutorConfig); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", task, diff)
+		}
+	}
+}
+
 func TestElementOfMappedGroup(t *testing.T) {
 	t.Parallel()
 	res, err := Load([]byte(`d:

@@ -112,6 +112,9 @@ func (w *writer) dag() yaml.MapSlice {
 	put(m, "render_template_as_native_obj", d.NativeTemplates)
 	w.macros(m, "user_defined_macros", d.UserMacros)
 	w.macros(m, "user_defined_filters", d.UserFilters)
+	if v, ok := w.value("", "executor_config", map[string]any(d.ExecutorConfig)); ok && len(d.ExecutorConfig) > 0 {
+		m.add("executor_config", v)
+	}
 	w.callbacks(m, "", "on_success_callback", d.OnSuccess)
 	w.callbacks(m, "", "on_failure_callback", d.OnFailure)
 	w.deadlines(m)

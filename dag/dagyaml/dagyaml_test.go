@@ -111,6 +111,7 @@ func TestTasks(t *testing.T) {
 	}
 	d.Deadlines = []dag.Deadline{{Reference: dag.DeadlineQueued, Interval: time.Hour, Callbacks: []dag.Callback{{Kind: dag.CallbackPython, Callable: &dag.Callable{Path: "m.f"}}}}}
 	d.Tasks[0].Inert = true
+	d.ExecutorConfig = dag.Values{"pod_override": map[string]any{"spec": map[string]any{"priorityClassName": "low"}}}
 	d.UserMacros = dag.Values{"f": dag.Callable{Path: "m.f"}, "n": int64(1)}
 	d.Groups = []*dag.Group{{ID: "g", Tooltip: "tip"}, {ID: "g.h", Parent: "g"}, {ID: "m", Expand: &dag.Mapping{Args: []dag.MappedArg{{Name: "x", Literal: []any{int64(1)}}}}}}
 	add := func(id, group, operator string, args dag.Values, upstream ...string) *dag.Task {
