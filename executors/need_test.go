@@ -133,3 +133,31 @@ func TestAmounts(t *testing.T) {
 		}
 	}
 }
+
+// TestLearned: what was enough in other runs is the least that a task is given.
+func TestLearned(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	for name, tt := range map[string]struct {
+		need executors.Need
+		want int64 // where a place gives 512 MiB
+	}{
+		"nothing":                 {executors.Need{}, 512 * mib},
+		"of the default":          {executors.Need{Learned: run.Memory{Doubled: 1}}, 1024 * mib},
+		"of what it asks for":     {executors.Need{Memory: 600 * mib, Learned: run.Memory{Asked: 600 * mib, Doubled: 1}}, 1200 * mib},
+		"of less than it asks":    {executors.Need{Memory: 4000 * mib, Learned: run.Memory{Asked: 600 * mib, Doubled: 1}}, 4000 * mib},
+		"asked for nothing later": {executors.Need{Learned: run.Memory{Asked: 600 * mib, Doubled: 1}}, 1200 * mib},
+		"not enough any more":     {executors.Need{OOMs: 1, Learned: run.Memory{Doubled: 1}}, 2048 * mib},
+	} {
+		if got := tt.need.MemoryOr(512 * mib); got != tt.want {
+			t.Errorf("%s: %d MiB, want %d", name, got/mib, tt.want/mib)
+		}
+		if got := tt.need.Grown(); got != (name != "nothing") {
+			t.Errorf("%s: grown is %t", name, got)
+		}
+	}
+	lacks := executors.Limits{Memory: 1024 * mib}.Lacks(executors.Need{Memory: 600 * mib, Learned: run.Memory{Asked: 600 * mib, Doubled: 1}})
+	if len(lacks) != 1 || lacks[0].String() != "memory (as other runs were found to need) of 1200 MiB, more than 1 GiB" {
+		t.Errorf("beyond the limits: %v", lacks)
+	}
+}

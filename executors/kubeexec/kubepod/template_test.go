@@ -127,24 +127,31 @@ func TestTemplateOfAuthor(t *testing.T) {
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name  string
-		asked int64
-		ooms  int
-		most  int64
-		want  string
+		name    string
+		asked   int64
+		ooms    int
+		most    int64
+		learned run.Memory
+		want    string
 	}{
-		{"default", 0, 0, 0, "256Mi"},
-		{"default, twice", 0, 2, 0, "1Gi"},
-		{"asked", 3 << 30, 1, 0, "6Gi"},
-		{"bounded", 3 << 30, 2, 8 << 30, "8Gi"},
-		{"asked for more than the bound", 10 << 30, 1, 8 << 30, "10Gi"},
-		{"many", 1 << 30, 7, 0, "4Gi"},
+		{"default", 0, 0, 0, run.Memory{}, "256Mi"},
+		{"default, twice", 0, 2, 0, run.Memory{}, "1Gi"},
+		{"asked", 3 << 30, 1, 0, run.Memory{}, "6Gi"},
+		{"bounded", 3 << 30, 2, 8 << 30, run.Memory{}, "8Gi"},
+		{"asked for more than the bound", 10 << 30, 1, 8 << 30, run.Memory{}, "10Gi"},
+		{"many", 1 << 30, 7, 0, run.Memory{}, "4Gi"},
+		{"learned", 1 << 30, 0, 0, run.Memory{Asked: 1 << 30, Doubled: 1}, "2Gi"},
+		{"learned of the default", 0, 0, 0, run.Memory{Doubled: 1}, "512Mi"},
+		{"learned, and not enough any more", 1 << 30, 1, 0, run.Memory{Asked: 1 << 30, Doubled: 1}, "4Gi"},
+		{"asks for more by now", 4 << 30, 0, 0, run.Memory{Asked: 1 << 30, Doubled: 1}, "4Gi"},
 	} {
 		cfg := config()
 		cfg.MemoryMax = tt.most
-		pod := build(t, cfg, work(t, func(_ *dag.DAG, task *dag.Task, in *run.Instance) {
+		w := work(t, func(_ *dag.DAG, task *dag.Task, in *run.Instance) {
 			task.Resources.Memory, in.OOMFailures = tt.asked, tt.ooms
-		}))
+		})
+		w.Memory = tt.learned
+		pod := build(t, cfg, w)
 		r := pod.Spec.Containers[0].Resources
 		if got := r.Limits.Memory().String(); got != tt.want || r.Requests.Memory().String() != got {
 			t.Errorf("%s: limit %s, request %s; want %s", tt.name, got, r.Requests.Memory(), tt.want)
