@@ -338,6 +338,9 @@ func stdin(r request) (*os.File, error) {
 	return f, nil
 }
 
+// killedChild is the exit code by which shells tell that a command of theirs got SIGKILL.
+const killedChild = 128 + int(syscall.SIGKILL)
+
 // wait waits for a process, ends what it left behind, and writes down how it ended.
 func (s *shepherd) wait(c *child, proc *os.Process, oomBefore int) {
 	watched := make(chan struct{})
@@ -352,7 +355,9 @@ func (s *shepherd) wait(c *child, proc *os.Process, oomBefore int) {
 	signalGroup(c.pid, syscall.SIGKILL) // background children of the task end with it
 	c.exit = exitOf(st, err)
 	c.exit.MaxRSS = max(c.exit.MaxRSS, c.maxRSS)
-	c.exit.OOM = c.oom || c.exit.Signal == "SIGKILL" && s.countOOM(0) > oomBefore
+	// A shell whose last command was killed ends with killedChild itself.
+	killed := c.exit.Signal == "SIGKILL" || c.exit.Code == killedChild
+	c.exit.OOM = c.oom || killed && s.countOOM(0) > oomBefore
 	b, err := json.Marshal(c.exit)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(c.req.Spool, exitFile), b, 0o600)
