@@ -20,6 +20,7 @@ import (
 	"github.com/updraft-dev/updraft/executors/fargateexec/ecsevent"
 	"github.com/updraft-dev/updraft/executors/kubeexec/kubeevent"
 	"github.com/updraft-dev/updraft/executors/localexec/process"
+	"github.com/updraft-dev/updraft/executors/routeexec"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/run"
 )
@@ -114,17 +115,27 @@ func serve(ctx context.Context, a *Account, drivers embedded.Drivers, word strin
 	}
 	defer release()
 	defer func() { err = errors.Join(err, f.Close(context.WithoutCancel(ctx))) }()
+	rule, err := f.Rule()
+	if err != nil {
+		return err
+	}
 	return f.Serve(ctx, embedded.WorkerOptions{
 		Parallelism: o.Slots, Queues: []string{kubeevent.WarmQueue}, Grace: warmGrace, Idle: o.Idle,
-		Name: pod.WorkerName(), Place: executors.Kubernetes, Accepts: fitsWorker,
+		Name: pod.WorkerName(), Place: executors.Kubernetes, Accepts: func(t *dag.Task) bool { return FitsWorker(rule, t) },
 	})
 }
 
-// fitsWorker says whether a long-lived pod may go on with a task by itself: one that asks for
-// nothing of its own.
-func fitsWorker(t *dag.Task) bool {
+// FitsWorker says whether a long-lived pod may go on with a task by itself: one that the rule
+// sends to Kubernetes, and that asks for nothing of its own.
+func FitsWorker(rule routeexec.Rule, t *dag.Task) bool {
 	n, err := executors.NeedOf(t)
-	return err == nil && (n.Executor == "" || n.Executor == executors.Kubernetes) && n.Image == "" && n.Queue == "" && n.Memory == 0 && n.CPUMilli == 0 &&
+	if err != nil {
+		return false
+	}
+	if name, _, err := rule.Route(n); err != nil || name != executors.Kubernetes {
+		return false
+	}
+	return n.Image == "" && n.Queue == "" && n.Memory == 0 && n.CPUMilli == 0 &&
 		n.Storage == 0 && len(t.ExecutorConfig) == 0 && len(t.Resources.NodeSelector) == 0 && len(t.Resources.Tolerations) == 0
 }
 
