@@ -27,15 +27,18 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("HOME", env.WorkDir)
-			env.Setenv("UPDRAFT_HOME", filepath.Join(env.WorkDir, "home"))
-			env.Setenv("UPDRAFT_DAGS", filepath.Join(env.WorkDir, "dags"))
-			env.Setenv("UPDRAFT_LISTEN", "127.0.0.1:0")
-			return nil
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"until": until},
+		Setup:               setup,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"until": until},
 	})
+}
+
+// setup gives a script an installation of its own.
+func setup(env *testscript.Env) error {
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("UPDRAFT_HOME", filepath.Join(env.WorkDir, "home"))
+	env.Setenv("UPDRAFT_DAGS", filepath.Join(env.WorkDir, "dags"))
+	env.Setenv("UPDRAFT_LISTEN", "127.0.0.1:0")
+	return nil
 }
 
 // until runs a command again and again until its output matches: until REGEXP CMD...
@@ -60,7 +63,10 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		ctx, cancel := context.WithDeadline(context.Background(), end)
 		c := exec.CommandContext(ctx, program, args[2:]...)
 		c.Dir, c.Stdout, c.Stderr = ts.MkAbs("."), &out, &out
-		for _, name := range []string{"PATH", "HOME", "UPDRAFT_HOME", "UPDRAFT_DAGS", "UPDRAFT_LISTEN"} {
+		for _, name := range []string{"PATH", "HOME", "UPDRAFT_HOME", "UPDRAFT_DAGS", "UPDRAFT_LISTEN", "UPDRAFT_STORE", "UPDRAFT_QUEUE"} {
+			if ts.Getenv(name) == "" {
+				continue
+			}
 			c.Env = append(c.Env, name+"="+ts.Getenv(name))
 		}
 		c.Run() // the output tells

@@ -132,9 +132,16 @@ func (i *Installation) fileOptions(dir, p string) dagfile.Options {
 }
 
 // Refresh stores what has changed in the DAG folder, unless a process works on the
-// installation: that one does so by itself.
+// installation: that one does so by itself. Where others have the store, too, only its
+// scheduler does, after the very first time: another machine's folder may be an old one, or
+// empty.
 func (i *Installation) Refresh(ctx context.Context) (Synced, error) {
-	if i.Busy(ctx) {
+	if i.shared() {
+		_, err := i.Store.Setting(ctx, store.KindFolder, bagState)
+		if !errors.Is(err, store.ErrNotFound) {
+			return Synced{}, err
+		}
+	} else if i.Busy(ctx) {
 		return Synced{}, nil
 	}
 	files, err := i.Folder(ctx)

@@ -27,6 +27,9 @@ const (
 // was stopped, or did not reach the store, for longer than its lease.
 var errOvertaken = errors.New("another scheduler works in this one's place, which could not renew its turn in time: start it again, and it waits for its turn")
 
+// errOthersTurn says that it is another one's turn, which may be waited for.
+var errOthersTurn = fmt.Errorf("%w", ErrBusy)
+
 // changing is what a store offers that others write to, too, and that tells of it.
 type changing interface {
 	Changed(ctx context.Context) (int64, error)
@@ -47,24 +50,14 @@ func (i *Installation) turn(ctx context.Context, kept func(error)) (_ context.Co
 		unlock, err := i.lock()
 		return ctx, unlock, err
 	}
-	g := &tick.Guard{Store: i.Store, Now: i.Now, Of: schedulers, Name: worker() + ":" + rand.Text(), Lease: turnLease}
-	holder, err := g.Holder(ctx)
-	if err == nil && holder == "" {
-		// Who is turned away leaves word, which nobody needs here: look first.
-		var inside bool
-		if inside, err = g.Enter(ctx); !inside {
-			holder = "another process"
-		}
-	}
+	// A home has one process at a time, too, and a second one there is a mistake.
+	unlock, err := i.lockHome()
 	if err != nil {
 		return ctx, nil, err
 	}
-	if holder != "" {
-		return ctx, nil, fmt.Errorf("%w: %s schedules what is in %s", ErrBusy, holder, i.Config.Path("store"))
-	}
-	unlock, err := i.lockHome()
-	if err != nil {
-		i.giveUp(ctx, g)
+	g := &tick.Guard{Store: i.Store, Now: i.Now, Of: schedulers, Name: worker() + ":" + rand.Text(), Lease: turnLease}
+	if err := i.enter(ctx, g); err != nil {
+		unlock()
 		return ctx, nil, err
 	}
 	inside, lost := context.WithCancelCause(ctx)
@@ -75,6 +68,22 @@ func (i *Installation) turn(ctx context.Context, kept func(error)) (_ context.Co
 		unlock()
 		lost(nil)
 	}, nil
+}
+
+// enter takes the right that is in the store; errOthersTurn says that another has it.
+func (i *Installation) enter(ctx context.Context, g *tick.Guard) error {
+	holder, err := g.Holder(ctx)
+	if err == nil && holder == "" {
+		// Who is turned away leaves word, which nobody needs here: look first.
+		var inside bool
+		if inside, err = g.Enter(ctx); !inside {
+			holder = "another process"
+		}
+	}
+	if err == nil && holder != "" {
+		err = fmt.Errorf("%w: %s schedules what is in %s", errOthersTurn, holder, i.Config.Path("store"))
+	}
+	return err
 }
 
 // keepTurn renews the right until it is stopped, and calls lost if another has it.
@@ -123,13 +132,13 @@ func (i *Installation) giveUp(ctx context.Context, g *tick.Guard) {
 	}
 }
 
-// awaitTurn is turn that waits where turns are in the store; waiting is called when it
-// begins to.
+// awaitTurn is turn that waits where turns are in the store, and while that does not answer;
+// waiting is called when it begins to.
 func (i *Installation) awaitTurn(ctx context.Context, waiting func() error, kept func(error)) (_ context.Context, leave func(), err error) {
 	told := ""
 	for {
 		inside, leave, err := i.turn(ctx, kept)
-		if err == nil || !i.shared() || !errors.Is(err, ErrBusy) && told == "" {
+		if err == nil || !i.shared() || !errors.Is(err, errOthersTurn) && told == "" {
 			return inside, leave, err
 		}
 		if text := err.Error(); told != text {

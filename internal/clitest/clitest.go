@@ -20,6 +20,7 @@ import (
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/routeexec"
 	"github.com/updraft-dev/updraft/local"
+	"github.com/updraft-dev/updraft/postgres"
 )
 
 // Main is what a TestMain calls; it does not return.
@@ -37,7 +38,7 @@ func updraft() int {
 	}
 	return cli.Run(ctx, cli.World{
 		Program: "updraft", Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Size: func() (int, int) { return 0, 0 },
-		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: os.Getenv("HOME"), Now: time.Now, Self: self, Release: "test", Drivers: embedded.Join(local.Drivers(), embedded.Drivers{Rules: rules}),
+		Lookup: os.LookupEnv, Environ: os.Environ(), UserHome: os.Getenv("HOME"), Now: time.Now, Self: self, Release: "test", Drivers: embedded.Join(local.Drivers(), postgres.Drivers(), embedded.Drivers{Rules: rules}),
 		Stack: stack,
 	})
 }
