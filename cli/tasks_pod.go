@@ -68,23 +68,27 @@ func (a *app) podRequest(ctx context.Context, i *embedded.Installation, dagID, t
 	if f.try < 0 {
 		return nil, usagef("--try %d: tries count from 1", f.try)
 	}
-	g, err := i.CurrentGraph(ctx, dagID)
+	def, err := i.FindDAG(ctx, dagID)
 	if err != nil {
 		return nil, err
 	}
 	q := &kubeevent.ShowRequest{
 		Run: run.Run{ID: run.ID{DAG: dagID, Run: "preview"}}, Instance: run.Instance{Task: task, Map: run.Unmapped}, JSON: f.output == "json",
+		Memory: def.State.Memory[task],
 	}
 	if f.m.index != nil {
 		q.Instance.Map = *f.m.index
 	}
+	version := def.Version
 	if f.run != "" {
 		if q.Run, err = a.findRun(ctx, i, dagID, f.run); err != nil {
 			return nil, err
 		}
-		if g, err = i.Loader.Graph(ctx, dagID, q.Run.Version); err != nil {
-			return nil, err
-		}
+		version = q.Run.Version
+	}
+	g, err := i.Loader.Graph(ctx, dagID, version)
+	if err != nil {
+		return nil, err
 	}
 	if _, there := g.Index(task); !there {
 		return nil, fmt.Errorf("DAG %s has no task %q: see `updraft tasks list %s`", dagID, task, dagID)

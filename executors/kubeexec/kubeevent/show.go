@@ -16,6 +16,8 @@ type ShowRequest struct {
 	DAG      json.RawMessage `json:"dag"`
 	Run      run.Run         `json:"run"`
 	Instance run.Instance    `json:"instance"`
+	// Memory is what was found to be enough for the task.
+	Memory run.Memory `json:"memory,omitzero"`
 	// JSON wants the pod as it goes to the API, and not as YAML with comments.
 	JSON bool `json:"json,omitempty"`
 }

@@ -28,7 +28,7 @@ func (b *Builder) Answer(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("read which pod to show: %w", err)
 	}
-	w := &executors.Work{Graph: g, Run: q.Run, Instance: q.Instance}
+	w := &executors.Work{Graph: g, Run: q.Run, Instance: q.Instance, Memory: q.Memory}
 	var text []byte
 	if q.JSON {
 		text, err = b.marshal(w)
