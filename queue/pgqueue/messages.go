@@ -86,11 +86,13 @@ func each(r pgx.BatchResults, f func(pgx.Rows) error) error {
 	return rows.Err()
 }
 
-// Of messages that are the same, the first is sent, if none was within the window.
+// Of messages that are the same, the first is sent, if none was within the window. Old texts
+// are removed by whoever comes along, but for those that another one removes just now.
 const sendSQL = `WITH input AS (
 	SELECT * FROM unnest($2::bytea[], $3::interval[], $4::uuid[]) WITH ORDINALITY AS i(body, delay, dedup, n)
 ), old AS (
-	DELETE FROM dedup WHERE until <= now() AND NOT (queue = $1 AND key = ANY($4::uuid[]))
+	DELETE FROM dedup WHERE (queue, key) IN (
+		SELECT queue, key FROM dedup WHERE until <= now() AND NOT (queue = $1 AND key = ANY($4::uuid[])) LIMIT 1000 FOR UPDATE SKIP LOCKED)
 ), fresh AS (
 	INSERT INTO dedup (queue, key, until) SELECT $1, dedup, now() + $5::interval FROM input WHERE dedup IS NOT NULL GROUP BY dedup ORDER BY dedup
 	ON CONFLICT (queue, key) DO UPDATE SET until = excluded.until WHERE dedup.until <= now() RETURNING key
