@@ -90,7 +90,7 @@ func (e *engine) toldOOM(ctx context.Context, id string) bool {
 	select {
 	case <-told.Messages:
 		return true
-	case <-told.Err:
+	case <-told.Err: //nolint:errcheck // it has none, or cannot say
 		return false
 	}
 }
