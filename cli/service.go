@@ -33,8 +33,8 @@ func (a *app) schedulerCommand() *cobra.Command {
 		Use:   "scheduler",
 		Short: "Schedule the DAG folder; workers run the tasks",
 		Long: `Does what standalone does but run tasks: it sends them to the queue, from which the workers
-of this installation take them. There is one scheduler, and any number of workers.
---parallelism bounds all workers together.`,
+of this installation take them. There is one scheduler, and any number of workers; on
+PostgreSQL, a second scheduler waits for its turn. --parallelism bounds all workers together.`,
 		Example: examples("updraft scheduler", "beside it, in other terminals: updraft worker"),
 	}, (*embedded.Installation).Scheduler)
 }
