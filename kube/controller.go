@@ -24,8 +24,7 @@ const leaseName = "updraft-controller-"
 // Options say how a controller works, beside the settings of its installation.
 type Options struct {
 	Client kubernetes.Interface
-	// Namespace is this process's own: the Lease is there, and pods, unless the settings name
-	// another.
+	// Namespace is this process's own: pods are made there, unless the settings name another.
 	Namespace string
 	// Identity is this process's name among controllers; its host and process id if empty.
 	Identity string
@@ -89,9 +88,6 @@ func Open(f *embedded.Function, o Options) (*Controller, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Namespace == "" {
-		o.Namespace = pods.Namespace
-	}
 	return &Controller{f: f, o: o, exec: exec, log: f.Log, ready: make(chan struct{})}, nil
 }
 
@@ -100,7 +96,7 @@ func Open(f *embedded.Function, o Options) (*Controller, error) {
 // them.
 func (c *Controller) Run(ctx context.Context) error {
 	return kubeexec.Lead(ctx, kubeexec.LeadConfig{
-		Client: c.o.Client, Namespace: c.o.Namespace, Name: leaseName + c.f.Config.Text("kubernetes_installation"), Identity: c.o.Identity,
+		Client: c.o.Client, Namespace: c.exec.Namespace(), Name: leaseName + c.f.Config.Text("kubernetes_installation"), Identity: c.o.Identity,
 		Lease: c.o.Lease, OnChange: c.follow,
 	}, c.lead)
 }

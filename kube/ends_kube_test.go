@@ -4,6 +4,9 @@ package kube_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/updraft-dev/updraft/embedded"
-	"github.com/updraft-dev/updraft/executors/kubeexec/kubepod"
 	"github.com/updraft-dev/updraft/kube"
 	"github.com/updraft-dev/updraft/run"
 )
@@ -21,7 +23,7 @@ import (
 const bash = "airflow.providers.standard.operators.bash.BashOperator"
 
 // killRunner kills the runner, and leaves process 1 alone.
-const killRunner = `echo before the kill; sleep 2; for p in /proc/[0-9]*; do grep -aq execute $p/cmdline 2>/dev/null && kill -9 ${p#/proc/}; done; sleep 60`
+const killRunner = `for p in /proc/[0-9]*; do grep -aq execute $p/cmdline 2>/dev/null && kill -9 ${p#/proc/}; done; sleep 60`
 
 const endsDAG = `ends:
   schedule: null
@@ -40,7 +42,7 @@ const endsDAG = `ends:
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t, map[string]string{"kubernetes_pending_timeout": "20s"})
-	p.write("dags/ends.yaml", strings.NewReplacer("BASH", bash, "KILL", fmt.Sprintf("%q", killRunner)).Replace(endsDAG))
+	p.write("dags/ends.yaml", strings.NewReplacer("BASH", bash, "KILL", fmt.Sprintf("%q", "echo before the kill; sleep 2; "+killRunner)).Replace(endsDAG))
 	p.schedule()
 	p.control(kube.Options{})
 	id := p.trigger("ends")
@@ -96,13 +98,14 @@ func (p *plant) try(a run.Attempt) run.Instance {
 	return in
 }
 
-// waitDAG has a task that waits until it is told to go on.
+// waitDAG has tasks that wait until the file go-ID is there, or kill-ID-NUMBER.
 func waitDAG(id, home string, tasks int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s:\n  schedule: null\n  tasks:\n", id)
 	for n := range tasks {
 		fmt.Fprintf(&b, "    t%d: {operator: %s, bash_command: %q}\n", n, bash,
-			fmt.Sprintf("trap 'echo told to stop; exit 1' TERM; touch %s/began-%s-%d; while [ ! -e %s/go-%s ]; do sleep 0.1; done", home, id, n, home, id))
+			fmt.Sprintf("trap 'echo told to stop; exit 1' TERM; touch %[1]s/began-%[2]s-%[3]d; while [ ! -e %[1]s/go-%[2]s ]; do sleep 0.1; [ ! -e %[1]s/kill-%[2]s-%[3]d ] || { %[4]s; }; done",
+				home, id, n, killRunner))
 	}
 	return b.String()
 }
@@ -151,7 +154,7 @@ func TestDeletedPod(t *testing.T) {
 	}
 }
 
-// TestMarkedAndDeleted: pods whose attempts were marked, or whose runs are gone, end.
+// TestOrphans: pods whose attempts were marked, or whose runs are gone, end.
 func TestOrphans(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t, nil)
@@ -190,17 +193,15 @@ func TestControllerRestarts(t *testing.T) {
 	for n := range tasks {
 		began(t, p, "restarts", n)
 	}
+	if n := len(p.pods()); n != tasks {
+		t.Fatalf("%d pods, want %d", n, tasks)
+	}
 	// One dies while nobody looks.
-	pods := p.pods()
-	if len(pods) != tasks {
-		t.Fatalf("%d pods, want %d", len(pods), tasks)
-	}
-	dead, err := kubepod.Attempt(&pods[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	zero := int64(0)
-	if err := p.client.CoreV1().Pods(p.namespace).Delete(t.Context(), pods[0].Name, metav1.DeleteOptions{GracePeriodSeconds: &zero}); err != nil {
+	p.write("kill-restarts-0", "")
+	p.eventually("a pod has died", func() bool {
+		return slices.ContainsFunc(p.pods(), func(pod corev1.Pod) bool { return pod.Status.Phase == corev1.PodFailed })
+	})
+	if err := os.Remove(filepath.Join(p.home, "kill-restarts-0")); err != nil {
 		t.Fatal(err)
 	}
 	second, _ := p.control(kube.Options{Identity: "second", Lease: 3 * time.Second})
@@ -209,8 +210,8 @@ func TestControllerRestarts(t *testing.T) {
 	m := p.until(id, "ended", ended)
 	for name, in := range m {
 		want := 1
-		if name == dead.Task {
-			want = 2 // found by its lease, which has run out
+		if name == "t0" {
+			want = 2
 		}
 		if in.State != run.Success || in.Try != want {
 			t.Errorf("%s is %s in try %d, want %d: %s", name, in.State, in.Try, want, in.Reason)

@@ -106,7 +106,7 @@ func newPlant(t *testing.T, settings map[string]string) *plant {
 		"home": home, "executor": "kubernetes", "kubernetes_namespace": p.namespace, "kubernetes_runner_image": runnerImage,
 		"kubernetes_worker_container_image": kubetest.Tasks, "kubernetes_image_pull_policy": "Never",
 		"kubernetes_pod_template_file": filepath.Join(home, "template.yaml"),
-		"store":                        "sqlite://" + home + "/updraft.db", "logs": "file://" + home + "/logs", "key": "file://" + home + "/key",
+		"listen":                       "127.0.0.1:0", "store": "sqlite://" + home + "/updraft.db", "logs": "file://" + home + "/logs", "key": "file://" + home + "/key",
 	}
 	for k, v := range settings {
 		p.settings[k] = v

@@ -165,14 +165,14 @@ func (e *Executor) Start(ctx context.Context, work ...executors.Work) []error {
 	return errs
 }
 
-// has says that an attempt's pod is there and stays: it is neither to be made nor awaited.
+// has says that an attempt's pod is there, and neither ends nor has ended.
 func (e *Executor) has(name string) bool {
 	obj, there, err := e.pods.GetStore().GetByKey(e.cfg.Namespace + "/" + name)
 	if err != nil || !there {
 		return false
 	}
 	pod, ok := obj.(*corev1.Pod)
-	return ok && pod.DeletionTimestamp == nil
+	return ok && pod.DeletionTimestamp == nil && !ended(pod)
 }
 
 // room is how many pods may be created; negative if there is no bound.
@@ -235,8 +235,8 @@ func (e *Executor) create(ctx context.Context, pod *corev1.Pod) error {
 	return e.judge(pod, err)
 }
 
-// found says what a pod that is there already means: one that is being deleted makes room
-// for another.
+// found says what a pod that is there already means. One that has ended, though its attempt
+// still waits, makes room for another: its runner could not claim.
 func (e *Executor) found(ctx context.Context, name string) error {
 	pod, err := e.cfg.Client.CoreV1().Pods(e.cfg.Namespace).Get(ctx, name, metav1.GetOptions{})
 	switch {
@@ -246,8 +246,13 @@ func (e *Executor) found(ctx context.Context, name string) error {
 		return fmt.Errorf("look at pod %s: %w", name, err)
 	case pod.DeletionTimestamp != nil:
 		return &WaitError{Reason: fmt.Sprintf("an earlier pod %s is still being deleted", name), After: time.Second}
+	case !ended(pod):
+		return nil
 	}
-	return nil
+	if e.isSettled(pod.UID) { // else its end may be what the attempt fails of
+		err = e.remove(ctx, pod)
+	}
+	return errors.Join(&WaitError{Reason: fmt.Sprintf("an earlier pod %s has ended", name), After: time.Second}, err)
 }
 
 // judge says what a refusal means.

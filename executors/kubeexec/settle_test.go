@@ -162,6 +162,29 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// TestDeadPod: a pod that has ended, though its attempt still waits, makes room for another.
+func TestDeadPod(t *testing.T) {
+	t.Parallel()
+	c, o := cluster(nil), newOwner()
+	e := open(t, c, func(cfg *kubeexec.Config) { cfg.KeepSucceeded = time.Hour })
+	runs(t, e, o)
+	eventually(t, "the pods", e.Synced)
+	w := work(t, "a")
+	if err := e.Start(t.Context(), w...)[0]; err != nil {
+		t.Fatal(err)
+	}
+	becomes(t, c, "a", exits(0, "Completed"))
+	eventually(t, "its end is seen", func() bool { return e.Stats().Succeeded == 1 })
+	var wait *kubeexec.WaitError
+	if err := e.Start(t.Context(), w...)[0]; !errors.As(err, &wait) || !strings.Contains(wait.Reason, "has ended") {
+		t.Errorf("got %v, want it to wait", err)
+	}
+	eventually(t, "another pod is made", func() bool { return e.Start(t.Context(), w...)[0] == nil })
+	if list := pods(t, c); len(list) != 1 || list[0].Status.Phase != "" {
+		t.Errorf("there are %d pods", len(list))
+	}
+}
+
 // TestEndsOfEarlierTimes: a controller that comes later finds what has happened.
 func TestEndsOfEarlierTimes(t *testing.T) {
 	t.Parallel()
