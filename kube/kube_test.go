@@ -49,7 +49,7 @@ func TestPods(t *testing.T) {
 		t.Errorf("secrets (-want +got):\n%s", diff)
 	}
 	// What is the controller's own, and what is as it is by default, is not handed on.
-	want := map[string]string{"UPDRAFT_EXECUTOR": "auto", "UPDRAFT_STORE": "dynamodb://table", "UPDRAFT_QUEUE": "sqs://q"}
+	want := map[string]string{"UPDRAFT_EXECUTOR": "auto", "UPDRAFT_STORE": "dynamodb://table", "UPDRAFT_QUEUE": "sqs://q", "UPDRAFT_KUBERNETES_NAMESPACE": "own"}
 	if diff := cmp.Diff(want, p.Env); diff != "" {
 		t.Errorf("variables (-want +got):\n%s", diff)
 	}

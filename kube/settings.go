@@ -39,7 +39,9 @@ func Pods(c *config.Config, namespace string) (kubepod.Config, error) {
 			return p, fmt.Errorf("setting kubernetes_pod_template_file: %w", err)
 		}
 	}
-	p.Env, err = environment(c, len(p.EnvFromSecrets) > 0)
+	if p.Env, err = environment(c, len(p.EnvFromSecrets) > 0); err == nil {
+		p.Env[config.EnvName("kubernetes_namespace")] = p.Namespace // runners send to it, too
+	}
 	return p, err
 }
 
@@ -68,7 +70,7 @@ func readTemplate(name string) ([]byte, error) {
 func handedOn() []string {
 	return []string{
 		"store", "logs", "queue", "key", "executor", "lambda", "fargate", "dag_source", "secrets_backend", "aws_region", "parallelism",
-		"log_max_bytes", "run_retention", "base_url", "kubernetes_namespace",
+		"log_max_bytes", "run_retention", "base_url",
 	}
 }
 
