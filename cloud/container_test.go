@@ -26,7 +26,9 @@ func TestFitsWorker(t *testing.T) {
 		{name: "elsewhere", set: func(t *dag.Task) { t.Executor = "lambda" }},
 		{name: "a queue", set: func(t *dag.Task) { t.Queue = "gpu" }},
 		{name: "memory", set: func(t *dag.Task) { t.Executor, t.Resources.Memory = "kubernetes", 1<<30 }},
-		{name: "a pod of its own", set: func(t *dag.Task) { t.Executor, t.ExecutorConfig = "kubernetes", dag.Values{"pod_override": dag.Values{}} }},
+		{name: "a pod of its own", set: func(t *dag.Task) {
+			t.Executor, t.ExecutorConfig = "kubernetes", dag.Values{"pod_override": dag.Values{}}
+		}},
 	} {
 		for name, want := range map[string]bool{"auto": tt.auto, "kubernetes": tt.kubernetes} {
 			task := dag.NewTask("t", "updraft.noop")
