@@ -11,18 +11,18 @@ func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, i := endIdle(t.Context(), time.Minute)
 		defer i.end()
-		time.Sleep(50 * time.Second)
+		<-time.After(50 * time.Second)
 		one, other := i.busy(), i.busy()
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		one()
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		other()
-		time.Sleep(59 * time.Second)
+		<-time.After(59 * time.Second)
 		synctest.Wait()
 		if ctx.Err() != nil {
 			t.Error("it has ended before a minute without a task was over")
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		if ctx.Err() == nil {
 			t.Error("a minute without a task was not its end")

@@ -137,7 +137,7 @@ func (p *plant) open() *embedded.Installation {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	var out io.Writer = io.Discard
+	out := io.Discard
 	if testing.Verbose() {
 		out = p.t.Output()
 	}

@@ -3,7 +3,7 @@ package kubeexec_test
 import (
 	"errors"
 	"log/slog"
-	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -143,7 +143,7 @@ func TestRefusals(t *testing.T) {
 		{"limit", apierrors.NewForbidden(pod, "x", errors.New("maximum memory usage per Container is 256Mi, but limit is 1Gi")), false, "LimitRange"},
 		{"invalid", apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, "x", nil), false, "not valid"},
 		{"internal error", apierrors.NewInternalError(errors.New("etcd is away")), true, "etcd is away"},
-		{"out of reach", &http.ProtocolError{ErrorString: "connection refused"}, true, "out of reach"},
+		{"out of reach", &url.Error{Op: "Post", URL: "https://x", Err: errors.New("connection refused")}, true, "out of reach"},
 		{"there already", apierrors.NewAlreadyExists(pod, "x"), true, "has just gone"},
 	}
 	for _, tt := range tests {

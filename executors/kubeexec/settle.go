@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -263,14 +264,22 @@ func (e *Executor) endOrphans(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return err
 		}
+		var all sync.WaitGroup
+		failed := make([]error, n)
 		for i, pod := range pods[:n] {
 			if needed[i] {
 				continue
 			}
 			e.cfg.Log.InfoContext(ctx, "pod is deleted: its attempt does not need it any more", "pod", pod.Name, "attempt", asked[i].Attempt.String())
-			e.counts.orphans.Add(1)
-			errs = append(errs, e.remove(ctx, pod))
+			e.slots <- struct{}{} // as many at once as are created
+			all.Go(func() {
+				defer func() { <-e.slots }()
+				failed[i] = e.remove(ctx, pod)
+				e.counts.orphans.Add(1)
+			})
 		}
+		all.Wait()
+		errs = append(errs, failed...)
 		pods, asked = pods[n:], asked[n:]
 	}
 	return errors.Join(errs...)

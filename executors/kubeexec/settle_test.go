@@ -31,7 +31,7 @@ type owner struct {
 	told    chan struct{}
 }
 
-func newOwner() *owner { return &owner{orphans: map[string]bool{}, told: make(chan struct{}, 100)} }
+func newOwner() *owner { return &owner{orphans: map[string]bool{}, told: make(chan struct{}, 1000)} }
 
 func (o *owner) Ended(ctx context.Context, e *kubeexec.Ended) error {
 	o.mu.Lock()
@@ -74,7 +74,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(20 * time.Second); !is(); <-tick.C {
+	for end := time.Now().Add(40 * time.Second); !is(); <-tick.C {
 		if time.Now().After(end) {
 			t.Fatalf("it does not come: %s", what)
 		}

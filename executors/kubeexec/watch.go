@@ -32,8 +32,6 @@ type key struct {
 }
 
 const (
-	// page is how many pods a list brings at once.
-	page = 500
 	// Pods that cannot be settled (the store is down) are tried again after these times.
 	firstAgain, lastAgain = time.Second, 30 * time.Second
 	// settlers is how many pods are settled at the same time.
