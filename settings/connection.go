@@ -25,6 +25,8 @@ type Connection struct {
 	// Extra is a JSON object or any other JSON value; a JSON string stands for text
 	// that is no JSON. Nil when there is none. See ExtraText and ExtraMap.
 	Extra json.RawMessage `json:"extra,omitempty"`
+	// DAGs are those whose tasks may use it; nil is everybody.
+	DAGs DAGs `json:"-"`
 }
 
 // String names the connection without any of its secrets.
@@ -109,6 +111,9 @@ func (c *Connection) Validate() error {
 	if len(c.Extra) > 0 && !json.Valid(c.Extra) {
 		faults = append(faults, fmt.Errorf("connection %s: extra is not JSON", c.ID))
 	}
+	if err := c.DAGs.Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("connection %s: dags: %w", c.ID, err))
+	}
 	return errors.Join(faults...)
 }
 
@@ -144,7 +149,7 @@ func connectionFromMap(id string, m map[string]any) (Connection, error) {
 	if uri, ok := m["uri"]; ok {
 		text, isText := uri.(string)
 		for k := range m {
-			if k != "uri" && k != "conn_id" && k != "description" {
+			if k != "uri" && k != "conn_id" && k != "description" && k != "dags" {
 				return fail("uri and %s exclude each other: write one of them", k)
 			}
 		}
@@ -188,8 +193,13 @@ func connectionFromMap(id string, m map[string]any) (Connection, error) {
 			if err := c.setExtraValue(v); err != nil {
 				return fail("%s: %v", k, err)
 			}
+		case "dags":
+			var err error
+			if c.DAGs, err = dagsValue(v); err != nil {
+				return fail("%v", err)
+			}
 		default:
-			return fail("unknown field %q: use conn_type, description, host, login, password, schema, port, extra, or uri", k)
+			return fail("unknown field %q: use conn_type, description, host, login, password, schema, port, extra, dags, or uri", k)
 		}
 	}
 	c.Type = normalType(c.Type)
@@ -255,7 +265,7 @@ func (c *Connection) JSON() string {
 	return string(raw)
 }
 
-// fields are Airflow's fields of an exported connection, all of them.
+// fields are Airflow's fields of an exported connection, all of them, and its limit.
 func (c *Connection) fields() map[string]any {
 	orNil := func(s string) any {
 		if s == "" {
@@ -272,6 +282,9 @@ func (c *Connection) fields() map[string]any {
 	}
 	if len(c.Extra) > 0 {
 		m["extra"] = c.ExtraText()
+	}
+	if c.DAGs.Limited() { // Airflow knows no such field
+		m["dags"] = []string(c.DAGs)
 	}
 	return m
 }

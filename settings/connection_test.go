@@ -77,7 +77,7 @@ func TestParseConnectionErrors(t *testing.T) {
 		{"a://[::1]hunter2", "connection c: the host of the URI: something follows the bracket"},
 		{`{"password": "hunter2"`, "connection c: it begins with { but is not a JSON object"},
 		{`{} hunter2`, "connection c: something follows the JSON object"},
-		{`{"pasword": "hunter2"}`, `connection c: unknown field "pasword": use conn_type, description, host, login, password, schema, port, extra, or uri`},
+		{`{"pasword": "hunter2"}`, `connection c: unknown field "pasword": use conn_type, description, host, login, password, schema, port, extra, dags, or uri`},
 		{`{"password": ["hunter2"]}`, "connection c: password is not a text"},
 		{`{"port": "x"}`, `connection c: port "x" is not a number`},
 		{`{"port": -1}`, "connection c: port -1 is not between 0 and 65535"},

@@ -22,7 +22,8 @@ const (
 	FormatEnvJSON Format = "env+json"
 )
 
-// EncodeConnections writes connections as Airflow's export does: passwords in clear.
+// EncodeConnections writes connections as Airflow's export does: passwords in clear. Those
+// that are limited have dags besides; FormatEnv cannot hold them.
 func EncodeConnections(list []Connection, f Format) ([]byte, error) {
 	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b Connection) int { return strings.Compare(a.ID, b.ID) })
@@ -32,6 +33,8 @@ func EncodeConnections(list []Connection, f Format) ([]byte, error) {
 			text := c.URI()
 			if f == FormatEnvJSON {
 				text = c.JSON()
+			} else if c.DAGs.Limited() {
+				return nil, fmt.Errorf("connection %s is limited to DAGs, which a URI cannot hold: export as JSON, or with --format env+json", c.ID)
 			}
 			fmt.Fprintf(&b, "%s=%s\n", c.ID, text)
 		}
@@ -45,13 +48,17 @@ func EncodeConnections(list []Connection, f Format) ([]byte, error) {
 }
 
 // EncodeVariables writes variables as Airflow's export does: a value that is JSON as
-// that value, one with a description as value and description.
+// that value, one with a description or a limit as value, description and dags.
+// FormatEnv cannot hold a limit.
 func EncodeVariables(list []Variable, f Format) ([]byte, error) {
 	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b Variable) int { return strings.Compare(a.Key, b.Key) })
 	if f == FormatEnv || f == FormatEnvJSON {
 		var b bytes.Buffer
 		for _, v := range list {
+			if v.DAGs.Limited() {
+				return nil, fmt.Errorf("variable %s is limited to DAGs, which a .env file cannot hold: export as JSON", v.Key)
+			}
 			if strings.ContainsAny(v.Value, "\r\n") {
 				return nil, fmt.Errorf("variable %s has several lines, which a .env file cannot hold: export as JSON", v.Key)
 			}
@@ -62,8 +69,8 @@ func EncodeVariables(list []Variable, f Format) ([]byte, error) {
 	m := make(map[string]any, len(list))
 	for _, v := range list {
 		value := parsedValue(v.Value)
-		if v.Description != "" {
-			value = map[string]any{"value": value, "description": v.Description}
+		if v.Description != "" || v.DAGs.Limited() {
+			value = described(v, value)
 		} else if o, ok := value.(map[string]any); ok && describes(o) {
 			// Its own shape would be read as a description.
 			value = v.Value
@@ -71,6 +78,18 @@ func EncodeVariables(list []Variable, f Format) ([]byte, error) {
 		m[v.Key] = value
 	}
 	return encodeEntries(m, f)
+}
+
+// described is the value of a variable with its description and its limit.
+func described(v Variable, value any) map[string]any {
+	m := map[string]any{"value": value}
+	if v.Description != "" {
+		m["description"] = v.Description
+	}
+	if v.DAGs.Limited() { // Airflow knows no such field
+		m["dags"] = []string(v.DAGs)
+	}
+	return m
 }
 
 // parsedValue is a text's JSON value if writing that gives the same text again.

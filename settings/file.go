@@ -76,7 +76,7 @@ func DecodeConnections(name string, body []byte) (map[string]Connection, error) 
 
 // DecodeVariables reads variables by key from the text of a file; its name says the
 // format. A value that is no text becomes its JSON; an object with only value and
-// description (or value alone) is a variable with its description.
+// description, dags, or both, is a variable with these.
 func DecodeVariables(name string, body []byte) (map[string]Variable, error) {
 	entries, err := decodeEntries(name, body)
 	if err != nil {
@@ -92,6 +92,9 @@ func DecodeVariables(name string, body []byte) (map[string]Variable, error) {
 		}
 		if m, ok := v.(map[string]any); ok && describes(m) {
 			vr.Description, _ = m["description"].(string)
+			if vr.DAGs, err = dagsValue(m["dags"]); err != nil {
+				return nil, fmt.Errorf("%s: variable %s: %w", name, k, err)
+			}
 			v = m["value"]
 		}
 		if vr.Value, err = variableText(v); err != nil {
@@ -102,11 +105,17 @@ func DecodeVariables(name string, body []byte) (map[string]Variable, error) {
 	return out, nil
 }
 
-// describes says that an exported variable comes as value and description.
+// describes says that an exported variable comes as value and description, as Airflow's, or
+// as value and dags, with a description or without.
 func describes(m map[string]any) bool {
 	_, value := m["value"]
-	_, description := m["description"]
-	return value && description && len(m) == 2
+	n := 1
+	for _, k := range []string{"description", "dags"} {
+		if _, ok := m[k]; ok {
+			n++
+		}
+	}
+	return value && n > 1 && len(m) == n
 }
 
 func variableText(v any) (string, error) {

@@ -57,54 +57,70 @@ func NewRegistry(c Config) *Registry {
 	return &Registry{Config: c}
 }
 
-// Connection returns a connection. The error is store.ErrNotFound if there is none,
-// and says how to make it.
+// Connection returns a connection, whoever may use it: tasks ask [Registry.For]. The error is
+// store.ErrNotFound if there is none, and says how to make it.
 func (r *Registry) Connection(ctx context.Context, id string) (Connection, error) {
-	if c, ok := r.Secrets.Connections[id]; ok {
-		return c, nil
-	}
-	if text, ok, err := r.backend(ctx, store.KindConnection, id); ok || err != nil {
-		if err != nil {
-			return Connection{}, err
-		}
-		return ParseConnection(id, text)
-	}
-	if text, name, ok := r.env("CONN", id); ok {
-		c, err := ParseConnection(id, text)
-		if err != nil {
-			return Connection{}, fmt.Errorf("%s: %w", name, err)
-		}
-		return c, nil
-	}
-	var c Connection
-	err := r.load(ctx, store.KindConnection, id, &c)
-	if errors.Is(err, store.ErrNotFound) {
-		return Connection{}, fmt.Errorf("connection `%s` %w: set it with `updraft connections add %s …` or AIRFLOW_CONN_%s", id, store.ErrNotFound, id, strings.ToUpper(id))
-	}
-	c.ID = id
+	c, _, err := r.connection(ctx, id)
 	return c, err
 }
 
-// Variable returns a variable. The error is store.ErrNotFound if there is none, and
-// says how to make it.
-func (r *Registry) Variable(ctx context.Context, key string) (Variable, error) {
-	if v, ok := r.Secrets.Variables[key]; ok {
-		return v, nil
+// connection also says where a connection comes from; empty is the store.
+func (r *Registry) connection(ctx context.Context, id string) (c Connection, from string, err error) {
+	if c, ok := r.Secrets.Connections[id]; ok {
+		return c, r.Secrets.ConnectionsFrom, nil
 	}
-	if text, ok, err := r.backend(ctx, store.KindVariable, key); ok || err != nil {
-		return Variable{Key: key, Value: text}, err
+	if text, ok, err := r.backend(ctx, store.KindConnection, id); ok || err != nil {
+		if err == nil {
+			c, err = ParseConnection(id, text)
+		}
+		return c, fromBackend, err
 	}
-	if text, _, ok := r.env("VAR", key); ok {
-		return Variable{Key: key, Value: text}, nil
+	if text, name, ok := r.env("CONN", id); ok {
+		c, err := ParseConnection(id, text)
+		if err == nil && c.DAGs.Limited() {
+			err = errors.New("it has dags, and every task inherits the environment, so that a limit would hold nothing: set the connection in the database or in a secrets file")
+		}
+		if err != nil {
+			return Connection{}, name, fmt.Errorf("%s: %w", name, err)
+		}
+		return c, name, nil
 	}
-	var v Variable
-	err := r.load(ctx, store.KindVariable, key, &v)
+	err = r.load(ctx, store.KindConnection, id, &c)
 	if errors.Is(err, store.ErrNotFound) {
-		return Variable{}, fmt.Errorf("variable `%s` %w: set it with `updraft variables set %s …` or AIRFLOW_VAR_%s", key, store.ErrNotFound, key, strings.ToUpper(key))
+		return Connection{}, "", fmt.Errorf("connection `%s` %w: set it with `updraft connections add %s …` or AIRFLOW_CONN_%s", id, store.ErrNotFound, id, strings.ToUpper(id))
 	}
-	v.Key = key
+	c.ID = id
+	return c, "", err
+}
+
+// Variable returns a variable, whoever may use it: tasks ask [Registry.For]. The error is
+// store.ErrNotFound if there is none, and says how to make it.
+func (r *Registry) Variable(ctx context.Context, key string) (Variable, error) {
+	v, _, err := r.variable(ctx, key)
 	return v, err
 }
+
+// variable also says where a variable comes from; empty is the store.
+func (r *Registry) variable(ctx context.Context, key string) (v Variable, from string, err error) {
+	if v, ok := r.Secrets.Variables[key]; ok {
+		return v, r.Secrets.VariablesFrom, nil
+	}
+	if text, ok, err := r.backend(ctx, store.KindVariable, key); ok || err != nil {
+		return Variable{Key: key, Value: text}, fromBackend, err
+	}
+	if text, name, ok := r.env("VAR", key); ok {
+		return Variable{Key: key, Value: text}, name, nil
+	}
+	err = r.load(ctx, store.KindVariable, key, &v)
+	if errors.Is(err, store.ErrNotFound) {
+		return Variable{}, "", fmt.Errorf("variable `%s` %w: set it with `updraft variables set %s …` or AIRFLOW_VAR_%s", key, store.ErrNotFound, key, strings.ToUpper(key))
+	}
+	v.Key = key
+	return v, "", err
+}
+
+// fromBackend is where the service for secrets is said to have things from.
+const fromBackend = "the service for secrets"
 
 // backend asks the service, if there is one.
 func (r *Registry) backend(ctx context.Context, k store.Kind, id string) (text string, found bool, err error) {
@@ -133,22 +149,6 @@ func (r *Registry) Connections(ctx context.Context) ([]Connection, error) {
 // Variables returns the variables of the store, ordered by key.
 func (r *Registry) Variables(ctx context.Context) ([]Variable, error) {
 	return list[Variable](ctx, r, store.KindVariable)
-}
-
-// PutConnection checks and stores a connection, over any that is there.
-func (r *Registry) PutConnection(ctx context.Context, c Connection) error {
-	if err := c.Validate(); err != nil {
-		return err
-	}
-	return r.save(ctx, store.KindConnection, c.ID, c)
-}
-
-// PutVariable checks and stores a variable, over any that is there.
-func (r *Registry) PutVariable(ctx context.Context, v Variable) error {
-	if err := v.Validate(); err != nil {
-		return err
-	}
-	return r.save(ctx, store.KindVariable, v.Key, v)
 }
 
 // DeleteConnection removes a connection from the store; store.ErrNotFound if it is not there.
@@ -192,14 +192,6 @@ func (r *Registry) Pools(ctx context.Context) ([]Pool, error) {
 	return append(append(out, DefaultPool()), pools[at:]...), nil
 }
 
-// PutPool checks and stores a pool, over any that is there.
-func (r *Registry) PutPool(ctx context.Context, p Pool) error {
-	if err := p.Validate(); err != nil {
-		return err
-	}
-	return r.save(ctx, store.KindPool, p.Name, p)
-}
-
 // DeletePool removes a pool; the default pool stays.
 func (r *Registry) DeletePool(ctx context.Context, name string) error {
 	if name == dag.DefaultPool {
@@ -208,9 +200,7 @@ func (r *Registry) DeletePool(ctx context.Context, name string) error {
 	return r.remove(ctx, store.KindPool, name)
 }
 
-// errNoStore is the answer to every change without a store.
-var errNoStore = errors.New("there is no store for settings")
-
+// place names a setting in messages; what is sealed opens only there.
 func place(k store.Kind, id string) string { return string(k) + " " + id }
 
 func (r *Registry) load(ctx context.Context, k store.Kind, id string, into any) error {
@@ -227,14 +217,17 @@ func (r *Registry) load(ctx context.Context, k store.Kind, id string, into any) 
 	return r.open(k, s, into)
 }
 
+// open decodes a stored value, with its limit.
 func (r *Registry) open(k store.Kind, s store.Setting, into any) error {
-	body := s.Value
+	dags, body, err := cutLimit(s.Value)
+	if err != nil {
+		return fmt.Errorf("%s: %w", place(k, s.ID), err)
+	}
 	if Sealed(body) {
 		if r.Keys == nil {
 			return fmt.Errorf("%s is sealed, and there is no key: name the key file: %w", place(k, s.ID), ErrKey)
 		}
-		var err error
-		if body, err = r.Keys.Open(place(k, s.ID), body); err != nil {
+		if body, err = r.Keys.Open(sealedAt(k, s.ID, dags), body); err != nil {
 			return err
 		}
 	}
@@ -242,38 +235,11 @@ func (r *Registry) open(k store.Kind, s store.Setting, into any) error {
 	if err := d.Decode(into); err != nil {
 		return fmt.Errorf("%s: %w: its value is not readable", place(k, s.ID), store.ErrCorrupt)
 	}
-	return nil
-}
-
-func (r *Registry) save(ctx context.Context, k store.Kind, id string, v any) error {
-	if r.Store == nil {
-		return errNoStore
-	}
-	body, err := marshal(v)
-	if err != nil {
-		return fmt.Errorf("storing %s: not a JSON value", place(k, id))
-	}
-	if r.Keys != nil && k != store.KindPool {
-		if body, err = r.Keys.Seal(place(k, id), body); err != nil {
-			return fmt.Errorf("sealing %s: %w", place(k, id), err)
-		}
-	}
-	if err := r.Store.PutSetting(ctx, k, store.Setting{ID: id, Value: body, At: r.Now()}); err != nil {
-		return fmt.Errorf("storing %s: %w", place(k, id), err)
-	}
-	return nil
-}
-
-func (r *Registry) remove(ctx context.Context, k store.Kind, id string) error {
-	if r.Store == nil {
-		return errNoStore
-	}
-	err := r.Store.DeleteSetting(ctx, k, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("%s `%s` %w: `updraft %ss list` shows those there are", k, id, store.ErrNotFound, k)
-	}
-	if err != nil {
-		return fmt.Errorf("deleting %s: %w", place(k, id), err)
+	switch v := into.(type) {
+	case *Connection:
+		v.DAGs = dags
+	case *Variable:
+		v.DAGs = dags
 	}
 	return nil
 }

@@ -32,6 +32,14 @@ func (m memory) Setting(_ context.Context, k store.Kind, id string) (store.Setti
 }
 
 func (m memory) PutSetting(_ context.Context, k store.Kind, s store.Setting) error {
+	have, found := m[place(k, s.ID)]
+	if s.Revision == -1 && found {
+		return store.ErrExists
+	}
+	if s.Revision > 0 && s.Revision != have.Revision {
+		return store.ErrConflict
+	}
+	s.Revision = have.Revision + 1
 	m[place(k, s.ID)] = s
 	return nil
 }

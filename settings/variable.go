@@ -2,6 +2,8 @@ package settings
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -10,13 +12,21 @@ type Variable struct {
 	Key         string `json:"key"`
 	Value       string `json:"value"`
 	Description string `json:"description,omitempty"`
+	// DAGs are those whose tasks may use it; nil is everybody.
+	DAGs DAGs `json:"-"`
 }
 
 // String names the variable without its value.
 func (v Variable) String() string { return "variable " + v.Key }
 
-// Validate says what is wrong with the variable, or nil.
-func (v *Variable) Validate() error { return checkID("variable key", v.Key) }
+// Validate says what is wrong with the variable, all of it, or nil.
+func (v *Variable) Validate() error {
+	err := checkID("variable key", v.Key)
+	if bad := v.DAGs.Validate(); bad != nil {
+		err = errors.Join(err, fmt.Errorf("variable %s: dags: %w", v.Key, bad))
+	}
+	return err
+}
 
 // Secrets are the texts that must not appear in a log: all of the value if the key is
 // sensitive, otherwise what stands under sensitive names in a JSON value.

@@ -318,7 +318,8 @@ func words() [][2]string {
 }
 
 // standard gives the fields of a connection in JSON their own names, and drops those that
-// a connection does not have, as Airflow does. Any other text stays as it is.
+// a connection does not have, as Airflow does, which drops dags, too. Any other text stays
+// as it is.
 func standard(text string) string {
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
 		return text
@@ -328,7 +329,7 @@ func standard(text string) string {
 		return text // ParseConnection says what is wrong with it
 	}
 	out := map[string]json.RawMessage{}
-	for _, field := range []string{"conn_type", "description", "host", "login", "password", "schema", "port", "extra", "extra_dejson"} {
+	for _, field := range []string{"conn_type", "description", "host", "login", "password", "schema", "port", "extra", "extra_dejson", "dags"} {
 		if v, ok := in[field]; ok {
 			out[field] = v
 		}

@@ -245,6 +245,7 @@ func TestRegistry(t *testing.T) {
 		"updraft/connections/uri":  "postgres://ada:s3cret@db.example.com:5432/shop?sslmode=require",
 		"updraft/connections/json": `{"conn_type": "http", "host": "h", "port": 80, "extra": {"token": "t0ken"}}`,
 		"updraft/connections/rds":  `{"username":"u","password":"p","engine":"postgres","host":"h","port":5432,"dbInstanceIdentifier":"i","dbname":"shop"}`,
+		"updraft/connections/own":  `{"user": "u", "engine": "postgres", "dags": ["etl"]}`,
 		"updraft/connections/bad":  `{"port": "hidden"}`,
 		"updraft/connections/file": "http://service",
 		"updraft/variables/region": "eu-west-1",
@@ -274,6 +275,13 @@ func TestRegistry(t *testing.T) {
 	}
 	if _, err := r.Connection(t.Context(), "bad"); err == nil || strings.Contains(err.Error(), `{"port"`) {
 		t.Errorf("a connection that cannot be read: %v", err)
+	}
+	var denied *settings.DeniedError
+	if _, err := r.For("other").Connection(t.Context(), "own"); !errors.As(err, &denied) {
+		t.Errorf("a connection that another DAG has for itself: %v", err)
+	}
+	if _, err := r.For("etl").Connection(t.Context(), "own"); err != nil {
+		t.Errorf("a connection that the DAG has for itself: %v", err)
 	}
 	if v, err := r.Variable(t.Context(), "region"); err != nil || v.Value != "eu-west-1" || v.Key != "region" {
 		t.Errorf("got %+v, %v", v, err)
