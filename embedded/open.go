@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+	_ "time/tzdata" // time zones where there are none: images from scratch, Lambda's own
 
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/dag"
