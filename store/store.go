@@ -168,6 +168,20 @@ type Result struct {
 	// Refused are the batches whose Create met an existing run (error: ErrExists) or
 	// whose run is not there (ErrNotFound).
 	Refused map[int]error
+	// Beside is how task instances stood that the store keeps beside those that it wrote, as
+	// far as it learns that without another read; it need not be complete, or be there. Each
+	// stood so when its batch was written or later: of two instances that are written at the
+	// same time and name each other, at least one finds the other one written.
+	Beside []Neighbor
+}
+
+// Neighbor is how an instance stood that was written, or one that lies beside it.
+type Neighbor struct {
+	// Batch is the position of the batch; the instance is of the same run.
+	Batch int
+	Task  string
+	Map   int
+	State run.State
 }
 
 // Lost names a change that was refused.

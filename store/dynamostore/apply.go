@@ -60,6 +60,7 @@ func (s *Store) Apply(ctx context.Context, batches ...store.Batch) (store.Result
 type outcome struct {
 	lost    []store.Lost
 	refused error
+	beside  []store.Neighbor
 }
 
 func result(batches []store.Batch, outcomes []outcome) store.Result {
@@ -68,6 +69,10 @@ func result(batches []store.Batch, outcomes []outcome) store.Result {
 		for _, l := range o.lost {
 			l.Batch = i
 			res.Lost = append(res.Lost, l)
+		}
+		for _, n := range o.beside {
+			n.Batch = i
+			res.Beside = append(res.Beside, n)
 		}
 		if o.refused != nil {
 			if res.Refused == nil {
@@ -95,7 +100,7 @@ func (s *Store) applyBatch(ctx context.Context, b *batch) (outcome, error) {
 		if err != nil {
 			return outcome{}, err
 		}
-		lost, err := s.applyTo(ctx, p, b)
+		o, err := s.applyTo(ctx, p, b)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			s.forget(p.id)
@@ -104,8 +109,8 @@ func (s *Store) applyBatch(ctx context.Context, b *batch) (outcome, error) {
 			s.forget(p.id)
 			continue
 		}
-		slices.SortFunc(lost, func(a, b store.Lost) int { return a.Change - b.Change })
-		return outcome{lost: lost}, err
+		slices.SortFunc(o.lost, func(a, b store.Lost) int { return a.Change - b.Change })
+		return o, err
 	}
 }
 
@@ -142,23 +147,26 @@ type shardChanges struct {
 // operators.
 const maxShardChanges = 60
 
-// applyTo writes the changes of a batch, and returns those that were lost.
-func (s *Store) applyTo(ctx context.Context, p *place, b *batch) ([]store.Lost, error) {
+// applyTo writes the changes of a batch.
+func (s *Store) applyTo(ctx context.Context, p *place, b *batch) (o outcome, err error) {
 	if items := s.valueItems(p, b.values); len(items) > 0 {
 		if err := s.writeBatch(ctx, items, nil); err != nil {
-			return nil, err
+			return o, err
 		}
 	}
-	var lost []store.Lost
-	for _, q := range s.portions(p, b) {
-		q.events = q.events && len(lost) == 0
-		l, err := s.commit(ctx, p, b, q)
-		if err != nil {
-			return nil, err
+	portions := s.portions(p, b)
+	for _, q := range portions {
+		q.events = q.events && len(o.lost) == 0
+		w := &writer{s: s, p: p, b: b, q: q}
+		if err := w.commit(ctx); err != nil {
+			return outcome{}, err
 		}
-		lost = append(lost, l...)
+		o.lost = append(o.lost, w.lost...)
+		if len(portions) == 1 { // otherwise more may be written after it
+			o.beside = w.neighbors()
+		}
 	}
-	return lost, nil
+	return o, nil
 }
 
 // portions divides a batch into what is written at once.
@@ -266,41 +274,41 @@ func (s *Store) split(p *place, b *batch, q portion) []portion {
 // reserved is the room in a transaction for the run itself and a staging.
 const reserved = 2
 
-// commit writes a portion: what holds of it, all at once. It returns what was lost.
-func (s *Store) commit(ctx context.Context, p *place, b *batch, q portion) ([]store.Lost, error) {
-	w := &writer{s: s, p: p, b: b, q: q}
+// commit writes the portion: what holds of it, all at once.
+func (w *writer) commit(ctx context.Context) error {
 	if err := w.look(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	for n := 0; ; n++ {
 		ops, err := w.ops(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if len(ops) == 0 {
-			return w.lost, w.finish(ctx)
+			return w.finish(ctx)
 		}
 		var old []item
 		ops, held, err := w.stage(ctx, ops)
 		if err == nil && held {
-			old, held, err = s.write(ctx, ops...)
+			ops[0].after = w.saw
+			old, held, err = w.s.write(ctx, ops...)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if held || w.was(old) {
-			return w.lost, w.finish(ctx)
+			return w.finish(ctx)
 		}
 		if n > trials {
-			return nil, fmt.Errorf("others change the same task instances all the time: %w", store.ErrConflict)
+			return fmt.Errorf("others change the same task instances all the time: %w", store.ErrConflict)
 		}
 		if n > 1 {
 			if err := pause(ctx, n); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		if err := w.relook(ctx, old); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }

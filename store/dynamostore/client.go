@@ -28,6 +28,8 @@ type op struct {
 	// once has the write made as a transaction, whose token tells a write that is sent again,
 	// as its answer was lost, from a second one: where nothing of it can be seen afterwards.
 	once bool
+	// after is told of an item that was updated, as it is then; nil if nobody wants to know.
+	after func(item)
 	expr
 }
 
@@ -106,12 +108,19 @@ func (s *Store) writeOne(ctx context.Context, o *op) error {
 		}
 		used = out.ConsumedCapacity
 	default:
-		out, err := s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{TableName: &s.cfg.Table, Key: o.key.item(),
+		in := &dynamodb.UpdateItemInput{TableName: &s.cfg.Table, Key: o.key.item(),
 			UpdateExpression: o.update(), ConditionExpression: o.condition(),
 			ExpressionAttributeNames: o.names, ExpressionAttributeValues: o.values,
-			ReturnValuesOnConditionCheckFailure: old, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal})
+			ReturnValuesOnConditionCheckFailure: old, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal}
+		if o.after != nil {
+			in.ReturnValues = types.ReturnValueAllNew
+		}
+		out, err := s.db.UpdateItem(ctx, in)
 		if err != nil {
 			return err
+		}
+		if o.after != nil {
+			o.after(out.Attributes)
 		}
 		used = out.ConsumedCapacity
 	}
@@ -219,6 +228,16 @@ func (s *Store) query(ctx context.Context, r span, each func(items []item) (more
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
+}
+
+// first reads a range, or no more of it than its limit.
+func (s *Store) first(ctx context.Context, r span) ([]item, error) {
+	var l []item
+	err := s.query(ctx, r, func(items []item) bool {
+		l = append(l, items...)
+		return r.limit == 0 || len(l) < r.limit
+	})
+	return l, err
 }
 
 // all reads a whole range.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,17 +28,35 @@ type loaded struct {
 // was asked for: a range is cheaper than the same items one by one.
 const smallRun = 64
 
-// load reads a run: of the given tasks and indexes, or of all.
-func (s *Store) load(ctx context.Context, id run.ID, tasks []string, maps []int) (*loaded, error) {
-	if p := s.knownPlace(id); p != nil && len(tasks) > 0 && p.layout != nil &&
-		(len(p.layout.tasks) > smallRun || p.layout.mapped) {
-		l, err := s.loadTasks(ctx, p, tasks, maps)
+// pick selects instances of a task: those of the given indexes, or all.
+type pick struct {
+	task string
+	// maps is nil for all.
+	maps []int
+}
+
+func (p pick) has(index int) bool { return p.maps == nil || slices.Contains(p.maps, index) }
+
+// firstLook is the number of items that are read of a run of which nothing is known: its
+// header and some shards, as many as one read unit buys.
+const firstLook = 4
+
+// load reads a run: what is picked, or all.
+func (s *Store) load(ctx context.Context, id run.ID, picks []pick) (*loaded, error) {
+	p := s.knownPlace(id)
+	if p != nil && p.wide() && len(picks) > 0 {
+		l, err := s.loadTasks(ctx, p, nil, picks)
 		if !errors.Is(err, errMoved) {
 			return l, err
 		}
 		s.forget(id)
+		p = nil
 	}
-	items, err := s.all(ctx, span{pk: runKey(id), from: sortMeta, to: sortEnd})
+	r := span{pk: runKey(id), from: sortMeta, to: sortEnd}
+	if p == nil && len(picks) > 0 {
+		r.limit = firstLook
+	}
+	items, err := s.first(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -48,11 +67,27 @@ func (s *Store) load(ctx context.Context, id run.ID, tasks []string, maps []int)
 	if err != nil {
 		return nil, err
 	}
-	l := &loaded{header: h, details: map[key]item{}}
-	if l.place, err = s.placeOf(ctx, h); err != nil {
+	if p, err = s.placeOf(ctx, h); err != nil {
 		return nil, err
 	}
+	if r.limit > 0 && len(items) >= r.limit {
+		if p.wide() {
+			return s.loadTasks(ctx, p, h, picks)
+		}
+		r.past, r.limit = strOf(items[len(items)-1], attrSK), 0
+		rest, err := s.all(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, rest...)
+	}
+	l := &loaded{header: h, place: p, details: map[key]item{}}
 	return l, l.take(ctx, s, items[1:])
+}
+
+// wide says that it is cheaper to read some tasks of a run one by one than all in one range.
+func (p *place) wide() bool {
+	return p.layout != nil && (len(p.layout.tasks) > smallRun || p.layout.mapped)
 }
 
 // take sorts items. Stagings come before the shards that were made by them.
@@ -80,43 +115,25 @@ func (l *loaded) take(ctx context.Context, s *Store, items []item) error {
 // fewIndexes is the number of indexes of a mapped task whose shards are read one by one.
 const fewIndexes = 32
 
-// loadTasks reads the header and the shards of some tasks, of the given indexes or of all.
-func (s *Store) loadTasks(ctx context.Context, p *place, tasks []string, maps []int) (*loaded, error) {
-	keys := []key{metaKey(p.id)}
-	var ranges []span
-	for _, task := range tasks {
-		at, known := p.layout.tasks[task]
-		indexes := []int{run.Unmapped}
-		switch {
-		case maps != nil && len(maps) <= fewIndexes:
-			indexes = maps
-		case !known || at.mapped:
-			prefix := p.layout.indexedShards(p.epoch, task)
-			ranges = append(ranges, span{pk: runKey(p.id), from: prefix, to: prefix + "~"})
-		}
-		for _, i := range indexes {
-			keys = append(keys, key{runKey(p.id), p.layout.shardOf(p.epoch, task, i)})
-		}
+// loadTasks reads the shards of what is picked, and the header, unless that was read already.
+func (s *Store) loadTasks(ctx context.Context, p *place, h *header, picks []pick) (*loaded, error) {
+	keys, ranges := p.whereabouts(picks)
+	if h == nil {
+		keys = append(keys, metaKey(p.id))
 	}
-	keys = distinct(keys)
-	found, err := s.getAll(ctx, keys)
+	found, err := s.getAll(ctx, distinct(keys))
 	if err != nil {
 		return nil, err
 	}
-	if found[keys[0]] == nil {
-		return nil, store.ErrNotFound
-	}
-	h, err := s.decodeHeader(ctx, p.id, found[keys[0]])
-	if err != nil {
-		return nil, err
-	}
-	if h.epoch != p.epoch {
-		return nil, errMoved
-	}
-	var items []item
-	for _, k := range keys[1:] {
-		if it := found[k]; it != nil {
-			items = append(items, it)
+	if h == nil {
+		if found[metaKey(p.id)] == nil {
+			return nil, store.ErrNotFound
+		}
+		if h, err = s.decodeHeader(ctx, p.id, found[metaKey(p.id)]); err != nil {
+			return nil, err
+		}
+		if h.epoch != p.epoch {
+			return nil, errMoved
 		}
 	}
 	mapped, err := collect(ctx, len(ranges), func(ctx context.Context, i int) ([]item, error) { return s.all(ctx, ranges[i]) })
@@ -124,28 +141,79 @@ func (s *Store) loadTasks(ctx context.Context, p *place, tasks []string, maps []
 		return nil, err
 	}
 	l := &loaded{header: h, place: p}
-	return l, l.take(ctx, s, slices.Concat(items, slices.Concat(mapped...)))
+	return l, l.take(ctx, s, slices.Concat(slices.Collect(maps.Values(found)), slices.Concat(mapped...)))
+}
+
+// whereabouts are the shards of what is picked: one by one, and ranges of them.
+func (p *place) whereabouts(picks []pick) (keys []key, ranges []span) {
+	for _, one := range picks {
+		at, known := p.layout.tasks[one.task]
+		indexes := []int{run.Unmapped}
+		switch {
+		case one.maps != nil && len(one.maps) <= fewIndexes:
+			indexes = one.maps
+		case !known || at.mapped:
+			prefix := p.layout.indexedShards(p.epoch, one.task)
+			ranges = append(ranges, span{pk: runKey(p.id), from: prefix, to: prefix + "~"})
+		}
+		for _, i := range indexes {
+			keys = append(keys, key{runKey(p.id), p.layout.shardOf(p.epoch, one.task, i)})
+		}
+	}
+	return keys, ranges
 }
 
 // Run implements store.Runs.
 func (s *Store) Run(ctx context.Context, id run.ID, tasks ...string) (store.RunData, error) {
-	data, err := s.run(ctx, id, tasks)
+	data, err := s.run(ctx, id, picksOf(tasks, nil))
 	return data, s.explain("reading run "+id.String(), err)
 }
 
-func (s *Store) run(ctx context.Context, id run.ID, tasks []string) (store.RunData, error) {
+// Pick implements store.Picker: each instance costs the unit of its shard.
+func (s *Store) Pick(ctx context.Context, id run.ID, keys ...run.Key) (store.RunData, error) {
+	var picks []pick
+	for _, k := range keys {
+		at := slices.IndexFunc(picks, func(p pick) bool { return p.task == k.Task })
+		if at < 0 {
+			at, picks = len(picks), append(picks, pick{task: k.Task, maps: []int{}})
+		}
+		if k.Map == run.Unmapped {
+			picks[at].maps = nil
+		} else if picks[at].maps != nil {
+			picks[at].maps = append(picks[at].maps, k.Map)
+		}
+	}
+	data, err := s.run(ctx, id, picks)
+	return data, s.explain("reading task instances of run "+id.String(), err)
+}
+
+var _ store.Picker = (*Store)(nil)
+
+// picksOf picks the same indexes of several tasks.
+func picksOf(tasks []string, indexes []int) []pick {
+	picks := make([]pick, len(tasks))
+	for i, t := range tasks {
+		picks[i] = pick{t, indexes}
+	}
+	return picks
+}
+
+func (s *Store) run(ctx context.Context, id run.ID, picks []pick) (store.RunData, error) {
 	if err := s.enter(ctx); err != nil {
 		return store.RunData{}, err
 	}
-	l, err := s.load(ctx, id, tasks, nil)
+	l, err := s.load(ctx, id, picks)
 	if err != nil {
 		return store.RunData{}, err
+	}
+	picked := func(task string, index int) bool {
+		return len(picks) == 0 || slices.ContainsFunc(picks, func(p pick) bool { return p.task == task && p.has(index) })
 	}
 	list := instances{s: s, id: id, epoch: l.epoch, details: l.details}
 	for _, sh := range l.shards {
 		for attr, v := range sh {
 			task, index, ok := l.place.layout.entryOf(attr)
-			if !ok || len(tasks) > 0 && !slices.Contains(tasks, task) {
+			if !ok || !picked(task, index) {
 				continue
 			}
 			b, _ := v.(*types.AttributeValueMemberB)

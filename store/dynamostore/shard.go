@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
@@ -36,6 +37,8 @@ type writer struct {
 	staging string
 	update  *runUpdate
 	lost    []store.Lost
+	// after is the shard as the write has left it, if that was a write of one shard alone.
+	after item
 }
 
 // look finds out what has to be known before the first write.
@@ -369,6 +372,23 @@ func (w *writer) finish(ctx context.Context) error {
 		return w.s.done(ctx, w.update)
 	}
 	return nil
+}
+
+// saw notes an item that was written alone.
+func (w *writer) saw(it item) { w.after = it }
+
+// neighbors are the instances of the shard that was written, as they were then.
+func (w *writer) neighbors() (l []store.Neighbor) {
+	if !strings.HasPrefix(strOf(w.after, attrSK), sortShard) {
+		return nil
+	}
+	for attr := range w.after {
+		task, index, ok := w.p.layout.entryOf(attr)
+		if b := blobOf(w.after, attr); ok && len(b) > 0 && b[0] < byte(run.NumStates) {
+			l = append(l, store.Neighbor{Task: task, Map: index, State: run.State(b[0])})
+		}
+	}
+	return l
 }
 
 func (w *writer) keyOf(c *change) run.Key { return c.Want.Key(w.p.id) }

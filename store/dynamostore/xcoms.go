@@ -123,7 +123,7 @@ func (s *Store) xcoms(ctx context.Context, q store.XComQuery) ([]store.XComItem,
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	l, err := s.load(ctx, q.Run, q.Tasks, q.Maps)
+	l, err := s.load(ctx, q.Run, picksOf(q.Tasks, q.Maps))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}

@@ -125,7 +125,7 @@ func testConditions(t *testing.T, h Harness) {
 			if !tt.held {
 				want.Lost = []store.Lost{{Stored: &stored}}
 			}
-			equal(t, tt.name+", "+kind, want, res)
+			equal(t, tt.name+", "+kind, want, result(res))
 		}
 	}
 	id := run.ID{DAG: "d", Run: "absent"}
@@ -134,7 +134,7 @@ func testConditions(t *testing.T, h Harness) {
 		c := run.Change{Want: inst("b", run.Queued, 1, ""), Gone: gone, Archive: true}
 		res, err := h.Store.Apply(t.Context(), store.Batch{Run: id, Changes: []run.Change{c}})
 		ok(t, "Apply", err)
-		equal(t, "of what is not there", store.Result{Lost: []store.Lost{{}}}, res)
+		equal(t, "of what is not there", store.Result{Lost: []store.Lost{{}}}, result(res))
 	}
 	apply(t, h.Store, store.Batch{Run: id, Changes: []run.Change{
 		{Want: inst("b", run.None, 0, ""), Gone: true, If: run.Condition{Absent: true}}}})
@@ -153,7 +153,7 @@ func testLostLeavesNothing(t *testing.T, h Harness) {
 	res, err := h.Store.Apply(t.Context(), store.Batch{Run: id, Changes: []run.Change{zombie, good},
 		Events: []run.AssetEvent{{Asset: "x", At: day}}})
 	ok(t, "Apply", err)
-	equal(t, "result", store.Result{Lost: []store.Lost{{Change: 0, Stored: &a}}}, res)
+	equal(t, "result", store.Result{Lost: []store.Lost{{Change: 0, Stored: &a}}}, result(res))
 	equal(t, "instances", []run.Instance{a, good.Want}, load(t, h.Store, id).Instances)
 	history, err := h.Store.History(t.Context(), key)
 	ok(t, "History", err)

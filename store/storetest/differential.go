@@ -111,8 +111,10 @@ func (p *pair) same(t *rapid.T, what string, got any, err error, want any, wantE
 	}
 }
 
-// result makes results comparable: of an error only the kind counts.
+// result makes results comparable: of an error only the kind counts, and what lies beside
+// each other differs.
 func result(r store.Result) store.Result {
+	r.Beside = nil
 	for i, err := range r.Refused {
 		for _, kind := range []error{store.ErrNotFound, store.ErrExists} {
 			if errors.Is(err, kind) {
@@ -127,6 +129,17 @@ func (p *pair) applyBoth(t *rapid.T, batches ...store.Batch) {
 	got, err := p.s.Apply(p.tb.Context(), batches...)
 	want, wantErr := p.m.Apply(p.tb.Context(), batches...)
 	p.same(t, fmt.Sprintf("Apply(%+v)", batches), result(got), err, result(want), wantErr)
+	for _, n := range got.Beside {
+		id := batches[n.Batch].Run
+		if slices.ContainsFunc(batches[n.Batch+1:], func(b store.Batch) bool { return b.Run == id }) {
+			continue // a later batch may have changed it
+		}
+		d, err := p.m.Run(p.tb.Context(), id, n.Task)
+		at := slices.IndexFunc(d.Instances, func(i run.Instance) bool { return i.Map == n.Map })
+		if err != nil || at < 0 || d.Instances[at].State != n.State {
+			t.Fatalf("Apply(%+v): %+v lies beside, the model has %+v (%v)", batches, n, d.Instances, err)
+		}
+	}
 }
 
 func (p *pair) apply(t *rapid.T) {

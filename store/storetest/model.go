@@ -91,6 +91,7 @@ func (m *Model) Apply(ctx context.Context, batches ...store.Batch) (store.Result
 	}
 	for i, b := range batches {
 		lost, err := m.apply(b)
+		res.Beside = append(res.Beside, m.beside(i, &b)...)
 		for _, l := range lost {
 			l.Batch = i
 			res.Lost = append(res.Lost, l)
@@ -103,6 +104,33 @@ func (m *Model) Apply(ctx context.Context, batches ...store.Batch) (store.Result
 		}
 	}
 	return res, nil
+}
+
+// besides is the number of indexes that lie beside each other.
+const besides = 4
+
+// beside returns how the instances of a batch stand, and those that lie beside them: of tasks
+// whose names are as long, a few indexes each. It is enough for callers to meet instances
+// that they have not written, and not all of them.
+func (m *Model) beside(n int, b *run.Batch) (l []store.Neighbor) {
+	r := m.runs[b.Run]
+	if r == nil {
+		return nil
+	}
+	place := func(id instanceID) [2]int { return [2]int{len(id.task), id.index / besides} }
+	written := map[[2]int]bool{}
+	for i := range b.Changes {
+		written[place(instanceID{b.Changes[i].Want.Task, b.Changes[i].Want.Map})] = true
+	}
+	for id, in := range r.instances {
+		if written[place(id)] {
+			l = append(l, store.Neighbor{Batch: n, Task: id.task, Map: id.index, State: in.State})
+		}
+	}
+	slices.SortFunc(l, func(a, b store.Neighbor) int {
+		return instanceID{a.Task, a.Map}.compare(instanceID{b.Task, b.Map})
+	})
+	return l
 }
 
 func checkSizes(b *run.Batch) error {
