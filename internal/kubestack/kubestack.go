@@ -236,13 +236,15 @@ func (s *Stack) Put(t testing.TB, name, text string) {
 	s.write(t, filepath.Join(s.Home, "dags", name), text)
 }
 
-// PutFolder puts all files of a folder there that DAGs are made of.
+// PutFolder puts all files of a folder there that DAGs are made of, and where pods have the
+// modules of Python tasks from, as the chart does it: a config map.
 func (s *Stack) PutFolder(t testing.TB, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	files := map[string]string{}
 	for _, e := range entries {
 		if !slices.Contains([]string{".yaml", ".py", ".sql", ".sh"}, filepath.Ext(e.Name())) {
 			continue
@@ -251,9 +253,19 @@ func (s *Stack) PutFolder(t testing.TB, dir string) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		files[e.Name()] = string(body)
 		s.Put(t, e.Name(), string(body))
 	}
+	_, err = s.Client.CoreV1().ConfigMaps(s.Namespace).Create(t.Context(), &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: dagFiles}, Data: files,
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatalf("create config map %s: %v", dagFiles, err)
+	}
 }
+
+// dagFiles is the name of the config map with DAG files.
+const dagFiles = "dags"
 
 // Log is the log of an attempt, as it is now.
 func (s *Stack) Log(t testing.TB, a run.Attempt) string {
@@ -273,14 +285,18 @@ kind: Pod
 spec:
   containers:
     - name: base
-      env: [{name: UPDRAFT_HOME, value: /run/updraft}]
+      env:
+        - {name: UPDRAFT_HOME, value: /run/updraft}
+        - {name: UPDRAFT_DAGS, value: HOME/dags}
       volumeMounts:
         - {name: key, mountPath: HOME/secret, readOnly: true}
         - {name: home, mountPath: /run/updraft}
+        - {name: dags, mountPath: HOME/dags, readOnly: true}
 SHARED-MOUNT
   volumes:
     - {name: key, secret: {secretName: updraft, items: [{key: key, path: key}]}}
     - {name: home, emptyDir: {}}
+    - {name: dags, configMap: {name: dags, optional: true}}
 SHARED-VOLUME
 `
 	mount, volume := "", ""
