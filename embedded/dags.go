@@ -19,6 +19,7 @@ import (
 	"github.com/updraft-dev/updraft/dag/bag"
 	"github.com/updraft-dev/updraft/dag/dagfile"
 	"github.com/updraft-dev/updraft/scheduler/timetable"
+	"github.com/updraft-dev/updraft/settings"
 	"github.com/updraft-dev/updraft/store"
 )
 
@@ -85,16 +86,21 @@ func (i *Installation) loaders(ctx context.Context, dir string, strict bool) []b
 // yamlFiles reads DAG files in YAML.
 type yamlFiles struct {
 	i         *Installation
-	variables func(string) (string, bool)
+	variables func(string) (string, bool, error)
 	dir       string
 	strict    bool
 }
 
-// variables looks up variables for as long as ctx lasts.
-func (i *Installation) variables(ctx context.Context) func(string) (string, bool) {
-	return func(name string) (string, bool) {
-		v, err := i.Settings.Variable(ctx, name)
-		return v.Value, err == nil
+// variables looks up variables for DAG files for as long as ctx lasts: those that everybody
+// may use.
+func (i *Installation) variables(ctx context.Context) func(string) (string, bool, error) {
+	return func(name string) (string, bool, error) {
+		v, err := i.Settings.For("").Variable(ctx, name)
+		var denied *settings.DeniedError
+		if errors.As(err, &denied) {
+			return "", false, err
+		}
+		return v.Value, err == nil, nil
 	}
 }
 

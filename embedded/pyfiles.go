@@ -73,18 +73,19 @@ func splitNames(text string) (out []string) {
 	return out
 }
 
-// parseSettings gives variables and connections to DAG files while they are read.
+// parseSettings gives variables and connections to DAG files while they are read: those that
+// everybody may use.
 type parseSettings struct{ i *Installation }
 
 // Variable implements pyfile.Settings.
 func (s parseSettings) Variable(ctx context.Context, key string) (string, error) {
-	v, err := s.i.Settings.Variable(ctx, key)
+	v, err := s.i.Settings.For("").Variable(ctx, key)
 	return v.Value, callable.Known(err)
 }
 
 // Connection implements pyfile.Settings.
 func (s parseSettings) Connection(ctx context.Context, id string) (python.Connection, error) {
-	c, err := s.i.Settings.Connection(ctx, id)
+	c, err := s.i.Settings.For("").Connection(ctx, id)
 	if err != nil {
 		return python.Connection{}, callable.Known(err)
 	}

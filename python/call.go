@@ -128,6 +128,8 @@ const (
 	OutcomeFail Outcome = "fail"
 	// OutcomeFailNoRetry: it raised AirflowFailException.
 	OutcomeFailNoRetry Outcome = "fail_no_retry"
+	// OutcomeDenied: it asked for what its DAG may not use; see DeniedError.
+	OutcomeDenied Outcome = "denied"
 	// OutcomeReschedule: it raised AirflowRescheduleException; see RescheduleAt.
 	OutcomeReschedule Outcome = "reschedule"
 	// OutcomeSensorTimeout: it raised AirflowSensorTimeout, which is not retried.

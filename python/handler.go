@@ -14,9 +14,19 @@ import (
 // connection. The callable then sees Airflow's exception for it, or its default.
 var ErrNotFound = errors.New("not found")
 
+// DeniedError is what a Handler's error is when the callable's DAG may not use what was asked
+// for. The callable then sees PermissionDenied, an AirflowRuntimeError; one that does not
+// catch it ends with OutcomeDenied.
+type DeniedError struct{ Err error }
+
+func (e *DeniedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what was refused.
+func (e *DeniedError) Unwrap() error { return e.Err }
+
 // Handler answers what a running callable asks. Its methods are called one after
 // another for one call, concurrently for several; an error other than ErrNotFound
-// becomes an exception in the callable.
+// and DeniedError becomes an AirflowRuntimeError in the callable.
 type Handler interface {
 	// XComPush stores a value, in Airflow's tagged JSON form, under a key of the
 	// call's own task instance.
@@ -209,6 +219,7 @@ type answer struct {
 	Value    any    `json:"value,omitempty"`
 	Error    string `json:"error,omitempty"`
 	NotFound bool   `json:"not_found,omitempty"`
+	Denied   bool   `json:"denied,omitempty"`
 }
 
 // respond asks the handler and turns what it says into an answer.
@@ -217,11 +228,14 @@ func respond(ctx context.Context, h Handler, f *attemptFrame) answer {
 		return answer{Error: fmt.Sprintf("%s: XComs, variables and connections are not available here", f.Op)}
 	}
 	value, err := ask(ctx, h, f)
+	var denied *DeniedError
 	switch {
 	case err == nil:
 		return answer{Value: value}
 	case errors.Is(err, ErrNotFound):
 		return answer{Error: err.Error(), NotFound: true}
+	case errors.As(err, &denied):
+		return answer{Error: err.Error(), Denied: true}
 	default:
 		return answer{Error: err.Error()}
 	}

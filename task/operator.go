@@ -194,7 +194,8 @@ type AssetUpdate struct {
 	Extra map[string]any
 }
 
-// Settings reads connections and variables.
+// Settings reads connections and variables. What the attempt's DAG may not use is a
+// *settings.DeniedError.
 type Settings interface {
 	// Connection returns a connection by id; the error names it and says where it
 	// was looked for. Its secrets are masked in the log from then on.

@@ -11,6 +11,7 @@ import (
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/settings"
 )
 
 // maxReason and maxLabel bound what is kept of a failure's sentence and of a rendered
@@ -66,6 +67,10 @@ func (x *execution) fail(rep *run.Report, err error) {
 		if fatal.Cause != "" {
 			rep.Cause = fatal.Cause
 		}
+	}
+	var denied *settings.DeniedError
+	if errors.As(err, &denied) { // whatever the operator took it for, another try is refused, too
+		rep.Outcome, rep.Cause = run.OutcomeFatal, run.CauseConfig
 	}
 	reason := err.Error()
 	var end *endError

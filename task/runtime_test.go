@@ -268,6 +268,65 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 }
 
+// TestLimitedSettings has a DAG ask for what is another's: in a template, in an operator that
+// makes something else of the error, and in one that goes on.
+func TestLimitedSettings(t *testing.T) {
+	t.Parallel()
+	const said = "DAG d may not use connection `secret`, which is limited to etl: allow it with `updraft connections edit secret --dags etl,d`"
+	ask := func(ctx context.Context, a *Attempt) error {
+		_, err := a.Settings.Connection(ctx, "secret")
+		return err
+	}
+	for name, tc := range map[string]struct {
+		arg  string
+		run  func(ctx context.Context, a *Attempt) (Result, error)
+		want run.Report
+	}{
+		"template": {"{{ secret }}", func(context.Context, *Attempt) (Result, error) {
+			return Result{}, errors.New("it was run")
+		}, run.Report{Outcome: run.OutcomeFatal, Cause: run.CauseConfig, Reason: "argument arg: " + said}},
+		"operator": {"", func(ctx context.Context, a *Attempt) (Result, error) {
+			return Result{}, &CauseError{Cause: run.CauseInfra, Err: fmt.Errorf("conn_id: %w", ask(ctx, a))}
+		}, run.Report{Outcome: run.OutcomeFatal, Cause: run.CauseConfig, Reason: "conn_id: " + said}},
+		"caught": {"", func(ctx context.Context, a *Attempt) (Result, error) {
+			_ = ask(ctx, a)
+			return Result{}, nil
+		}, run.Report{Outcome: run.OutcomeSuccess}},
+		"writing": {"", func(ctx context.Context, a *Attempt) (Result, error) {
+			_ = ask(ctx, a)
+			return Result{}, a.Settings.SetVariable(ctx, settings.Variable{Key: "key", Value: "2"})
+		}, run.Report{
+			Outcome: run.OutcomeFatal, Cause: run.CauseConfig,
+			Reason: "DAG d may not use variable `key`, which is limited to etl: allow it with `updraft variables edit key --dags etl,d`",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			reg, etl := w.cfg.Settings, settings.DAGs{"etl"}
+			if err := errors.Join(
+				reg.PutConnection(t.Context(), settings.Connection{ID: "secret", Type: "x", Password: "hunter2", DAGs: etl}),
+				reg.PutVariable(t.Context(), settings.Variable{Key: "key", Value: "1", DAGs: etl}),
+			); err != nil {
+				t.Fatal(err)
+			}
+			w.op("op", tc.run, "arg")
+			w.task("t", "op", dag.Values{"arg": tc.arg}).Retries = 3
+			rep, log := w.execute(t, "t", -1)
+			got := run.Report{Outcome: rep.Outcome, Cause: rep.Cause, Reason: rep.Reason}
+			if d := cmp.Diff(tc.want, got); d != "" {
+				t.Errorf("report (-want +got):\n%s", d)
+			}
+			if !strings.Contains(log, "ERROR - Refused: "+said) || strings.Contains(log, "hunter2") {
+				t.Errorf("log is\n%s", log)
+			}
+			if v, err := reg.Variable(t.Context(), "key"); err != nil || v.Value != "1" {
+				t.Errorf("the variable is %q, %v", v.Value, err)
+			}
+		})
+	}
+}
+
 func TestTailIsBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

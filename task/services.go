@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
@@ -12,55 +13,72 @@ import (
 	"github.com/updraft-dev/updraft/store"
 )
 
-// settingsOf reads connections and variables for an attempt, and has their secrets
-// masked in its log.
+// settingsOf reads connections and variables for an attempt, as its DAG may, and has their
+// secrets masked in its log.
 type settingsOf struct{ x *execution }
 
 var errNoSettings = errors.New("connections and variables are not available here")
 
-// Connection implements Settings.
-func (s settingsOf) Connection(ctx context.Context, id string) (settings.Connection, error) {
+func (s settingsOf) reader() (settings.Reader, error) {
 	reg := s.x.r.cfg.Settings
 	if reg == nil {
-		return settings.Connection{}, errNoSettings
+		return settings.Reader{}, errNoSettings
 	}
-	c, err := reg.Connection(ctx, id)
+	return reg.For(s.x.w.Run.DAG), nil
+}
+
+// audited has the log tell of what was refused, whatever the operator makes of the error.
+func (s settingsOf) audited(err error) error {
+	var denied *settings.DeniedError
+	if errors.As(err, &denied) {
+		s.x.say(slog.LevelError, "Refused: %v", denied)
+	}
+	return err
+}
+
+// Connection implements Settings.
+func (s settingsOf) Connection(ctx context.Context, id string) (settings.Connection, error) {
+	r, err := s.reader()
+	if err != nil {
+		return settings.Connection{}, err
+	}
+	c, err := r.Connection(ctx, id)
 	if err == nil {
 		s.x.log.Redact(c.Secrets()...)
 	}
-	return c, err
+	return c, s.audited(err)
 }
 
 // Variable implements Settings.
 func (s settingsOf) Variable(ctx context.Context, key string) (string, error) {
-	reg := s.x.r.cfg.Settings
-	if reg == nil {
-		return "", errNoSettings
+	r, err := s.reader()
+	if err != nil {
+		return "", err
 	}
-	v, err := reg.Variable(ctx, key)
+	v, err := r.Variable(ctx, key)
 	if err == nil {
 		s.x.log.Redact(v.Secrets()...)
 	}
-	return v.Value, err
+	return v.Value, s.audited(err)
 }
 
 // SetVariable implements Settings.
 func (s settingsOf) SetVariable(ctx context.Context, v settings.Variable) error {
-	reg := s.x.r.cfg.Settings
-	if reg == nil {
-		return errNoSettings
+	r, err := s.reader()
+	if err != nil {
+		return err
 	}
 	s.x.log.Redact(v.Secrets()...)
-	return reg.PutVariable(ctx, v)
+	return s.audited(r.PutVariable(ctx, v))
 }
 
 // DeleteVariable implements Settings.
 func (s settingsOf) DeleteVariable(ctx context.Context, key string) error {
-	reg := s.x.r.cfg.Settings
-	if reg == nil {
-		return errNoSettings
+	r, err := s.reader()
+	if err != nil {
+		return err
 	}
-	return reg.DeleteVariable(ctx, key)
+	return s.audited(r.DeleteVariable(ctx, key))
 }
 
 // runsOf looks at runs for an attempt.

@@ -22,8 +22,9 @@ type Options struct {
 	Strict bool
 	// Env looks up environment variables, which are expanded in the text; nil expands none.
 	Env func(name string) (string, bool)
-	// Variables looks up Airflow variables for variables_as_arguments; nil knows none.
-	Variables func(name string) (string, bool)
+	// Variables looks up Airflow variables for variables_as_arguments; nil knows none. An error
+	// says that a file may not read one, and is a problem of the file.
+	Variables func(name string) (text string, found bool, err error)
 	// ReadFile reads the other files a DAG file refers to; nil reads none, and then
 	// defaults.yml and doc_md_file_path have no effect.
 	ReadFile func(path string) ([]byte, error)

@@ -78,7 +78,7 @@ func (c recordedCase) load(shared map[string]string, file string) (Result, error
 	o := Options{
 		File: "/case/" + file, Catalog: testCatalog(), DefaultsDir: "/case", PythonPath: []string{"/shared"},
 		Env:       func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		Variables: func(name string) (string, bool) { v, ok := c.Options.Variables[name]; return v, ok },
+		Variables: func(name string) (string, bool, error) { v, ok := c.Options.Variables[name]; return v, ok, nil },
 		ReadFile: func(name string) ([]byte, error) {
 			text, ok := c.Files[strings.TrimPrefix(name, "/case/")]
 			if !ok {

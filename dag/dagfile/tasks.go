@@ -189,7 +189,10 @@ func (t *taskBuilder) variables(eff *dict) {
 		if t.b.o.Variables == nil {
 			continue
 		}
-		if value, ok := t.b.o.Variables(variable.text); ok {
+		value, ok, err := t.b.o.Variables(variable.text)
+		if err != nil {
+			t.b.problem(v.at, t.t.ID, "`variables_as_arguments`: "+err.Error(), "")
+		} else if ok {
 			eff.set(attribute, newText(variable.at, value))
 		}
 	}

@@ -157,7 +157,7 @@ func (c factoryCase) load(file string, catalog *dag.Catalog) (dagfile.Result, er
 	o := dagfile.Options{
 		File: "/case/" + file, Catalog: catalog, DefaultsDir: "/case", PythonPath: []string{"/shared"},
 		Env:       func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		Variables: func(name string) (string, bool) { v, ok := c.Options.Variables[name]; return v, ok },
+		Variables: func(name string) (string, bool, error) { v, ok := c.Options.Variables[name]; return v, ok, nil },
 		ReadFile: func(name string) ([]byte, error) {
 			text, ok := c.Files[strings.TrimPrefix(name, "/case/")]
 			if !ok {

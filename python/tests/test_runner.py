@@ -164,7 +164,7 @@ class Reports(unittest.TestCase):
         class Mine(exceptions.AirflowSkipException):
             pass
         for error, want in [
-            (Mine(), "skip"), (exceptions.AirflowFailException(), "fail_no_retry"), (ValueError(), "fail"),
+            (Mine(), "skip"), (exceptions.PermissionDenied("no"), "denied"), (exceptions.AirflowFailException(), "fail_no_retry"), (ValueError(), "fail"),
             (KeyboardInterrupt(), "fail"), (exceptions.AirflowTaskTerminated(), "killed"),
             (exceptions.AirflowRescheduleException("no date"), "fail"),
         ]:

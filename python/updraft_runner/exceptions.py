@@ -35,6 +35,10 @@ class AirflowRuntimeError(Exception):
         super().__init__(str(error))
 
 
+class PermissionDenied(AirflowRuntimeError):
+    """The task's DAG may not use a connection or variable: fails, no retry."""
+
+
 class AirflowSkipException(AirflowException):
     """The task ends as skipped."""
 

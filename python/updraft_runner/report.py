@@ -15,7 +15,7 @@ _FORMAT = "[%(asctime)s] {%(filename)s:%(lineno)d} %(levelname)s - %(message)s"
 _OUTCOMES = {
     "AirflowSkipException": "skip", "AirflowFailException": "fail_no_retry",
     "AirflowRescheduleException": "reschedule", "AirflowSensorTimeout": "sensor_timeout",
-    "AirflowTaskTimeout": "timeout", "AirflowTaskTerminated": "killed",
+    "AirflowTaskTimeout": "timeout", "AirflowTaskTerminated": "killed", "PermissionDenied": "denied",
 }
 
 

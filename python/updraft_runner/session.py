@@ -45,6 +45,8 @@ class Session:
             return answer.get("value")
         if answer.get("not_found"):
             raise NotFound(error)
+        if answer.get("denied"):
+            raise exceptions.PermissionDenied(error)
         raise exceptions.AirflowRuntimeError(error)
 
     def tell(self, body: Any) -> None:

@@ -62,7 +62,7 @@ func (h handler) Render(ctx context.Context, value json.RawMessage) (json.RawMes
 	}
 	v, err = h.a.Templates.Render(ctx, v)
 	if err != nil {
-		return nil, err
+		return nil, Known(err)
 	}
 	return task.EncodeXCom(v)
 }
@@ -81,7 +81,7 @@ func (h handler) SetVariable(ctx context.Context, key, value, description string
 	if h.a.Settings == nil {
 		return errNoSettings
 	}
-	return h.a.Settings.SetVariable(ctx, settings.Variable{Key: key, Value: value, Description: description})
+	return Known(h.a.Settings.SetVariable(ctx, settings.Variable{Key: key, Value: value, Description: description}))
 }
 
 // DeleteVariable implements python.Handler.
@@ -112,11 +112,15 @@ func Connection(id string, c *settings.Connection) python.Connection {
 	}
 }
 
-// Known marks a store's "not found" as package python's; it returns other errors, and nil,
-// as they are.
+// Known marks a store's "not found" as package python's, and what a DAG may not use; it
+// returns other errors, and nil, as they are.
 func Known(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
+	var denied *settings.DeniedError
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("%w (%w)", err, python.ErrNotFound)
+	case errors.As(err, &denied):
+		return &python.DeniedError{Err: err}
 	}
 	return err
 }

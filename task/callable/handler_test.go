@@ -65,6 +65,68 @@ def ask(ti):
 	}
 }
 
+// Who does not catch that something is refused is not tried again; a default is none for it.
+func TestDenied(t *testing.T) {
+	t.Parallel()
+	r := open(t, callable.Config{})
+	h := attempt(t, `
+from airflow.hooks.base import BaseHook
+from airflow.models import Variable
+from airflow.exceptions import AirflowRuntimeError
+def connection(): BaseHook.get_connection("db")
+def default(): return Variable.get("key", default_var=5)
+def write(): Variable.set("key", "2")
+def delete(): Variable.delete("key")
+def caught():
+    try: BaseHook.get_connection("db")
+    except AirflowRuntimeError as e: return str(e)
+`)
+	reg := settings.NewRegistry(settings.Config{Secrets: &settings.Secrets{
+		Connections: map[string]settings.Connection{"db": {ID: "db", Type: "x", Password: "hunter2", DAGs: settings.DAGs{"etl"}}},
+		Variables:   map[string]settings.Variable{"key": {Key: "key", Value: "1", DAGs: settings.DAGs{"etl"}}},
+	}})
+	const conn = "DAG d may not use connection `db`, which is limited to etl: allow it with `updraft connections edit db --dags etl,d`"
+	const key = "DAG d may not use variable `key`, which is limited to etl: allow it with `updraft variables edit key --dags etl,d`"
+	a := h.Attempt(nil)
+	a.Settings = limited{reg.For("d")}
+	for _, tc := range []struct{ function, want string }{
+		{"connection", "fatal (config): PermissionDenied: " + conn},
+		{"default", "fatal (config): PermissionDenied: " + key},
+		{"write", "fatal (config): PermissionDenied: " + key},
+		{"delete", "fatal (config): PermissionDenied: " + key},
+	} {
+		_, err := r.Call(t.Context(), a, function(tc.function))
+		if said := operatortest.Outcome(err); said != tc.want {
+			t.Errorf("%s\n got %s\nwant %s", tc.function, said, tc.want)
+		}
+	}
+	got, err := r.Call(t.Context(), a, function("caught"))
+	if err != nil || decode(t, got) != conn {
+		t.Errorf("caught %s, %v", got, err)
+	}
+}
+
+// limited are settings as a DAG may use them; none can be written.
+type limited struct{ r settings.Reader }
+
+func (l limited) Connection(ctx context.Context, id string) (settings.Connection, error) {
+	return l.r.Connection(ctx, id)
+}
+
+func (l limited) Variable(ctx context.Context, key string) (string, error) {
+	v, err := l.r.Variable(ctx, key)
+	return v.Value, err
+}
+
+func (l limited) SetVariable(ctx context.Context, v settings.Variable) error {
+	return l.DeleteVariable(ctx, v.Key)
+}
+
+func (l limited) DeleteVariable(ctx context.Context, key string) error {
+	_, err := l.Variable(ctx, key)
+	return err
+}
+
 // Tasks that end a pipeline look at the others.
 func TestInstances(t *testing.T) {
 	t.Parallel()

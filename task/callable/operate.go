@@ -8,6 +8,7 @@ import (
 
 	"github.com/updraft-dev/updraft/python"
 	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/settings"
 	"github.com/updraft-dev/updraft/task"
 )
 
@@ -35,6 +36,10 @@ func (h handler) Operate(ctx context.Context, o python.Operation) (python.Operat
 	var again *task.RescheduleError
 	if o.Once && errors.As(err, &again) {
 		return python.Operated{}, nil
+	}
+	var denied *settings.DeniedError
+	if errors.As(err, &denied) { // not the operator's end, but an answer that is refused
+		return python.Operated{}, Known(err)
 	}
 	if err != nil {
 		return operated(err), nil

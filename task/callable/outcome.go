@@ -37,6 +37,8 @@ func (r *Runner) ended(ctx context.Context, a *task.Attempt, res *python.Result,
 		return &task.SkipError{Reason: cmp.Or(res.ErrMessage, "AirflowSkipException without a reason")}
 	case python.OutcomeFailNoRetry:
 		return task.Fatal(err)
+	case python.OutcomeDenied:
+		return task.Misconfigured(err)
 	case python.OutcomeReschedule:
 		return task.Reschedule(res.RescheduleAt)
 	case python.OutcomeSensorTimeout:
