@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,7 +20,8 @@ func (a *app) connectionsCommand() *cobra.Command {
 		Use: "connections", Short: "Read and write connections",
 		Long: `Connections are how operators reach other systems. They are looked for in the secrets file, in
 the environment (AIRFLOW_CONN_ID, UPDRAFT_CONN_ID) and in the database, in this order;
-what is set here goes into the database, sealed.`,
+what is set here goes into the database, sealed. One that has --dags is for the tasks of
+these DAGs alone.`,
 		Example: examples(
 			"updraft connections set db --conn-uri postgres://me:secret@localhost/sales", "by URI",
 			"updraft connections set api --conn-type http --conn-host https://example.org", "by its parts",
@@ -27,7 +29,7 @@ what is set here goes into the database, sealed.`,
 			"updraft connections import connections.json", "from Airflow's export",
 		),
 	}
-	c.AddCommand(a.connectionsGet(), a.connectionsSet(), a.connectionsList(), a.connectionsDelete(), a.connectionsImport(), a.connectionsExport())
+	c.AddCommand(a.connectionsGet(), a.connectionsSet(), a.connectionsEdit(), a.connectionsList(), a.connectionsDelete(), a.connectionsImport(), a.connectionsExport())
 	return c
 }
 
@@ -67,6 +69,7 @@ func connectionRecord(c *settings.Connection, secrets bool) record {
 	r := record{
 		{"conn_id", c.ID}, {"conn_type", c.Type}, {"description", c.Description}, {"host", c.Host}, {"schema", c.Schema},
 		{"login", c.Login}, {"password", masked(c, c.Password, secrets)}, {"port", nil}, {"extra", masked(c, c.ExtraText(), secrets)},
+		{"dags", []string(c.DAGs)},
 	}
 	if c.Port != 0 {
 		r[7].value = c.Port
@@ -76,13 +79,19 @@ func connectionRecord(c *settings.Connection, secrets bool) record {
 
 // connectionFlags are the parts of a connection on the command line, as Airflow's.
 type connectionFlags struct {
-	uri, json, extra string
-	c                settings.Connection
+	uri, json, extra, dags string
+	c                      settings.Connection
 }
 
 func (f *connectionFlags) add(s *pflag.FlagSet) {
 	s.StringVar(&f.uri, "conn-uri", "", "the connection as a URI; @FILE or - keep it out of the shell's history")
 	s.StringVar(&f.json, "conn-json", "", "the connection as a JSON object, @FILE or -")
+	f.addParts(s)
+}
+
+// addParts adds the flags of parts, those that can be changed one by one.
+func (f *connectionFlags) addParts(s *pflag.FlagSet) {
+	dagsFlag(s, &f.dags)
 	s.StringVar(&f.c.Type, "conn-type", "", "its type: http, sqlite, postgres, mysql, smtp, ...")
 	s.StringVar(&f.c.Description, "conn-description", "", "what it is for")
 	s.StringVar(&f.c.Host, "conn-host", "", "its host")
@@ -91,6 +100,23 @@ func (f *connectionFlags) add(s *pflag.FlagSet) {
 	s.StringVar(&f.c.Schema, "conn-schema", "", "the schema or database")
 	s.IntVar(&f.c.Port, "conn-port", 0, "the port")
 	s.StringVar(&f.extra, "conn-extra", "", "further parts, as a JSON object")
+}
+
+// dagsFlag adds the flag that limits a connection or variable.
+func dagsFlag(s *pflag.FlagSet, dags *string) {
+	s.StringVar(dags, "dags", "", "the DAGs whose tasks may use it, such as 'etl,report_*'; - for all (default: as it is, or all)")
+}
+
+// limitOf reads the flag; nil if it was not given.
+func limitOf(s *pflag.FlagSet, text string) (settings.DAGs, error) {
+	if !s.Changed("dags") {
+		return nil, nil
+	}
+	d, err := settings.ParseDAGs(text)
+	if err != nil {
+		return nil, usagef("--dags: %v", err)
+	}
+	return d, nil
 }
 
 // connection makes the connection that the flags describe.
@@ -139,7 +165,7 @@ func (a *app) connectionsSet() *cobra.Command {
 	c := &cobra.Command{
 		Use: "set CONN_ID", Aliases: []string{"add"}, Short: "Set a connection", Args: exactly("CONN_ID"),
 		Example: examples("updraft connections set db --conn-uri @uri.txt", "by URI, from a file", "updraft connections set api --conn-type http --conn-host https://example.org", "by its parts"),
-		Long:    "Sets a connection, over any that is there.",
+		Long:    "Sets a connection, over any that is there. The limit of one that is there stays, unless --dags says otherwise.",
 	}
 	flags.add(c.Flags())
 	c.RunE = a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
@@ -147,9 +173,74 @@ func (a *app) connectionsSet() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		limit, err := limitOf(c.Flags(), flags.dags)
+		if err != nil {
+			return err
+		}
+		if limit != nil {
+			v.DAGs = limit
+		}
 		return a.done(i.Settings.PutConnection(ctx, v), "connection %s is set", v.ID)
 	})
 	return c
+}
+
+func (a *app) connectionsEdit() *cobra.Command {
+	var flags connectionFlags
+	c := &cobra.Command{
+		Use: "edit CONN_ID", Short: "Change parts of a connection", Args: exactly("CONN_ID"), ValidArgsFunction: a.completeArgs(connectionIDs),
+		Example: examples("updraft connections edit db --dags 'etl,report_*'", "for these DAGs alone", "updraft connections edit db --conn-password -", "another password, from standard input"),
+		Long:    "Changes the parts of a connection in the database that are given, and leaves the others as they are.",
+	}
+	flags.addParts(c.Flags())
+	c.RunE = a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
+		change, err := flags.change(a, c.Flags())
+		if err != nil {
+			return err
+		}
+		return a.done(i.Settings.EditConnection(ctx, args[0], change), "connection %s is changed", args[0])
+	})
+	return c
+}
+
+// change is what the flags that were given make of a connection.
+func (f *connectionFlags) change(a *app, s *pflag.FlagSet) (func(*settings.Connection) error, error) {
+	limit, err := limitOf(s, f.dags)
+	if err != nil {
+		return nil, err
+	}
+	password, err := a.textOrFile(f.c.Password)
+	if err != nil {
+		return nil, err
+	}
+	given := limit != nil
+	s.Visit(func(flag *pflag.Flag) { given = given || strings.HasPrefix(flag.Name, "conn-") })
+	if !given {
+		return nil, usagef("say what to change: --dags, or --conn-host and the other parts")
+	}
+	return func(c *settings.Connection) error {
+		for name, part := range map[string][2]*string{
+			"conn-type": {&c.Type, &f.c.Type}, "conn-description": {&c.Description, &f.c.Description}, "conn-host": {&c.Host, &f.c.Host},
+			"conn-login": {&c.Login, &f.c.Login}, "conn-schema": {&c.Schema, &f.c.Schema},
+		} {
+			if s.Changed(name) {
+				*part[0] = *part[1]
+			}
+		}
+		if s.Changed("conn-password") {
+			c.Password = trimLine(password)
+		}
+		if s.Changed("conn-port") {
+			c.Port = f.c.Port
+		}
+		if s.Changed("conn-extra") {
+			c.SetExtraText(f.extra)
+		}
+		if limit != nil {
+			c.DAGs = limit
+		}
+		return nil
+	}, nil
 }
 
 func (a *app) connectionsList() *cobra.Command {

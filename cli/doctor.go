@@ -21,6 +21,7 @@ import (
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/python"
+	"github.com/updraft-dev/updraft/store"
 )
 
 // finding is what one check of doctor says.
@@ -101,7 +102,9 @@ func (a *app) examine(ctx context.Context) []finding {
 		return append(out, finding{"database", stateError, err.Error(), "correct what it says, or set UPDRAFT_HOME to another folder"})
 	}
 	defer i.Close() //nolint:errcheck // it was only looked at
-	out = append(out, checkDatabase(ctx, i), checkKeys(ctx, i), checkFolder(ctx, i), a.checkPython(ctx, c), checkListen(ctx, i))
+	out = append(out, checkDatabase(ctx, i), checkKeys(ctx, i))
+	out = append(out, checkLimits(ctx, i)...)
+	out = append(out, checkFolder(ctx, i), a.checkPython(ctx, c), checkListen(ctx, i))
 	if i.Busy(ctx) {
 		return append(out, finding{"scheduler", stateOK, "a process works on this installation", ""})
 	}
@@ -173,6 +176,32 @@ func checkKeys(ctx context.Context, i *embedded.Installation) finding {
 		return finding{"key", stateError, err.Error(), "put the key back from its copy; without one, set the connections and variables again"}
 	}
 	return finding{"key", stateOK, "opens all connections and variables that are stored", ""}
+}
+
+// checkLimits says what is limited to DAGs, and where a limit does not count.
+func checkLimits(ctx context.Context, i *embedded.Installation) []finding {
+	var names []string
+	var out []finding
+	for _, k := range []store.Kind{store.KindConnection, store.KindVariable} {
+		limits, err := i.Settings.Limits(ctx, k)
+		if err != nil {
+			return []finding{{"limits", stateError, err.Error(), "set it again with `updraft " + string(k) + "s set … --dags …`: nobody can use it now"}}
+		}
+		for _, l := range limits {
+			name := fmt.Sprintf("%s %s (%s)", k, l.ID, l.DAGs)
+			names = append(names, name)
+			if l.Hidden != "" {
+				out = append(out, finding{
+					"limits", stateWarning, fmt.Sprintf("the limit of %s does not count: its value comes from %s", name, l.Hidden),
+					"remove it there, or delete it in the database",
+				})
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return append([]finding{{"limits", stateOK, "for some DAGs alone: " + strings.Join(names, ", "), ""}}, out...)
 }
 
 func checkDatabase(ctx context.Context, i *embedded.Installation) finding {

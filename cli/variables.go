@@ -18,14 +18,15 @@ func (a *app) variablesCommand() *cobra.Command {
 		Use: "variables", Short: "Read and write variables",
 		Long: `Variables are texts that DAGs read by key. They are looked for in the secrets file, in the
 environment (AIRFLOW_VAR_KEY, UPDRAFT_VAR_KEY) and in the database, in this order; what
-is set here goes into the database, sealed.`,
+is set here goes into the database, sealed. One that has --dags is for the tasks of these
+DAGs alone.`,
 		Example: examples(
 			"updraft variables set region eu-west-1", "set one",
 			"updraft variables get region", "show its value",
 			"updraft variables import vars.json", "from Airflow's export",
 		),
 	}
-	c.AddCommand(a.variablesGet(), a.variablesSet(), a.variablesList(), a.variablesDelete(), a.variablesImport(), a.variablesExport())
+	c.AddCommand(a.variablesGet(), a.variablesSet(), a.variablesEdit(), a.variablesList(), a.variablesDelete(), a.variablesImport(), a.variablesExport())
 	return c
 }
 
@@ -61,14 +62,16 @@ func (a *app) variablesGet() *cobra.Command {
 
 func (a *app) variablesSet() *cobra.Command {
 	var asJSON bool
-	var description string
+	var description, dags string
 	c := &cobra.Command{
 		Use: "set KEY VALUE", Short: "Set a variable", Args: exactly("KEY", "VALUE"),
-		Long:    "Sets a variable, over any that is there. VALUE may be @FILE, or - for standard input.",
+		Long: `Sets a variable, over any that is there. VALUE may be @FILE, or - for standard input. The limit of
+one that is there stays, unless --dags says otherwise.`,
 		Example: examples("updraft variables set limits '{\"rows\": 100}' --json", "a JSON value", "updraft variables set cert @cert.pem", "from a file"),
 	}
 	c.Flags().BoolVarP(&asJSON, "json", "j", false, "refuse a value that is no JSON")
 	c.Flags().StringVar(&description, "description", "", "what it is for")
+	dagsFlag(c.Flags(), &dags)
 	c.RunE = a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 		value, err := a.textOrFile(args[1])
 		if err != nil {
@@ -77,8 +80,43 @@ func (a *app) variablesSet() *cobra.Command {
 		if asJSON && !json.Valid(value) {
 			return usagef("the value of %s is no JSON: write it as JSON (a text in double quotes), or leave out --json", args[0])
 		}
-		err = i.Settings.PutVariable(ctx, settings.Variable{Key: args[0], Value: string(value), Description: description})
+		limit, err := limitOf(c.Flags(), dags)
+		if err != nil {
+			return err
+		}
+		err = i.Settings.PutVariable(ctx, settings.Variable{Key: args[0], Value: string(value), Description: description, DAGs: limit})
 		return a.done(err, "variable %s is set", args[0])
+	})
+	return c
+}
+
+func (a *app) variablesEdit() *cobra.Command {
+	var description, dags string
+	c := &cobra.Command{
+		Use: "edit KEY", Short: "Change who may use a variable", Args: exactly("KEY"), ValidArgsFunction: a.completeArgs(variableKeys),
+		Example: examples("updraft variables edit region --dags 'etl,report_*'", "for these DAGs alone", "updraft variables edit region --dags -", "for all again"),
+		Long:    "Changes the limit or the description of a variable in the database, and leaves its value as it is.",
+	}
+	f := c.Flags()
+	f.StringVar(&description, "description", "", "what it is for")
+	dagsFlag(f, &dags)
+	c.RunE = a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
+		limit, err := limitOf(f, dags)
+		if err != nil {
+			return err
+		}
+		if limit == nil && !f.Changed("description") {
+			return usagef("say what to change: --dags or --description; `updraft variables set` changes the value")
+		}
+		return a.done(i.Settings.EditVariable(ctx, args[0], func(v *settings.Variable) error {
+			if limit != nil {
+				v.DAGs = limit
+			}
+			if f.Changed("description") {
+				v.Description = description
+			}
+			return nil
+		}), "variable %s is changed", args[0])
 	})
 	return c
 }
@@ -96,7 +134,7 @@ func (a *app) variablesList() *cobra.Command {
 		}
 		records := make([]record, len(list))
 		for n, v := range list {
-			records[n] = record{{"key", v.Key}, {"description", v.Description}}
+			records[n] = record{{"key", v.Key}, {"description", v.Description}, {"dags", []string(v.DAGs)}}
 		}
 		return a.list(records, "No variables: set one with `updraft variables set KEY VALUE`.")
 	})
