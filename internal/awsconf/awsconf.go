@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -59,6 +60,7 @@ func Complete(cfg aws.Config) (aws.Config, error) {
 	if cfg.RetryMaxAttempts == 0 {
 		cfg.RetryMaxAttempts = attempts
 	}
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), retryLost)
 	return cfg, nil
 }
 

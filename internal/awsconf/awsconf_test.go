@@ -95,6 +95,31 @@ func TestLoadTellsVersionAndRetries(t *testing.T) {
 	}
 }
 
+// TestLostAnswerIsTriedAgain: one that is cut off is as good as none.
+func TestLostAnswerIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	const answer = `{"QueueUrls":["http://localhost/queue"]}`
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+		if calls++; calls < 3 {
+			fmt.Fprint(w, answer[:12]) // net/http then ends the connection
+			return
+		}
+		fmt.Fprint(w, answer)
+	}))
+	t.Cleanup(server.Close)
+	cfg, err := profiles.Load(t.Context(), "1", local(server.URL)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := queues(cfg).ListQueues(t.Context(), &sqs.ListQueuesInput{})
+	if err != nil || calls != 3 || len(out.QueueUrls) != 1 {
+		t.Errorf("after %d calls: %+v, %v", calls, out, err)
+	}
+}
+
 func TestReadTimeout(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
