@@ -58,6 +58,19 @@ func (b *bucket) Get(ctx context.Context, key string, p []byte, from int64) (int
 	if len(p) == 0 {
 		return 0, nil
 	}
+	for trial := 1; ; trial++ {
+		n, err := b.get(ctx, key, p, from)
+		if trial == reads || !errors.Is(err, io.ErrUnexpectedEOF) {
+			return n, err
+		}
+	}
+}
+
+// reads is how often an object is read: the SDK tries calls again, but leaves what they
+// return to us, and a connection may end within it.
+const reads = 3
+
+func (b *bucket) get(ctx context.Context, key string, p []byte, from int64) (n int, err error) {
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: &b.name, Key: &key, Range: aws.String(fmt.Sprintf("bytes=%d-%d", from, from+int64(len(p))-1)),
 	})
@@ -68,7 +81,16 @@ func (b *bucket) Get(ctx context.Context, key string, p []byte, from int64) (int
 		return 0, b.explain(err)
 	}
 	defer out.Body.Close()
-	n, err := io.ReadFull(out.Body, p[:min(int64(len(p)), aws.ToInt64(out.ContentLength))])
+	// Who is between us and S3 may leave the length away. That the connection has ended too
+	// early is another error than the end of the object.
+	for n < len(p) && err == nil {
+		var more int
+		more, err = out.Body.Read(p[n:])
+		n += more
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
 	return n, b.explain(err)
 }
 

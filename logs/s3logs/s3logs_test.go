@@ -190,3 +190,34 @@ func TestOpen(t *testing.T) {
 		t.Errorf("got error %v", err)
 	}
 }
+
+// TestGetReadsToTheEnd: whoever is between us and S3 may leave the length away, or end the
+// connection, which is no end of an object.
+func TestGetReadsToTheEnd(t *testing.T) {
+	t.Parallel()
+	const text = "the whole of it"
+	for name, tt := range map[string]struct {
+		lost  int // answers that end too early
+		error bool
+	}{"no length": {0, false}, "lost twice": {2, false}, "lost always": {100, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			calls := 0
+			b := answering(t, Config{Bucket: "b"}, func(w http.ResponseWriter, _ *http.Request) {
+				if calls++; calls <= tt.lost {
+					w.Header().Set("Content-Length", fmt.Sprint(len(text)))
+					fmt.Fprint(w, text[:5])
+					return
+				}
+				w.WriteHeader(http.StatusPartialContent)
+				w.(http.Flusher).Flush() // without a length, then
+				fmt.Fprint(w, text)
+			})
+			got := make([]byte, 100)
+			n, err := b.Get(t.Context(), "k", got, 0)
+			if (err != nil) != tt.error || err == nil && string(got[:n]) != text {
+				t.Errorf("got %q, %v", got[:n], err)
+			}
+		})
+	}
+}
