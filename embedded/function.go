@@ -98,6 +98,10 @@ type Invocation struct {
 	Withheld func(run.Attempt)
 }
 
+// guardName is the name that it has to guards. Lambda may make one call twice, at the same
+// time and with the same name.
+func (inv *Invocation) guardName() string { return inv.Name + ":" + rand.Text() }
+
 const (
 	// inTime is how long before the deadline nothing is begun any more.
 	inTime = 10 * time.Second
@@ -116,18 +120,17 @@ const (
 // again in this one's place. It returns when somebody has to call again, zero if nobody
 // has to because of the time.
 func (f *Function) Schedule(ctx context.Context, inv Invocation, all bool) (wake time.Time, err error) {
-	g := &tick.Guard{Store: f.Store, Now: f.Now, Of: schedulers, Name: inv.Name, Lease: max(time.Until(inv.Deadline), time.Second)}
+	g := &tick.Guard{Store: f.Store, Now: f.Now, Of: schedulers, Name: inv.guardName(), Lease: max(time.Until(inv.Deadline), time.Second)}
 	inside, err := g.Enter(ctx)
 	if err != nil || !inside {
 		return time.Time{}, err
 	}
 	for {
 		wake, waits, err := f.pass(ctx, inv, all)
-		g.Waits = waits || err != nil
+		g.Waits = waits
 		if err != nil {
-			// The right runs out with the deadline at the latest; another call tries again.
-			_, _, gerr := g.Leave(context.WithoutCancel(ctx), time.Time{})
-			return time.Time{}, errors.Join(err, gerr)
+			// Another call tries again; the right runs out with the deadline at the latest.
+			return time.Time{}, errors.Join(err, g.Quit(context.WithoutCancel(ctx)))
 		}
 		if until := wake.Sub(f.Now()); !wake.IsZero() && until <= shortWait && time.Until(inv.Deadline) > inTime {
 			if err := sleep(ctx, until); err != nil {
@@ -139,6 +142,8 @@ func (f *Function) Schedule(ctx context.Context, inv Invocation, all bool) (wake
 		switch {
 		case err != nil:
 			return time.Time{}, err
+		case !left && time.Until(inv.Deadline) <= inTime:
+			return f.Now(), g.Quit(ctx)
 		case !left:
 			all = true // whoever was turned away may have wanted everything
 		case hint:
@@ -321,15 +326,45 @@ func (f *Function) Process(ctx context.Context, inv Invocation) error {
 	if f.source == nil {
 		return errors.New("setting dag_source is empty: say where DAG files come from")
 	}
-	g := &tick.Guard{Store: f.Store, Now: f.Now, Of: processors, Name: inv.Name, Lease: max(time.Until(inv.Deadline), time.Second)}
-	left, err := g.Enter(ctx)
-	for left = !left; err == nil && !left; {
-		_, err = f.processOnce(ctx)
-		var lerr error
-		left, _, lerr = g.Leave(context.WithoutCancel(ctx), time.Time{})
-		err = errors.Join(err, lerr)
+	g := &tick.Guard{Store: f.Store, Now: f.Now, Of: processors, Name: inv.guardName(), Lease: processing}
+	inside, err := g.Enter(ctx)
+	if err != nil || !inside {
+		return err
+	}
+	stop := f.renew(ctx, g)
+	defer stop()
+	for left := false; err == nil && !left; {
+		if _, err = f.processOnce(ctx); err != nil {
+			// The call is tried again, and then sees what others have left word of.
+			return errors.Join(err, g.Quit(context.WithoutCancel(ctx)))
+		}
+		left, _, err = g.Leave(context.WithoutCancel(ctx), time.Time{})
 	}
 	return err
+}
+
+// processing is for how long a reader of DAG files that has died keeps others out, who are
+// called by the change that it died of: Lambda calls again after a minute.
+const processing = 30 * time.Second
+
+// renew keeps a right until it is stopped.
+func (f *Function) renew(ctx context.Context, g *tick.Guard) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() {
+		for {
+			if sleep(ctx, g.Lease/3) != nil {
+				return
+			}
+			if _, err := g.Renew(ctx); err != nil && ctx.Err() == nil {
+				f.Log.WarnContext(ctx, "renewing the right to read DAG files", "error", err)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		done.Wait()
+	}
 }
 
 func (f *Function) processOnce(ctx context.Context) (Synced, error) {

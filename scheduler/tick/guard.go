@@ -17,7 +17,7 @@ import (
 type Guard struct {
 	Store store.Store
 	Now   func() time.Time
-	// Of names what is guarded, Name this process.
+	// Of names what is guarded, Name this one, as nobody else was ever named.
 	Of, Name string
 	// Lease is for how long one that dies inside keeps others out.
 	Lease time.Duration
@@ -44,7 +44,11 @@ type guarded struct {
 // looks again.
 func (g *Guard) Enter(ctx context.Context) (inside bool, err error) {
 	err = g.change(ctx, func(s *guarded) bool {
-		if inside = s.Holder == "" || !s.Until.After(g.Now()); inside {
+		taken := s.Until.After(g.Now())
+		if inside = taken && s.Holder == g.Name; inside {
+			return false // the answer to the write was lost
+		}
+		if inside = s.Holder == "" || !taken; inside {
 			s.Holder, s.Until, s.Wanted, s.Freed = g.Name, g.Now().Add(g.Lease), false, false
 			return true
 		}
@@ -61,11 +65,14 @@ func (g *Guard) Enter(ctx context.Context) (inside bool, err error) {
 // one, so that the caller has to.
 func (g *Guard) Leave(ctx context.Context, wake time.Time) (left, hint bool, err error) {
 	err = g.change(ctx, func(s *guarded) bool {
-		left, hint = true, false
+		left = true
 		now := g.Now()
 		if s.Holder != g.Name {
-			return false // it took too long, and somebody else is inside
+			// It took too long, and somebody else is inside; or it was left by a write whose answer
+			// was lost, and the hint that it promised is to be sent.
+			return false
 		}
+		hint = false
 		if s.Wanted || s.Freed && g.Waits {
 			left = false
 			s.Until, s.Wanted, s.Freed = now.Add(g.Lease), false, false
@@ -78,6 +85,18 @@ func (g *Guard) Leave(ctx context.Context, wake time.Time) (left, hint bool, err
 		return true
 	})
 	return left, hint, err
+}
+
+// Quit gives the right back by one who has failed inside. Those who have left word are not
+// waited for: whoever comes next sees what they wanted.
+func (g *Guard) Quit(ctx context.Context) error {
+	return g.change(ctx, func(s *guarded) bool {
+		if s.Holder != g.Name {
+			return false
+		}
+		s.Holder, s.Until, s.Waits, s.Wanted, s.Freed = "", time.Time{}, true, false, false
+		return true
+	})
 }
 
 // Free says that slots have become free, which is durable already. It reports whether
@@ -94,8 +113,19 @@ func (g *Guard) Free(ctx context.Context) (call bool, err error) {
 	return call, err
 }
 
-// Keep renews the right of who lives on inside for another Lease. It is false if another
-// process has it by now.
+// Renew keeps the right for another Lease. It is false if another process has it by now.
+func (g *Guard) Renew(ctx context.Context) (inside bool, err error) {
+	err = g.change(ctx, func(s *guarded) bool {
+		if inside = s.Holder == g.Name; inside {
+			s.Until = g.Now().Add(g.Lease)
+		}
+		return inside
+	})
+	return inside, err
+}
+
+// Keep is Renew for who lives on inside and looks all the time: word that others have left
+// is taken as heard.
 func (g *Guard) Keep(ctx context.Context) (inside bool, err error) {
 	err = g.change(ctx, func(s *guarded) bool {
 		if inside = s.Holder == g.Name; inside {
@@ -117,37 +147,53 @@ func (g *Guard) Holder(ctx context.Context) (name string, err error) {
 	return name, err
 }
 
+// guardTrials is how often a store that fails is asked. A write that has failed may be
+// durable: without another look it would keep others out until its lease is over.
+const guardTrials = 4
+
 // change changes the item until nobody interferes. The change is false if there is nothing
-// to write.
+// to write; it may be called again after its write has failed, be that durable or not.
 func (g *Guard) change(ctx context.Context, change func(*guarded) bool) error {
+	failed := 0
 	for wait := firstPause; ; wait = min(2*wait, errPause) {
-		var s guarded
-		row, err := g.Store.Setting(ctx, store.KindLease, g.Of)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			row = store.Setting{ID: g.Of, Revision: -1}
-		case err != nil:
-			return fmt.Errorf("see who is at %s: %w", g.Of, err)
-		default:
-			// What cannot be read is nobody's: the right can be taken, and is written anew.
-			_ = json.Unmarshal(row.Value, &s)
-		}
-		if !change(&s) {
-			return nil
-		}
-		if row.Value, err = json.Marshal(s); err != nil {
-			return err
-		}
-		row.At = g.Now()
-		err = g.Store.PutSetting(ctx, store.KindLease, row)
+		err := g.try(ctx, change)
 		switch {
 		case err == nil:
 			return nil
-		case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrExists):
-			return fmt.Errorf("say who is at %s: %w", g.Of, err)
+		case errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrExists):
+		default:
+			if failed++; failed == guardTrials {
+				return err
+			}
 		}
 		if pause(ctx, wait); ctx.Err() != nil {
-			return ctx.Err()
+			return errors.Join(ctx.Err(), err)
 		}
 	}
+}
+
+// try changes the item once.
+func (g *Guard) try(ctx context.Context, change func(*guarded) bool) error {
+	var s guarded
+	row, err := g.Store.Setting(ctx, store.KindLease, g.Of)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		row = store.Setting{ID: g.Of, Revision: -1}
+	case err != nil:
+		return fmt.Errorf("see who is at %s: %w", g.Of, err)
+	default:
+		// What cannot be read is nobody's: the right can be taken, and is written anew.
+		_ = json.Unmarshal(row.Value, &s)
+	}
+	if !change(&s) {
+		return nil
+	}
+	if row.Value, err = json.Marshal(s); err != nil {
+		return err
+	}
+	row.At = g.Now()
+	if err := g.Store.PutSetting(ctx, store.KindLease, row); err != nil {
+		return fmt.Errorf("say who is at %s: %w", g.Of, err)
+	}
+	return nil
 }

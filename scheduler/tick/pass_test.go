@@ -3,6 +3,7 @@ package tick_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -299,6 +300,86 @@ func TestGuardIsLeftByTheDead(t *testing.T) {
 	leave("next", false) // the third was turned away
 	leave("next", true)
 	enter("third", true)
+}
+
+// deaf is a store that fails while fails says so; what is written then is durable.
+type deaf struct {
+	store.Store
+	fails *int
+}
+
+// PutSetting implements store.Store.
+func (d deaf) PutSetting(ctx context.Context, k store.Kind, s store.Setting) error {
+	err := d.Store.PutSetting(ctx, k, s)
+	if err == nil && *d.fails > 0 {
+		*d.fails--
+		err = errors.New("the answer was lost")
+	}
+	return err
+}
+
+// TestGuardSurvivesLostAnswers: a write whose answer is lost keeps nobody out, and loses no
+// hint.
+func TestGuardSurvivesLostAnswers(t *testing.T) {
+	t.Parallel()
+	p := &plant{t: t, dir: t.TempDir()}
+	fails, now := 0, time.Now()
+	g := &tick.Guard{
+		Store: deaf{p.openStore(), &fails}, Now: func() time.Time { return now }, Of: "scheduler", Name: "one", Lease: time.Minute,
+	}
+	fails = 1
+	if inside, err := g.Enter(t.Context()); err != nil || !inside {
+		t.Fatalf("it enters: %t, %v", inside, err)
+	}
+	fails = 1
+	if left, hint, err := g.Leave(t.Context(), now.Add(time.Hour)); err != nil || !left || !hint {
+		t.Fatalf("it leaves: %t, hint %t, %v", left, hint, err)
+	}
+	other := *g
+	other.Name = "two"
+	if inside, err := other.Enter(t.Context()); err != nil || !inside {
+		t.Fatalf("another one enters: %t, %v", inside, err)
+	}
+	fails = 100
+	if err := other.Quit(t.Context()); err != nil {
+		t.Fatalf("who has failed quits: %v", err) // the second look sees that it is out
+	}
+	if inside, err := g.Enter(t.Context()); err != nil || !inside {
+		t.Fatalf("it enters while answers are lost: %t, %v", inside, err)
+	}
+}
+
+// TestGuardIsQuit: who fails inside keeps nobody out, whoever has left word.
+func TestGuardIsQuit(t *testing.T) {
+	t.Parallel()
+	p := &plant{t: t, dir: t.TempDir()}
+	one := &tick.Guard{Store: p.openStore(), Now: time.Now, Of: "scheduler", Name: "one", Lease: time.Minute}
+	two := *one
+	two.Name = "two"
+	if inside, err := one.Enter(t.Context()); err != nil || !inside {
+		t.Fatalf("one enters: %t, %v", inside, err)
+	}
+	if inside, err := two.Enter(t.Context()); err != nil || inside {
+		t.Fatalf("two enters: %t, %v", inside, err)
+	}
+	if inside, err := one.Renew(t.Context()); err != nil || !inside {
+		t.Fatalf("one renews: %t, %v", inside, err)
+	}
+	if left, _, err := one.Leave(t.Context(), time.Time{}); err != nil || left {
+		t.Fatalf("one leaves although two has left word: %t, %v", left, err)
+	}
+	if _, err := two.Enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Quit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if inside, err := two.Enter(t.Context()); err != nil || !inside {
+		t.Fatalf("two enters after one has quit: %t, %v", inside, err)
+	}
+	if inside, err := one.Renew(t.Context()); err != nil || inside {
+		t.Fatalf("one renews what is another's: %t, %v", inside, err)
+	}
 }
 
 // TestGuardIsToldOfFreeSlots: nobody is called while nothing waits, or while somebody is
