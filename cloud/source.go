@@ -120,11 +120,15 @@ func (s *source) download(ctx context.Context, root *os.Root, name string, o obj
 	if err != nil {
 		return fmt.Errorf("read DAG file %s from %s: %w", name, s.where, err)
 	}
+	if n != len(body) {
+		// Half a file may be a good one with other tasks. Word of the change comes, too.
+		return fmt.Errorf("read DAG file %s from %s: %d bytes of %d: it has changed in between: try again", name, s.where, n, len(body))
+	}
 	if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return fmt.Errorf("make the folder of DAG file %s: %w", name, err)
 	}
 	tmp := name + ".part"
-	if err := root.WriteFile(tmp, body[:n], 0o600); err != nil {
+	if err := root.WriteFile(tmp, body, 0o600); err != nil {
 		return fmt.Errorf("write DAG file %s: %w", name, err)
 	}
 	// The time of the change at the source: files that did not change are not read again,

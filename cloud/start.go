@@ -71,6 +71,13 @@ func OpenFunction(ctx context.Context, a *Account, drivers embedded.Drivers, log
 	if err != nil {
 		return nil, nil, err
 	}
+	// A process that has died may have left its copy of the DAG files here. What is gone from
+	// their source by now would be there again.
+	if own := filepath.Join(home, "dags"); c.Text("dag_source") != "" && c.Text("dags") == own {
+		if err := os.RemoveAll(own); err != nil {
+			return nil, nil, fmt.Errorf("remove the DAG files of an earlier process: %w", err)
+		}
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, nil, fmt.Errorf("find this program: %w", err)
