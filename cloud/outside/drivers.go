@@ -1,5 +1,5 @@
 // Package outside is what programs that are no functions of AWS have of it beside package
-// cloud: logs on MinIO, secrets backends, and the settings of a stack. It is a package of its
+// cloud: logs on MinIO, and the settings of a stack. It is a package of its
 // own because what a function links is loaded whenever it starts.
 package outside
 
@@ -10,34 +10,12 @@ import (
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/logs/miniologs"
-	"github.com/updraft-dev/updraft/settings"
-	"github.com/updraft-dev/updraft/settings/awssecrets"
 )
 
 // MinIO is the driver of logs on a server that speaks S3 and is no part of AWS. Functions do
 // without it: theirs is S3's own.
 func MinIO() embedded.Drivers {
 	return embedded.Drivers{Logs: map[string]func(context.Context, string, *embedded.Options) (embedded.Objects, error){"minio": minio}}
-}
-
-// Secrets looks connections and variables up in Secrets Manager or the Parameter Store. The
-// template's functions do without it: their roles may read no secret but the key.
-func Secrets(a *cloud.Account) embedded.Drivers {
-	open := func(ctx context.Context, url string, o *embedded.Options) (settings.Backend, error) {
-		cfg, err := a.Config(ctx)
-		if err != nil {
-			return nil, err
-		}
-		c, err := awssecrets.ParseURL(url)
-		if err != nil {
-			return nil, fmt.Errorf("setting secrets_backend: %w", err)
-		}
-		c.AWS, c.Now = cfg, o.Now
-		return awssecrets.Open(c)
-	}
-	return embedded.Drivers{Secrets: map[string]func(context.Context, string, *embedded.Options) (settings.Backend, error){
-		string(awssecrets.SecretsManager): open, string(awssecrets.ParameterStore): open,
-	}}
 }
 
 // minio keeps logs and large XComs in a bucket of MinIO, whose keys are in the environment.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/cloud/function"
+	"github.com/updraft-dev/updraft/cloud/secrets"
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/logs/s3logs"
@@ -26,7 +27,7 @@ func main() {
 		os.Exit(1)
 	}
 	account := &cloud.Account{Release: release}
-	drivers := cloud.Drivers(account)
+	drivers := embedded.Join(cloud.Drivers(account), secrets.Drivers(account))
 	// Operators are known by name only: this function executes none.
 	drivers.Operators = &embedded.Operators{
 		Catalog: func() *dag.Catalog { return operators }, Lookup: func(string) *task.Operator { return nil },

@@ -8,6 +8,7 @@ import (
 
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/cloud/function"
+	"github.com/updraft-dev/updraft/cloud/secrets"
 	"github.com/updraft-dev/updraft/embedded"
 )
 
@@ -16,7 +17,9 @@ var release = "dev"
 
 func main() {
 	account := &cloud.Account{Release: release}
-	os.Exit(function.Main(account, cloud.Drivers(account), func(ctx context.Context, f *embedded.Function) (cloud.Handler, error) {
+	// Callbacks have connections, too.
+	drivers := embedded.Join(cloud.Drivers(account), secrets.Drivers(account))
+	os.Exit(function.Main(account, drivers, func(ctx context.Context, f *embedded.Function) (cloud.Handler, error) {
 		receiver, err := account.Receiver(ctx, f)
 		if err != nil {
 			return nil, err

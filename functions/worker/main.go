@@ -10,6 +10,7 @@ import (
 
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/cloud/function"
+	"github.com/updraft-dev/updraft/cloud/secrets"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors/lambdaexec"
 	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
@@ -21,7 +22,7 @@ var release = "dev"
 
 func main() {
 	account := &cloud.Account{Release: release, Load: profiles.LoadFor}
-	drivers := cloud.Drivers(account)
+	drivers := embedded.Join(cloud.Drivers(account), secrets.Drivers(account))
 	drivers.Operators = &embedded.Operators{Catalog: builtin.Catalog, Lookup: builtin.Lookup}
 	os.Exit(function.Main(account, drivers, func(ctx context.Context, f *embedded.Function) (cloud.Handler, error) {
 		cfg, err := account.Config(ctx)

@@ -59,7 +59,7 @@ func Layers() []Layer {
 		},
 		{Name: "use cases", Packages: []string{"scheduler/tick", "api"}, May: []string{"words", "decisions", "contracts", "runtime"}, Deps: []string{"golang.org/x/sync"}},
 		{Name: "internal", Packages: []string{"internal/*"}, May: []string{"*"}, Deps: []string{"*"}},
-		{Name: "composition", Packages: []string{"embedded", "embedded/metrics", "local", "postgres", "cloud", "cloud/function", "cloud/outside", "kube", "kube/podrun", "cli"}, May: []string{"*"}, Deps: []string{"*"}},
+		{Name: "composition", Packages: []string{"embedded", "embedded/metrics", "local", "postgres", "cloud", "cloud/function", "cloud/outside", "cloud/secrets", "kube", "kube/podrun", "cli"}, May: []string{"*"}, Deps: []string{"*"}},
 		{Name: "mains", Packages: []string{"cmd/*", "functions/*"}, May: []string{"*"}, Deps: []string{"*"}},
 	}
 }

@@ -28,7 +28,7 @@ func Everything() map[string]string {
 	return map[string]string{
 		"TaskImage": "image:1", "KubernetesNamespace": "updraft", "Subnets": "subnet-1,subnet-2", "SecurityGroups": "sg-1", "WorkersInVpc": "true", "FargateSpot": "true",
 		"FargatePublicIp": "true", "AlarmTopic": "arn:aws:sns:eu-central-1:123456789012:alarms",
-		"WorkerPolicies": "arn:aws:iam::123456789012:policy/tasks", "SchedulerPolicies": "arn:aws:iam::123456789012:policy/queues",
+		"SecretsBackend": "secretsmanager", "SecretsPrefix": "team", "WorkerPolicies": "arn:aws:iam::123456789012:policy/tasks", "SchedulerPolicies": "arn:aws:iam::123456789012:policy/queues",
 	}
 }
 
@@ -96,9 +96,17 @@ func (s *Stack) CheckSettings() error {
 			faults = append(faults, fmt.Errorf("output %s is %q, functions have %q: `updraft context add` makes it the setting %s", output, got, want, setting))
 		}
 	}
+	for _, id := range s.of("AWS::Serverless::Function") {
+		env := maps.Clone(shared)
+		maps.Copy(env, s.environment(id))
+		faults = append(faults, s.checkEnvironment(id, env))
+	}
 	onlyLambda := []string{"AWS_LAMBDA_EXEC_WRAPPER", "UPDRAFT_PYTHON"}
 	for _, id := range s.of("AWS::ECS::TaskDefinition") {
 		want := maps.Clone(shared)
+		if setting := s.secretsSetting(); setting != nil {
+			want[config.EnvName("secrets_backend")] = *setting
+		}
 		for _, name := range onlyLambda {
 			delete(want, name)
 		}

@@ -73,7 +73,11 @@ func TestContractNotices(t *testing.T) {
 		"runbook":             {"docs/runbooks/tick-missing.md", "docs/runbooks/tick.md", "TickMissingAlarm names a runbook that is not there"},
 		"no runbook":          {"See docs/runbooks/tick-missing.md.", "", "TickMissingAlarm names no runbook"},
 		"wildcard":            {`"*" # it knows no narrower resource`, `"*"`, `Resource: "*": say why beside it`},
-		"wide action":         {"Action: secretsmanager:GetSecretValue", "Action: secretsmanager:*", "Action: secretsmanager:*: say why beside it"},
+		"wide action":         {"Action: secretsmanager:GetSecretValue\n                Resource: !Ref Key", "Action: secretsmanager:*\n                Resource: !Ref Key", "Action: secretsmanager:*: say why beside it"},
+		"others' secrets":     {"secret:${SecretsPrefix}/connections/*", "secret:*", "SchedulerRole may do secretsmanager:GetSecretValue on other secrets"},
+		"others' parameters":  {"parameter/${SecretsPrefix}/variables/*", "parameter/variables/*", "SchedulerRole may do ssm:GetParameter on other secrets"},
+		"secrets of nobody":   {"    - SecretsManager\n                - Effect", "    - Fargate\n                - Effect", "SchedulerRole may do secretsmanager:GetSecretValue on other secrets"},
+		"secrets' setting":    {"- !Sub ${SecretsBackend}:?connections_prefix", "- !Sub ${SecretsBackend}:?prefix", "unknown option \"prefix\""},
 		"condition":           {"    Condition: Fargate\n", "    Condition: Fargat\n", "there is no condition Fargat"},
 		"reference":           {"Resource: !GetAtt Table.Arn", "Resource: !GetAtt Tabel.Arn", "there is no resource Tabel"},
 	} {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/updraft-dev/updraft/config"
 )
 
 // Reason excuses a difference between a policy and the code.
@@ -13,7 +15,12 @@ type Reason struct{ Folder, Action, Because string }
 
 // uncalled are operations that a function can get to by way of an interface, but does not.
 func uncalled() []Reason {
+	const pods = "only pods in a cluster serve a queue (ClusterPolicy): Fargate runs `task execute`"
 	return []Reason{
+		{"functions/task", "sqs:ReceiveMessage", pods},
+		{"functions/task", "sqs:DeleteMessage", pods},
+		{"functions/task", "sqs:ChangeMessageVisibility", pods},
+		{"functions/task", "sqs:GetQueueAttributes", pods},
 		{"functions/fargate", "lambda:InvokeFunction", "attempts are started by the executor that the main gives it, which is fargateexec"},
 	}
 }
@@ -147,8 +154,16 @@ func (s *Stack) CheckPermissions(folders map[string]string, calls map[string]Cal
 // to what is needed.
 func (s *Stack) checkNeeds(id, role, folder string, calls Calls, needed map[string]bool) error {
 	var faults []error
+	if _, has := s.environment(id)[config.EnvName("secrets_backend")]; has && calls["ssm:GetParameter"] == nil {
+		faults = append(faults, fmt.Errorf("%s has the setting secrets_backend, and its main no driver for it: cloud/secrets has them", id))
+	}
+	folders, err := s.secretFolders()
+	faults = append(faults, err)
 	for _, op := range slices.Sorted(maps.Keys(calls)) {
 		for _, a := range actions(op) {
+			if a == readParameter && folders[a] == nil {
+				continue // it is the other service that is asked, or none
+			}
 			if slices.ContainsFunc(uncalled(), func(r Reason) bool { return r.Folder == folder && r.Action == a }) {
 				continue
 			}
@@ -183,6 +198,11 @@ func (s *Stack) checkResources(role string) error {
 	}
 	for _, id := range s.of("AWS::ECS::Cluster") {
 		known = append(known, "arn:aws:ecs:"+region+":"+accountID+":task/"+s.names[id])
+	}
+	folders, err := s.secretFolders()
+	faults = append(faults, err)
+	for _, folder := range folders {
+		known = append(known, folder...)
 	}
 	for _, g := range s.grants(role) {
 		for _, r := range g.resources {
