@@ -60,7 +60,7 @@ func Complete(cfg aws.Config) (aws.Config, error) {
 	if cfg.RetryMaxAttempts == 0 {
 		cfg.RetryMaxAttempts = attempts
 	}
-	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), retryLost)
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), retryMore)
 	return cfg, nil
 }
 

@@ -120,6 +120,20 @@ func TestLostAnswerIsTriedAgain(t *testing.T) {
 	}
 }
 
+// TestThrottlingOfOldServices: the SDK does not know their codes.
+func TestThrottlingOfOldServices(t *testing.T) {
+	t.Parallel()
+	const code = "AWS.SimpleQueueService.RequestThrottled"
+	cfg, s := open(t, answer{400, `{"__type":"` + code + `","message":"too fast"}`}, answer{200, `{}`})
+	if _, err := queues(cfg).ListQueues(t.Context(), &sqs.ListQueuesInput{}); err != nil || len(s.agents) != 2 {
+		t.Errorf("%d requests, %v", len(s.agents), err)
+	}
+	cfg, _ = open(t, answer{400, `{"__type":"` + code + `","message":"too fast"}`})
+	if _, err := queues(cfg).ListQueues(t.Context(), &sqs.ListQueuesInput{}); awsconf.Classify(err) != awsconf.Throttled {
+		t.Errorf("got %v of class %q", err, awsconf.Classify(err))
+	}
+}
+
 func TestReadTimeout(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})

@@ -119,10 +119,10 @@ func Classify(err error) Class {
 // byCode classifies the codes that services give; a dotted one by its last part, as old
 // services write "AWS.SimpleQueueService.NonExistentQueue".
 func byCode(code string) Class {
-	if _, ok := retry.DefaultThrottleErrorCodes[code]; ok && code != "LimitExceededException" {
+	short := code[strings.LastIndexByte(code, '.')+1:]
+	if _, ok := retry.DefaultThrottleErrorCodes[short]; ok && short != "LimitExceededException" {
 		return Throttled
 	}
-	short := code[strings.LastIndexByte(code, '.')+1:]
 	switch short {
 	case "KmsThrottled", "OverLimit", "ThrottledException":
 		return Throttled
