@@ -236,7 +236,7 @@ func DecodeInstance(body []byte, seen map[string]string, i *run.Instance) error 
 	return d.err
 }
 
-func (d *decoder) instance(i *run.Instance) {
+func (d *decoder) instance(i *run.Instance) { //nolint:funlen // one case for each field
 	for f := d.next(); f != 0; f = d.next() {
 		switch f {
 		case 1:
