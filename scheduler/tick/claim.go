@@ -40,7 +40,7 @@ func (w *Worker) claim(ctx context.Context, a run.Attempt) (*holding, error) {
 	c := w.newClaim(w.cfg.Now())
 	cause := store.ErrConflict
 	for i := range claimTries {
-		s, v, err := w.part(ctx, a.ID, a.Task)
+		s, v, err := w.part(ctx, a.ID, a.Key)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, nil
 		}
@@ -74,9 +74,9 @@ func newHolding(v *scheduler.View, in *run.Instance) *holding {
 	return &holding{work: executors.Work{Graph: v.Graph, Run: v.Run, Instance: *in}, lease: in.Lease}
 }
 
-// part is a snapshot of some tasks of a run. Nothing can be planned from it.
-func (w *Worker) part(ctx context.Context, id run.ID, tasks ...string) (*scheduler.Snapshot, *scheduler.View, error) {
-	data, err := w.cfg.Store.Run(ctx, id, tasks...)
+// part is a snapshot of some instances of a run. Nothing can be planned from it.
+func (w *Worker) part(ctx context.Context, id run.ID, which ...run.Key) (*scheduler.Snapshot, *scheduler.View, error) {
+	data, err := store.Pick(ctx, w.cfg.Store, id, which...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("load tasks of run %s: %w", id, err)
 	}
@@ -168,11 +168,11 @@ func (w *Worker) renew(ctx context.Context) {
 
 // renewRun makes the renewals of one run.
 func (w *Worker) renewRun(ctx context.Context, id run.ID, list []*holding, lease time.Time) ([]run.Batch, []*holding) {
-	tasks := make([]string, 0, len(list))
+	which := make([]run.Key, 0, len(list))
 	for _, h := range list {
-		tasks = append(tasks, h.work.Instance.Task)
+		which = append(which, h.work.Instance.Key(id))
 	}
-	s, v, err := w.part(ctx, id, tasks...)
+	s, v, err := w.part(ctx, id, which...)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		for _, h := range list {

@@ -99,7 +99,7 @@ func runsOf(attempts []run.Attempt) []run.ID {
 // Waiting returns an attempt as it is stored if it waits for a worker, and nil if it does
 // not, or not any more.
 func Waiting(ctx context.Context, l *Loader, a run.Attempt) (*executors.Work, error) {
-	data, err := l.store.Run(ctx, a.ID, a.Task)
+	data, err := store.Pick(ctx, l.store, a.ID, a.Key)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}

@@ -168,7 +168,7 @@ func (w *Worker) unsent(ctx context.Context, a run.Attempt, cause error) bool {
 // instance is looked at again, with the same try. If that fails, its lease runs out.
 func (w *Worker) returnClaim(ctx context.Context, h *holding) {
 	a, now := h.work.Attempt(), w.cfg.Now()
-	s, _, err := w.part(ctx, a.ID, a.Task)
+	s, _, err := w.part(ctx, a.ID, a.Key)
 	if err == nil && s.Report(run.Report{Attempt: a, Token: h.work.Instance.Token, Outcome: run.OutcomeReschedule, At: now, Due: now}, now) {
 		_, err = w.cfg.Store.Apply(ctx, s.Flush()...)
 	}

@@ -29,12 +29,13 @@ type plan struct {
 
 // plan applies a report and plans what follows, as far as a worker may. It is false if
 // the attempt is not the worker's any more. What changes the run itself is the engine's,
-// its end above all, and so is then what leads to it.
+// its end above all, and so is then what leads to it. So is what makes a whole fan ready:
+// the engine has to queue it, and to write first that it waits would be paid for nothing.
 func (w *Worker) plan(c *scene, rep run.Report, now time.Time) (*plan, bool, error) {
 	p, ok, err := c.apply(rep, now)
 	if err == nil && ok && c.mayPlan() {
 		w.handOver(c, p, rep, now)
-		if p.batches = p.snap.Flush(); p.changesRun() {
+		if p.batches = p.snap.Flush(); p.changesRun() || p.waiting() >= w.cfg.Wide {
 			p, ok, err = c.apply(rep, now)
 		}
 	}
@@ -58,6 +59,18 @@ func (c *scene) apply(rep run.Report, now time.Time) (*plan, bool, error) {
 
 func (p *plan) changesRun() bool {
 	return slices.ContainsFunc(p.batches, func(b run.Batch) bool { return b.Update != nil })
+}
+
+// waiting is how many instances the plan makes wait for slots.
+func (p *plan) waiting() (n int) {
+	for _, b := range p.batches {
+		for i := range b.Changes {
+			if c := &b.Changes[i]; !c.Gone && c.Want.State == run.Scheduled {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // mayPlan says whether the run can be planned by itself. Runs that depend on the past of

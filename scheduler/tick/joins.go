@@ -9,12 +9,14 @@ import (
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/scheduler"
+	"github.com/updraft-dev/updraft/store"
 )
 
 // A task of a wide fan changes nothing but itself: what waits for it waits for many others,
 // too. To load the run for each of them, and to call the scheduler, would make a fan of n
 // cost n times n. So such a report is written without a look at the run, conditional on
-// its claim, and the worker looks afterwards whether it was the last one. Whoever ends last
+// its claim, and the worker looks afterwards whether it was the last one: first at what the
+// store says of those that lie beside it, which costs nothing. Whoever ends last
 // looks last, when all others are durable: at least one sees that all have ended, and calls
 // the scheduler, which alone goes on.
 
@@ -112,18 +114,20 @@ func (w *Worker) reportAlone(ctx context.Context, h *holding, rep run.Report) (d
 	if err != nil || !res.OK() {
 		return false, err
 	}
-	w.lookAround(ctx, h, j)
+	w.lookAround(ctx, h, j, res.Beside)
 	return true, nil
 }
 
 // lookAround calls the scheduler if all of a join have ended, or if somebody waits for the
 // slots that are free now. What it cannot find out it leaves to the scheduler.
-func (w *Worker) lookAround(ctx context.Context, h *holding, j *join) {
+func (w *Worker) lookAround(ctx context.Context, h *holding, j *join, beside []store.Neighbor) {
 	id := h.work.Run.ID
 	var ended, wanted bool
 	var both errgroup.Group
 	both.Go(func() (err error) {
-		ended, err = w.ended(ctx, h.work.Graph, id, h.work.Instance.Task, j)
+		if !j.unfinished(h.work.Graph, beside) {
+			ended, err = w.ended(ctx, h.work.Graph, h.work.Instance.Key(id), j, len(beside) > 1)
+		}
 		return err
 	})
 	both.Go(func() error {
@@ -139,43 +143,72 @@ func (w *Worker) lookAround(ctx context.Context, h *holding, j *join) {
 	}
 }
 
-// lookAt is how many tasks are looked at in one place. They lie beside each other, and
-// stores may keep such tasks so that they are read together.
-const lookAt = 8
+// unfinished says that one of a join has not ended, by what the store has told with the
+// report: whoever ends that one looks later.
+func (j *join) unfinished(g *dag.Graph, beside []store.Neighbor) bool {
+	return slices.ContainsFunc(beside, func(n store.Neighbor) bool {
+		t, ok := g.Index(n.Task)
+		if !ok || n.State.Finished() || n.Map == run.Unmapped && g.Mapping(t) != nil {
+			return false // of a mapped task, a row without index may be a remnant
+		}
+		return slices.Contains(j.tasks, n.Task)
+	})
+}
 
-// looks are the places that are looked at one after the other, in eighths of a join, by
-// who was the last one in its own place: there are few of those, and most find a task that
-// has not ended.
-var looks = [...][]int{{8}, {4}, {2, 6}, {1, 3, 5, 7}}
+// lookAt is how many instances are looked at in one place. They lie beside each other, and
+// stores may keep such instances so that they are read together.
+const lookAt = 16
 
-// ended says whether all tasks of a join have ended.
-func (w *Worker) ended(ctx context.Context, g *dag.Graph, id run.ID, own string, j *join) (bool, error) {
-	n := len(j.tasks)
-	if n > 8*lookAt {
-		at := slices.Index(j.tasks, own) / lookAt * lookAt
-		parts := [][]string{j.tasks[at:min(n, at+lookAt)]}
-		for _, places := range looks {
-			var part []string
-			for _, p := range places {
-				part = append(part, j.tasks[n*p/8-lookAt:n*p/8]...)
-			}
-			parts = append(parts, part)
+// wideLook is from how many instances on that a join is looked at in some places first:
+// fewer are read at once for no more than one of these.
+const wideLook = 8 * lookAt
+
+// ended says whether all instances of a join have ended. Seen says that those around its own
+// are known to have. It is asked by who was the last one in its own place: there are few of
+// those, and most find an instance that has not ended at the end of the join, which is
+// started last, or opposite to their own, which is another place for each of them. The rest
+// is looked at as a whole, since that is cheaper than most of it in places.
+func (w *Worker) ended(ctx context.Context, g *dag.Graph, own run.Key, j *join, seen bool) (bool, error) {
+	if l := j.list(); len(l) > wideLook {
+		place := func(at int) []run.Key { return l[min(at, len(l)-lookAt):][:lookAt] }
+		at := slices.Index(l, run.Key{Task: own.Task, Map: own.Map}) / lookAt * lookAt
+		parts := [][]run.Key{place(len(l)), place((at + len(l)/2) % len(l))}
+		if !seen {
+			parts = slices.Insert(parts, 0, place(at))
 		}
 		for _, part := range parts {
-			if ended, err := w.endedOf(ctx, g, id, part, part...); !ended || err != nil {
+			if ended, err := w.endedOf(ctx, g, own.ID, j, part...); !ended || err != nil {
 				return false, err
 			}
 		}
 	}
-	if n == 1 {
-		return w.endedOf(ctx, g, id, j.tasks, j.tasks...)
+	if len(j.tasks) == 1 {
+		return w.endedOf(ctx, g, own.ID, j, run.Key{Task: j.tasks[0], Map: run.Unmapped})
 	}
-	return w.endedOf(ctx, g, id, j.tasks) // the run as a whole is cheaper than most of it, one by one
+	return w.endedOf(ctx, g, own.ID, j)
 }
 
-// endedOf says whether tasks have ended, of those that it loads: of all if none are named.
-func (w *Worker) endedOf(ctx context.Context, g *dag.Graph, id run.ID, tasks []string, load ...string) (bool, error) {
-	data, err := w.cfg.Store.Run(ctx, id, load...)
+// list are instances of a join that can be looked at: its tasks, or, if it has but one, the
+// indexes of that.
+func (j *join) list() []run.Key {
+	if len(j.tasks) > 1 {
+		l := make([]run.Key, len(j.tasks))
+		for i, t := range j.tasks {
+			l[i] = run.Key{Task: t, Map: run.Unmapped}
+		}
+		return l
+	}
+	l := make([]run.Key, j.instances)
+	for i := range l {
+		l[i] = run.Key{Task: j.tasks[0], Map: i}
+	}
+	return l
+}
+
+// endedOf says whether instances of a join have ended: those that are named, or all. Of a
+// task without an index it looks at all instances.
+func (w *Worker) endedOf(ctx context.Context, g *dag.Graph, id run.ID, j *join, which ...run.Key) (bool, error) {
+	data, err := store.Pick(ctx, w.cfg.Store, id, which...)
 	if err != nil {
 		return false, err
 	}
@@ -183,9 +216,19 @@ func (w *Worker) endedOf(ctx context.Context, g *dag.Graph, id run.ID, tasks []s
 	if err != nil {
 		return false, err
 	}
-	open := map[string]bool{}
-	for _, in := range v.Instances() {
-		open[in.Task] = open[in.Task] || !in.State.Finished()
+	wanted := make(map[run.Key]bool, len(which))
+	for _, k := range which {
+		wanted[k] = true
 	}
-	return !slices.ContainsFunc(tasks, func(t string) bool { return open[t] }), nil
+	if len(which) == 0 {
+		for _, t := range j.tasks {
+			wanted[run.Key{Task: t, Map: run.Unmapped}] = true
+		}
+	}
+	for _, in := range v.Instances() {
+		if !in.State.Finished() && (wanted[run.Key{Task: in.Task, Map: in.Map}] || wanted[run.Key{Task: in.Task, Map: run.Unmapped}]) {
+			return false, nil
+		}
+	}
+	return true, nil
 }

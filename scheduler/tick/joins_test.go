@@ -6,6 +6,7 @@ import (
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/store"
 )
 
 // TestJoinOf: only a success from which nothing follows but that all have ended is
@@ -84,6 +85,43 @@ func TestJoinOf(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s: %d instances end together, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// TestUnfinished: what lies beside a report says that others of the join will look, unless it
+// is no evidence.
+func TestUnfinished(t *testing.T) {
+	t.Parallel()
+	d := &dag.DAG{ID: "d"}
+	for _, id := range []string{"a", "b", "m", "other"} {
+		d.Tasks = append(d.Tasks, dag.NewTask(id, "op"))
+	}
+	d.Tasks[2].Expand = &dag.Mapping{Args: []dag.MappedArg{{Name: "x", Literal: make([]any, 50)}}}
+	g, err := dag.NewGraph(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &join{tasks: []string{"a", "b", "m"}, instances: 52}
+	one := func(task string, index int, s run.State) store.Neighbor {
+		return store.Neighbor{Task: task, Map: index, State: s}
+	}
+	for _, c := range []struct {
+		name   string
+		beside []store.Neighbor
+		want   bool
+	}{
+		{"nothing is known", nil, false},
+		{"all have ended", []store.Neighbor{one("a", run.Unmapped, run.Success), one("b", run.Unmapped, run.UpstreamFailed)}, false},
+		{"one runs", []store.Neighbor{one("a", run.Unmapped, run.Success), one("b", run.Unmapped, run.Running)}, true},
+		{"one will be tried again", []store.Neighbor{one("b", run.Unmapped, run.UpForRetry)}, true},
+		{"an index runs", []store.Neighbor{one("m", 0, run.Success), one("m", 1, run.Running)}, true},
+		{"a remnant of a mapped task", []store.Neighbor{one("m", run.Unmapped, run.Scheduled), one("m", 1, run.Success)}, false},
+		{"one that is not of the join", []store.Neighbor{one("other", run.Unmapped, run.Running)}, false},
+		{"one that the DAG does not have", []store.Neighbor{one("x", run.Unmapped, run.Running)}, false},
+	} {
+		if got := j.unfinished(g, c.beside); got != c.want {
+			t.Errorf("%s: unfinished is %t, want %t", c.name, got, c.want)
 		}
 	}
 }

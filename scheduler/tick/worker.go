@@ -47,8 +47,8 @@ type WorkerConfig struct {
 	// Remember is for how long this worker may go on by what it has read of what people set:
 	// that a DAG is paused, the pools. 0 has it read before each decision.
 	Remember time.Duration
-	// Wide is from how many tasks on that a join is wide: those before it are then reported
-	// without a look at the run, and the scheduler starts it. 0 means 16.
+	// Wide is from how many tasks on that a fan or a join is wide: what follows is then the
+	// scheduler's, and those before a join are reported without a look at the run. 0 means 16.
 	Wide int
 	Now  func() time.Time
 	// Token makes a fencing token; it must never repeat.
