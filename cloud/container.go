@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -27,19 +28,24 @@ import (
 
 // ContainerMain is the main of a container that was started for an attempt, by fargateexec
 // or in a pod by kubeexec: `task execute ATTEMPT`, where each container has the program
-// already or has it copied there by `task install DIR`; or that works on many as `task work
-// OPTIONS`. It returns the process's exit code,
+// already or has it copied there by `task install DIR [PROGRAM]`; or that works on many as
+// `task work OPTIONS`. It returns the process's exit code,
 // ExitUnreported if what became of the attempt is not in the store.
 func ContainerMain(a *Account, drivers embedded.Drivers) int {
+	if len(os.Args) >= 3 && len(os.Args) <= 4 && os.Args[1] == kubeevent.Install {
+		self, err := os.Executable()
+		if err != nil {
+			return Exit(fmt.Errorf("find this program: %w", err))
+		}
+		return Exit(install(self, os.Args[2], os.Args[3:]...))
+	}
 	if len(os.Args) != 3 {
-		return Exit(fmt.Errorf("usage: task %s ATTEMPT (the attempt as JSON, as its message has it), or task %s DIR", ecsevent.Command, kubeevent.Install))
+		return Exit(fmt.Errorf("usage: task %s ATTEMPT (the attempt as JSON, as its message has it), or task %s DIR [PROGRAM]", ecsevent.Command, kubeevent.Install))
 	}
 	command, argument := os.Args[1], os.Args[2]
 	switch {
 	case command == embedded.ShepherdCommand:
 		return Exit(process.Shepherd(context.Background(), argument))
-	case command == kubeevent.Install:
-		return Exit(install(argument))
 	case command != ecsevent.Command && command != kubeevent.Work:
 		return Exit(fmt.Errorf("task does not know the command %q: use %s, %s or %s", command, ecsevent.Command, kubeevent.Work, kubeevent.Install))
 	case os.Getpid() == 1:
@@ -139,25 +145,38 @@ func FitsWorker(rule routeexec.Rule, t *dag.Task) bool {
 		n.Storage == 0 && len(t.ExecutorConfig) == 0 && len(t.Resources.NodeSelector) == 0 && len(t.Resources.Tolerations) == 0
 }
 
-// install copies this program into a folder, for another container of the pod.
-func install(dir string) (err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
-	}
-	from, err := os.Open(self)
-	if err != nil {
+// install copies this program into a folder, for another container of the pod, and programs
+// that are beside it.
+func install(self, dir string, programs ...string) error {
+	if err := copyProgram(self, filepath.Join(dir, kubeevent.RunnerName)); err != nil {
 		return fmt.Errorf("install the runner: %w", err)
 	}
-	defer from.Close()
-	to, err := os.OpenFile(filepath.Join(dir, kubeevent.RunnerName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
+	for _, name := range programs {
+		err := copyProgram(filepath.Join(filepath.Dir(self), filepath.Base(name)), filepath.Join(dir, filepath.Base(name)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("install %s: %w: use an image of the runner that has it, of the controller's version", name, err)
+		}
+		if err != nil {
+			return fmt.Errorf("install %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func copyProgram(from, to string) error {
+	in, err := os.Open(from)
 	if err != nil {
-		return fmt.Errorf("install the runner: %w", err)
+		return err
 	}
-	if _, err := io.Copy(to, from); err != nil {
-		return errors.Join(fmt.Errorf("install the runner: %w", err), to.Close())
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
+	if err != nil {
+		return err
 	}
-	return to.Close()
+	if _, err := io.Copy(out, in); err != nil {
+		return errors.Join(err, out.Close())
+	}
+	return out.Close()
 }
 
 // FitsContainer says whether a container on Fargate may go on with a task: it is as large as its first

@@ -7,6 +7,7 @@ func kubernetesKeys() []key {
 		{"kubernetes_namespace", "", "namespace of the pods of executor kubernetes; without it no task can have that executor, and the controller takes its own", nil},
 		{"kubernetes_installation", "updraft", "name that tells this installation's pods from those of others in the same namespace", notEmpty},
 		{"kubernetes_pod_template_file", "", "file with the pod that all pods of tasks begin with", nil},
+		{"kubernetes_pod_template_folder", "", "folder with the files that executor_config: pod_template_file may name; without it there are none", nil},
 		{"kubernetes_worker_container_image", "", "image of tasks that name none (Airflow: worker_container_repository and worker_container_tag)", nil},
 		{"kubernetes_runner_image", "", "image with the runner, which is copied into every pod", nil},
 		{"kubernetes_image_pull_policy", "IfNotPresent", "when these images are pulled: Always, IfNotPresent or Never", oneOf("Always", "IfNotPresent", "Never")},

@@ -16,6 +16,7 @@ import (
 	"github.com/updraft-dev/updraft/executors/kubeexec"
 	"github.com/updraft-dev/updraft/executors/kubeexec/kubeevent"
 	"github.com/updraft-dev/updraft/executors/kubeexec/kubepod"
+	"github.com/updraft-dev/updraft/operators/kubernetes"
 	"github.com/updraft-dev/updraft/run"
 )
 
@@ -52,6 +53,71 @@ func TestPods(t *testing.T) {
 	want := map[string]string{"UPDRAFT_EXECUTOR": "auto", "UPDRAFT_STORE": "dynamodb://table", "UPDRAFT_QUEUE": "sqs://q", "UPDRAFT_KUBERNETES_NAMESPACE": "own"}
 	if diff := cmp.Diff(want, p.Env); diff != "" {
 		t.Errorf("variables (-want +got):\n%s", diff)
+	}
+}
+
+// TestTemplates: authors name files of one folder, and no others by any way.
+func TestTemplates(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	folder := filepath.Join(home, "templates")
+	if err := os.MkdirAll(filepath.Join(folder, "..data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"templates/..data/gpu.yaml", "token"} {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// As a volume of a config map has it; and what somebody else would try.
+	for to, link := range map[string]string{"..data/gpu.yaml": "gpu.yaml", "../token": "out.yaml"} {
+		if err := os.Symlink(to, filepath.Join(folder, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := Pods(load(t, map[string]string{"kubernetes_pod_template_folder": folder}), "own")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, want string }{
+		{"gpu.yaml", "templates/..data/gpu.yaml"},
+		{folder + "/gpu.yaml", "templates/..data/gpu.yaml"},
+		{"none.yaml", "error: openat none.yaml: no such file or directory: templates are in FOLDER (kubernetes_pod_template_folder)"},
+		{"../token", "error: ../token is not in FOLDER, where templates are (kubernetes_pod_template_folder): name a file there"},
+		{home + "/token", "error: HOME/token is not in FOLDER, where templates are (kubernetes_pod_template_folder): name a file there"},
+		{"out.yaml", "error: openat out.yaml: path escapes from parent: templates are in FOLDER (kubernetes_pod_template_folder)"},
+	} {
+		got, err := p.TemplateFile(tt.name)
+		if err != nil {
+			got = []byte("error: " + err.Error())
+		}
+		if diff := cmp.Diff(strings.NewReplacer("FOLDER", folder, "HOME", home).Replace(tt.want), string(got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+	if p, err := Pods(load(t, map[string]string{}), "own"); err != nil || p.TemplateFile != nil {
+		t.Errorf("without a folder there are templates: %v", err)
+	}
+}
+
+// TestLaunches: all operators that run this program have it in the pods of their tasks, and so
+// have workers.
+func TestLaunches(t *testing.T) {
+	t.Parallel()
+	if kubernetes.Program != kubeevent.Launcher {
+		t.Errorf("operators run %s, pods have %s", kubernetes.Program, kubeevent.Launcher)
+	}
+	p, err := Pods(load(t, map[string]string{}), "own")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range kubernetes.Operators() {
+		if !p.Launches(o.Spec.Class) {
+			t.Errorf("pods of %s do not have %s", o.Spec.Class, kubernetes.Program)
+		}
+	}
+	if !p.Launches(kubeexec.WorkerOperator) || p.Launches("airflow.providers.standard.operators.bash.BashOperator") {
+		t.Error("workers have to have it, and pods of other operators not")
 	}
 }
 

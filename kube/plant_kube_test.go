@@ -20,6 +20,7 @@ import (
 
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/executors/kubeexec/kubeevent"
 	"github.com/updraft-dev/updraft/executors/localexec/process"
 	"github.com/updraft-dev/updraft/internal/kubetest"
 	"github.com/updraft-dev/updraft/kube"
@@ -58,7 +59,8 @@ func buildRunner(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("build the runner: %v: %s", err, out)
 		}
-		kubetest.Image(t, runnerImage, "-entrypoint", "/task", program+":/task")
+		// Workers have updraft-kube, which nothing here runs: a program of that name is enough.
+		kubetest.Image(t, runnerImage, "-entrypoint", "/task", program+":/task", program+":/"+kubeevent.Launcher)
 		runner.made = true
 	})
 	if !runner.made {

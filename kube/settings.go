@@ -3,7 +3,9 @@ package kube
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,7 +15,9 @@ import (
 
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/kubeexec"
 	"github.com/updraft-dev/updraft/executors/kubeexec/kubepod"
+	"github.com/updraft-dev/updraft/operators/kubernetes"
 )
 
 // maxTemplate bounds the file of a pod template, in bytes.
@@ -24,7 +28,7 @@ const maxTemplate = 256 << 10
 func Pods(c *config.Config, namespace string) (kubepod.Config, error) {
 	p := kubepod.Config{
 		Namespace: c.Text("kubernetes_namespace"), Installation: c.Text("kubernetes_installation"),
-		TemplateFile: readTemplate, Image: c.Text("kubernetes_worker_container_image"), RunnerImage: c.Text("kubernetes_runner_image"),
+		TemplateFile: templates(c.Text("kubernetes_pod_template_folder")), Launches: launches, Image: c.Text("kubernetes_worker_container_image"), RunnerImage: c.Text("kubernetes_runner_image"),
 		PullPolicy: corev1.PullPolicy(c.Text("kubernetes_image_pull_policy")), PullSecrets: names(c.Text("kubernetes_image_pull_secrets")),
 		ServiceAccount: c.Text("kubernetes_service_account"), MemoryMax: int64(c.Int("kubernetes_memory_max")),
 		EnvFromSecrets: names(c.Text("kubernetes_env_from_secrets")), EnvFromConfigMaps: names(c.Text("kubernetes_env_from_configmaps")),
@@ -35,7 +39,7 @@ func Pods(c *config.Config, namespace string) (kubepod.Config, error) {
 	var err error
 	if name := c.Text("kubernetes_pod_template_file"); name != "" {
 		p.TemplateName = name
-		if p.Template, err = readTemplate(name); err != nil {
+		if p.Template, err = readFile(os.Open(name)); err != nil {
 			return p, fmt.Errorf("setting kubernetes_pod_template_file: %w", err)
 		}
 	}
@@ -45,22 +49,52 @@ func Pods(c *config.Config, namespace string) (kubepod.Config, error) {
 	return p, err
 }
 
-func readTemplate(name string) ([]byte, error) {
-	f, err := os.Open(name)
+// launches says of an operator whether its tasks run this program; a worker may get any task.
+func launches(operator string) bool {
+	return operator == kubeexec.WorkerOperator || kubernetes.Starts(operator)
+}
+
+// templates reads the files that authors name, all of one folder: what else this process can
+// read, such as the token of its account, is none of theirs. Without a folder it is nil.
+func templates(folder string) func(name string) ([]byte, error) {
+	if folder == "" {
+		return nil
+	}
+	return func(name string) (text []byte, err error) {
+		local := name
+		if filepath.IsAbs(name) {
+			if local, err = filepath.Rel(folder, name); err != nil {
+				local = name
+			}
+		}
+		if !filepath.IsLocal(local) {
+			return nil, fmt.Errorf("%s is not in %s, where templates are (kubernetes_pod_template_folder): name a file there", name, folder)
+		}
+		root, err := os.OpenRoot(folder)
+		if err != nil {
+			return nil, fmt.Errorf("setting kubernetes_pod_template_folder: %w", err)
+		}
+		defer root.Close()
+		text, err = readFile(root.Open(local))
+		if err != nil {
+			return nil, fmt.Errorf("%w: templates are in %s (kubernetes_pod_template_folder)", err, folder)
+		}
+		return text, nil
+	}
+}
+
+// readFile reads what was opened, if that has worked.
+func readFile(f *os.File, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	st, err := f.Stat()
+	b, err := io.ReadAll(io.LimitReader(f, maxTemplate+1))
 	if err != nil {
 		return nil, err
 	}
-	if st.Size() > maxTemplate {
-		return nil, fmt.Errorf("%s is %d bytes long, more than %d", name, st.Size(), maxTemplate)
-	}
-	b := make([]byte, st.Size())
-	if _, err := f.ReadAt(b, 0); err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+	if len(b) > maxTemplate {
+		return nil, fmt.Errorf("%s is more than %d bytes long", f.Name(), maxTemplate)
 	}
 	return b, nil
 }

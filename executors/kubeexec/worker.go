@@ -17,6 +17,10 @@ import (
 	"github.com/updraft-dev/updraft/run"
 )
 
+// WorkerOperator stands where the pod of a task has its operator: workers execute tasks of
+// any.
+const WorkerOperator = "updraft.worker"
+
 // workerName begins the names of long-lived pods.
 const workerName = "updraft-worker-"
 
@@ -24,7 +28,7 @@ const workerName = "updraft-worker-"
 // with room for as many tasks at once. Each call makes another pod. A *WaitError says that
 // the cluster takes no pod now.
 func (e *Executor) StartWorker(ctx context.Context, o kubeevent.WorkOptions) error {
-	t := dag.NewTask("worker", "updraft.worker")
+	t := dag.NewTask("worker", WorkerOperator)
 	t.Resources = dag.Resources{CPUMilli: int64(o.Slots) * kubepod.DefaultCPU, Memory: int64(o.Slots) * kubepod.DefaultMemory}
 	g, err := dag.NewGraph(&dag.DAG{ID: "updraft", Tasks: []*dag.Task{t}})
 	if err != nil {

@@ -47,7 +47,7 @@ func build(t testing.TB) string {
 				t.Fatalf("build %s: %v: %s", pkg, err, out)
 			}
 		}
-		kubetest.Image(t, runnerImage, "-entrypoint", "/task", filepath.Join(dir, "task")+":/task")
+		kubetest.Image(t, runnerImage, "-entrypoint", "/task", filepath.Join(dir, "task")+":/task", filepath.Join(dir, "updraft-kube")+":/updraft-kube")
 		made.kube = filepath.Join(dir, "updraft-kube")
 	})
 	if made.kube == "" {

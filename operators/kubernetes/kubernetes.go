@@ -21,6 +21,12 @@ const (
 	command  = provider + "decorators.kubernetes_cmd._KubernetesCmdDecoratedOperator"
 )
 
+// Starts says of an operator, by its import path in Airflow 3, whether its tasks need
+// Program where they are executed: whether it is one of this package.
+func Starts(class string) bool {
+	return slices.Contains([]string{operator, function, command}, class)
+}
+
 // Operators returns the operators of this package.
 func Operators() []task.Operator {
 	return []task.Operator{

@@ -10,8 +10,9 @@ import (
 )
 
 // The command lines of the runner, after its path. The init container is told
-// `install DIR`, and copies the program that it is to DIR/RunnerName; the main container
-// runs that copy as `DIR/RunnerName execute ATTEMPT`, the attempt as queue.Encode writes it.
+// `install DIR [PROGRAM]`, and copies the program that it is to DIR/RunnerName, and the one
+// beside it to DIR/PROGRAM; the main container runs that copy as `DIR/RunnerName execute
+// ATTEMPT`, the attempt as queue.Encode writes it.
 const (
 	Install = "install"
 	Execute = "execute"
@@ -22,6 +23,10 @@ const (
 	Dir        = "/updraft"
 	RunnerName = "task"
 )
+
+// Launcher is the program, beside the runner, that operators run which start pods of their
+// own (operators/kubernetes).
+const Launcher = "updraft-kube"
 
 // Runner is the path of the runner in the main container.
 const Runner = Dir + "/" + RunnerName

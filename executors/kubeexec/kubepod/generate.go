@@ -41,7 +41,7 @@ func (b *Builder) generate(pod *corev1.Pod, w *executors.Work, n *executors.Need
 	}
 	place(s, &w.Task().Resources)
 	s.Volumes = append(s.Volumes, corev1.Volume{Name: runnerVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
-	s.InitContainers = append([]corev1.Container{b.installer()}, s.InitContainers...)
+	s.InitContainers = append([]corev1.Container{b.installer(w.Task().Operator)}, s.InitContainers...)
 	if len(s.Containers) == 0 {
 		s.Containers = []corev1.Container{{Name: kubeevent.Base}}
 	}
@@ -61,18 +61,24 @@ func place(s *corev1.PodSpec, r *dag.Resources) {
 	}
 }
 
-// The installer copies some 40 MB, which count for its memory until they are written.
+// The installer copies some 40 MB, which count for its memory until they are written, and as
+// much again where the launcher comes along.
 const (
 	installerCPU    = 50
 	installerMemory = 64 << 20
 )
 
-// installer is the container that puts the runner into the pod.
-func (b *Builder) installer() corev1.Container {
-	memory := *resource.NewQuantity(installerMemory, resource.BinarySI)
+// installer is the container that puts the runner into the pod, and the launcher if the
+// operator needs that: other pods do not have to wait for it.
+func (b *Builder) installer(operator string) corev1.Container {
+	args, size := []string{kubeevent.Install, kubeevent.Dir}, int64(installerMemory)
+	if b.cfg.Launches != nil && b.cfg.Launches(operator) {
+		args, size = append(args, kubeevent.Launcher), 2*installerMemory
+	}
+	memory := *resource.NewQuantity(size, resource.BinarySI)
 	return corev1.Container{
 		Name: kubeevent.InitContainer, Image: b.cfg.RunnerImage, ImagePullPolicy: b.cfg.PullPolicy,
-		Args:         []string{kubeevent.Install, kubeevent.Dir},
+		Args:         args,
 		VolumeMounts: []corev1.VolumeMount{{Name: runnerVolume, MountPath: kubeevent.Dir}},
 		Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: *resource.NewMilliQuantity(installerCPU, resource.DecimalSI), corev1.ResourceMemory: memory},

@@ -47,8 +47,12 @@ type Config struct {
 	// TemplateFile reads the file that an author names by executor_config:
 	// pod_template_file. Without it that is refused.
 	TemplateFile func(name string) ([]byte, error)
+	// Launches says of an operator, by its import path, whether it runs
+	// kubeevent.Launcher, which pods of its tasks have then beside the runner. Without it
+	// none does.
+	Launches func(operator string) bool
 	// Image is that of tasks that name none; it goes before the template's. RunnerImage has
-	// the runner as its entry point.
+	// the runner as its entry point, and kubeevent.Launcher beside it.
 	Image, RunnerImage string
 	// PullPolicy is that of both images, PullSecrets are added to those of the template.
 	PullPolicy  corev1.PullPolicy

@@ -111,6 +111,32 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestLauncher: only pods of tasks that start pods have the program for that, and the memory
+// to copy it.
+func TestLauncher(t *testing.T) {
+	t.Parallel()
+	const starts = "airflow.providers.cncf.kubernetes.operators.pod.KubernetesPodOperator"
+	cfg := config()
+	cfg.Launches = func(operator string) bool { return operator == starts }
+	for _, tt := range []struct {
+		operator string
+		args     []string
+		memory   string
+	}{
+		{"airflow.providers.standard.operators.bash.BashOperator", []string{"install", "/updraft"}, "64Mi"},
+		{starts, []string{"install", "/updraft", "updraft-kube"}, "128Mi"},
+	} {
+		pod := build(t, cfg, work(t, func(_ *dag.DAG, task *dag.Task, _ *run.Instance) { task.Operator = tt.operator }))
+		installer := pod.Spec.InitContainers[0]
+		if diff := cmp.Diff(tt.args, installer.Args); diff != "" {
+			t.Errorf("%s: the installer's arguments (-want +got):\n%s", tt.operator, diff)
+		}
+		if got := installer.Resources.Limits.Memory().String(); got != tt.memory {
+			t.Errorf("%s: the installer has %s, want %s", tt.operator, got, tt.memory)
+		}
+	}
+}
+
 func read(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name))

@@ -31,7 +31,7 @@ func (b *Builder) templateOf(authors []author) (*corev1.Pod, string, error) {
 		}
 		place := fmt.Sprintf("%s: %s", authors[i].place, keyTemplate)
 		if b.cfg.TemplateFile == nil {
-			return nil, "", refuse("%s: this installation reads no templates but its own: write %s", place, keyOverride)
+			return nil, "", refuse("%s: this installation reads no templates but its own (setting kubernetes_pod_template_folder): write %s", place, keyOverride)
 		}
 		text, err := b.cfg.TemplateFile(name)
 		if err != nil {
