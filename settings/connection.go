@@ -181,11 +181,10 @@ func connectionFromMap(id string, m map[string]any) (Connection, error) {
 				return fail("its conn_id says otherwise: leave it out or make them equal")
 			}
 		case "port":
-			n, err := parsePort(v)
-			if err != nil {
+			var err error
+			if c.Port, err = parsePort(v); err != nil {
 				return fail("%v", err)
 			}
-			c.Port = n
 		case "extra", "extra_dejson":
 			if k == "extra_dejson" && m["extra"] != nil {
 				return fail("extra and extra_dejson exclude each other: write one of them")
@@ -194,8 +193,7 @@ func connectionFromMap(id string, m map[string]any) (Connection, error) {
 				return fail("%s: %v", k, err)
 			}
 		case "dags":
-			var err error
-			if c.DAGs, err = dagsValue(v); err != nil {
+			if err := c.setDAGs(v); err != nil {
 				return fail("%v", err)
 			}
 		default:
@@ -221,6 +219,11 @@ func (c *Connection) setExtraValue(v any) error {
 		}
 	}
 	return nil
+}
+
+func (c *Connection) setDAGs(v any) (err error) {
+	c.DAGs, err = dagsValue(v)
+	return err
 }
 
 func scalarText(v any) (string, bool) {
