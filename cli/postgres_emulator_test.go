@@ -32,4 +32,4 @@ func TestScriptsOnPostgres(t *testing.T) {
 }
 
 // scriptsOnPostgres are those in which runs are made and looked at.
-var scriptsOnPostgres = []string{"backfill", "dags_runs", "dags_wait", "habits", "migrate", "tasks_change", "tasks_live", "tasks_look"}
+var scriptsOnPostgres = []string{"backfill", "dags_runs", "dags_wait", "habits", "limits", "migrate", "tasks_change", "tasks_live", "tasks_look"}
