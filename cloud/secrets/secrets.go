@@ -1,6 +1,5 @@
-// Package secrets looks connections and variables up in Secrets Manager or the Parameter
-// Store. It is a package of its own because programs that need no connections do without
-// the client of the latter.
+// Package secrets looks connections and variables up in services of AWS that keep secrets.
+// It is a package of its own because programs that need no connections do without.
 package secrets
 
 import (
@@ -13,8 +12,9 @@ import (
 	"github.com/updraft-dev/updraft/settings/awssecrets"
 )
 
-// Drivers are those of the setting secrets_backend that ask services of AWS.
-func Drivers(a *cloud.Account) embedded.Drivers {
+// Drivers are those of the setting secrets_backend that ask services of AWS: Secrets Manager
+// and, if more says how it is read, the Parameter Store.
+func Drivers(a *cloud.Account, more ...func(*awssecrets.Config)) embedded.Drivers {
 	open := func(ctx context.Context, url string, o *embedded.Options) (settings.Backend, error) {
 		cfg, err := a.Config(ctx)
 		if err != nil {
@@ -25,7 +25,14 @@ func Drivers(a *cloud.Account) embedded.Drivers {
 			return nil, fmt.Errorf("setting secrets_backend: %w", err)
 		}
 		c.AWS, c.Now = cfg, o.Now
-		return awssecrets.Open(c)
+		for _, m := range more {
+			m(&c)
+		}
+		b, err := awssecrets.Open(c)
+		if err != nil {
+			return nil, fmt.Errorf("setting secrets_backend: %w", err)
+		}
+		return b, nil
 	}
 	return embedded.Drivers{Secrets: map[string]func(context.Context, string, *embedded.Options) (settings.Backend, error){
 		string(awssecrets.SecretsManager): open, string(awssecrets.ParameterStore): open,

@@ -13,7 +13,6 @@ import (
 	"github.com/updraft-dev/updraft/cli"
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/cloud/outside"
-	"github.com/updraft-dev/updraft/cloud/secrets"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
 	"github.com/updraft-dev/updraft/local"
@@ -29,7 +28,7 @@ var version = "dev"
 func main() {
 	account := &cloud.Account{Release: version, Load: profiles.LoadFor}
 	google := embedded.Drivers{Logs: map[string]func(context.Context, string, *embedded.Options) (embedded.Objects, error){"gs": openLogs}}
-	drivers := embedded.Join(local.Drivers(), postgres.Drivers(), cloud.Drivers(account), outside.MinIO(), secrets.Drivers(account), google)
+	drivers := embedded.Join(local.Drivers(), postgres.Drivers(), cloud.Drivers(account), outside.MinIO(), outside.Secrets(account), google)
 	os.Exit(cli.Main(version, drivers, outside.Stacks{Release: version}.Settings))
 }
 

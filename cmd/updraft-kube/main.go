@@ -12,7 +12,6 @@ import (
 
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/cloud/outside"
-	"github.com/updraft-dev/updraft/cloud/secrets"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors/kubeexec/kubeevent"
 	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
@@ -72,6 +71,6 @@ func control() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	account := &cloud.Account{Release: version, Load: profiles.LoadFor}
-	drivers := embedded.Join(cloud.Drivers(account), embedded.KeyFile(), outside.MinIO(), secrets.Drivers(account), postgres.Drivers())
+	drivers := embedded.Join(cloud.Drivers(account), embedded.KeyFile(), outside.MinIO(), outside.Secrets(account), postgres.Drivers())
 	return kube.Main(ctx, account, drivers)
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/updraft-dev/updraft/cli"
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/cloud/outside"
-	"github.com/updraft-dev/updraft/cloud/secrets"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
 	"github.com/updraft-dev/updraft/local"
@@ -19,6 +18,6 @@ var version = "dev"
 
 func main() {
 	account := &cloud.Account{Release: version, Load: profiles.LoadFor}
-	drivers := embedded.Join(local.Drivers(), postgres.Drivers(), cloud.Drivers(account), outside.MinIO(), secrets.Drivers(account))
+	drivers := embedded.Join(local.Drivers(), postgres.Drivers(), cloud.Drivers(account), outside.MinIO(), outside.Secrets(account))
 	os.Exit(cli.Main(version, drivers, outside.Stacks{Release: version}.Settings))
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/cloud/outside"
-	"github.com/updraft-dev/updraft/cloud/secrets"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/internal/awsconf/profiles"
 	"github.com/updraft-dev/updraft/operators/builtin"
@@ -21,7 +20,7 @@ var release = "dev"
 
 func main() {
 	account := &cloud.Account{Release: release, Load: profiles.LoadFor}
-	drivers := embedded.Join(cloud.Drivers(account), embedded.KeyFile(), outside.MinIO(), secrets.Drivers(account), postgres.Drivers())
+	drivers := embedded.Join(cloud.Drivers(account), embedded.KeyFile(), outside.MinIO(), outside.Secrets(account), postgres.Drivers())
 	drivers.Operators = &embedded.Operators{Catalog: builtin.Catalog, Lookup: builtin.Lookup}
 	os.Exit(cloud.ContainerMain(account, drivers))
 }

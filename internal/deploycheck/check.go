@@ -5,17 +5,13 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-
-	"github.com/updraft-dev/updraft/settings/awssecrets"
 )
 
 // CheckContract compares the template with all of the code but its calls, which takes no
 // time: with everything it can have, and with its defaults. Root is that of the module.
 func (t *Template) CheckContract(root string) error {
 	var faults []error
-	other := Everything()
-	other["SecretsBackend"] = string(awssecrets.ParameterStore)
-	for _, params := range []map[string]string{nil, Everything(), other} {
+	for _, params := range []map[string]string{nil, Everything()} {
 		s, err := t.With(params)
 		faults = append(faults, err, s.CheckTable(), s.CheckSettings(), s.CheckSecrets(), s.CheckAlarms(root))
 	}

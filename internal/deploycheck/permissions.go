@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/updraft-dev/updraft/config"
 )
 
 // Reason excuses a difference between a policy and the code.
@@ -21,6 +19,7 @@ func uncalled() []Reason {
 		{"functions/task", "sqs:DeleteMessage", pods},
 		{"functions/task", "sqs:ChangeMessageVisibility", pods},
 		{"functions/task", "sqs:GetQueueAttributes", pods},
+		{"functions/task", "ssm:GetParameter", "the setting secrets_backend of containers names Secrets Manager; pods elsewhere may have another"},
 		{"functions/fargate", "lambda:InvokeFunction", "attempts are started by the executor that the main gives it, which is fargateexec"},
 	}
 }
@@ -154,16 +153,8 @@ func (s *Stack) CheckPermissions(folders map[string]string, calls map[string]Cal
 // to what is needed.
 func (s *Stack) checkNeeds(id, role, folder string, calls Calls, needed map[string]bool) error {
 	var faults []error
-	if _, has := s.environment(id)[config.EnvName("secrets_backend")]; has && calls["ssm:GetParameter"] == nil {
-		faults = append(faults, fmt.Errorf("%s has the setting secrets_backend, and its main no driver for it: cloud/secrets has them", id))
-	}
-	folders, err := s.secretFolders()
-	faults = append(faults, err)
 	for _, op := range slices.Sorted(maps.Keys(calls)) {
 		for _, a := range actions(op) {
-			if a == readParameter && folders[a] == nil {
-				continue // it is the other service that is asked, or none
-			}
 			if slices.ContainsFunc(uncalled(), func(r Reason) bool { return r.Folder == folder && r.Action == a }) {
 				continue
 			}
@@ -201,9 +192,7 @@ func (s *Stack) checkResources(role string) error {
 	}
 	folders, err := s.secretFolders()
 	faults = append(faults, err)
-	for _, folder := range folders {
-		known = append(known, folder...)
-	}
+	known = append(known, folders...)
 	for _, g := range s.grants(role) {
 		for _, r := range g.resources {
 			base, _, _ := strings.Cut(r, "/*")

@@ -12,8 +12,7 @@ import (
 	"github.com/updraft-dev/updraft/settings/awssecrets"
 )
 
-// readParameter is what only the setting secrets_backend has programs do.
-const readParameter = "ssm:GetParameter"
+const readSecret = "secretsmanager:GetSecretValue"
 
 // environment is what a function has in its environment beside what all have.
 func (s *Stack) environment(id string) map[string]string {
@@ -36,22 +35,21 @@ func (s *Stack) secretsSetting() *string {
 	return nil
 }
 
-// secretFolders are the ARNs below which the setting secrets_backend has secrets looked up,
-// by the action that does so.
-func (s *Stack) secretFolders() (map[string][]string, error) {
+// secretFolders are the ARNs below which the setting secrets_backend has secrets looked up.
+func (s *Stack) secretFolders() ([]string, error) {
 	setting := s.secretsSetting()
 	if setting == nil || *setting == "" {
 		return nil, nil
 	}
 	c, err := awssecrets.ParseURL(*setting)
+	if err == nil && c.Service != awssecrets.SecretsManager {
+		err = errors.New("functions read no other service than Secrets Manager")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("setting secrets_backend is %q: %w", *setting, err)
 	}
-	action, arn := "secretsmanager:GetSecretValue", "arn:aws:secretsmanager:"+region+":"+accountID+":secret:"
-	if c.Service == awssecrets.ParameterStore {
-		action, arn = readParameter, "arn:aws:ssm:"+region+":"+accountID+":parameter/"
-	}
-	return map[string][]string{action: {arn + c.Connections.Prefix, arn + c.Variables.Prefix}}, nil
+	arn := "arn:aws:secretsmanager:" + region + ":" + accountID + ":secret:"
+	return []string{arn + c.Connections.Prefix, arn + c.Variables.Prefix}, nil
 }
 
 // CheckSecrets holds the roles against the setting secrets_backend: who has it may read what
@@ -72,27 +70,24 @@ func (s *Stack) CheckSecrets() error {
 		having[s.role(id)] = true // deploy-check holds its environment against theirs
 	}
 	for _, role := range s.of("AWS::IAM::Role") {
-		for action, always := range map[string][]string{"secretsmanager:GetSecretValue": key, readParameter: nil} {
-			var got, want []string
-			for _, g := range s.grants(role) {
-				if g.action == action {
-					got = append(got, g.resources...)
-				}
+		var got []string
+		for _, g := range s.grants(role) {
+			if g.action == readSecret {
+				got = append(got, g.resources...)
 			}
-			if len(got) == 0 && !having[role] {
-				continue // it reads no key either
+		}
+		want := slices.Clone(key)
+		if having[role] {
+			for _, folder := range folders {
+				want = append(want, folder+"/*")
 			}
-			want = append(want, always...)
-			if having[role] {
-				for _, folder := range folders[action] {
-					want = append(want, folder+"/*")
-				}
-			}
-			slices.Sort(got)
-			slices.Sort(want)
-			if diff := cmp.Diff(strings.Join(want, "\n"), strings.Join(got, "\n")); diff != "" {
-				faults = append(faults, fmt.Errorf("%s may do %s on other secrets than the setting secrets_backend names (-code +template):\n%s", role, action, diff))
-			}
+		} else if len(got) == 0 {
+			continue // it reads no key either
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if diff := cmp.Diff(strings.Join(want, "\n"), strings.Join(got, "\n")); diff != "" {
+			faults = append(faults, fmt.Errorf("%s may read other secrets than the setting secrets_backend names (-code +template):\n%s", role, diff))
 		}
 	}
 	return errors.Join(faults...)

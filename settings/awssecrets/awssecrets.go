@@ -17,8 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	managertypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/updraft-dev/updraft/internal/awsconf"
@@ -51,6 +49,9 @@ type Scope struct {
 type Config struct {
 	AWS     aws.Config
 	Service Service
+	// Parameters looks parameters up (awsparameters.Getter); without, there is no Parameter
+	// Store.
+	Parameters func(aws.Config) func(ctx context.Context, name string) (text string, found bool, err error)
 	// Connections and Variables are Airflow's connections_prefix and
 	// connections_lookup_pattern, and the same of variables.
 	Connections, Variables Scope
@@ -184,7 +185,10 @@ func Open(c Config) (*Backend, error) {
 	case SecretsManager:
 		b.get, b.signs, b.limit = manager(secretsmanager.NewFromConfig(c.AWS)), "/_+=.@-", 512
 	case ParameterStore:
-		b.get, b.signs, b.limit = parameters(ssm.NewFromConfig(c.AWS)), "/_.-", 1011
+		if c.Parameters == nil {
+			return nil, errors.New("this program does not read the Parameter Store: keep the secrets in Secrets Manager")
+		}
+		b.get, b.signs, b.limit = c.Parameters(c.AWS), "/_.-", 1011
 	default:
 		return nil, fmt.Errorf("secrets of AWS: service %q is not known", c.Service)
 	}
@@ -288,23 +292,6 @@ func manager(c *secretsmanager.Client) func(context.Context, string) (string, bo
 			return "", false, errors.New("the secret is binary: store it as a text")
 		}
 		return *out.SecretString, true, nil
-	}
-}
-
-// parameters reads the Parameter Store.
-func parameters(c *ssm.Client) func(context.Context, string) (string, bool, error) {
-	return func(ctx context.Context, name string) (string, bool, error) {
-		out, err := c.GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
-		var missing *ssmtypes.ParameterNotFound
-		switch {
-		case errors.As(err, &missing):
-			return "", false, nil
-		case err != nil:
-			return "", false, err
-		case out.Parameter == nil || out.Parameter.Value == nil:
-			return "", false, errors.New("the parameter has no value")
-		}
-		return *out.Parameter.Value, true, nil
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/updraft-dev/updraft/internal/emulatortest"
 	"github.com/updraft-dev/updraft/settings"
+	"github.com/updraft-dev/updraft/settings/awsparameters"
 	"github.com/updraft-dev/updraft/settings/awssecrets"
 )
 
@@ -27,6 +28,7 @@ func check(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	c.AWS, c.Now = emulatortest.AWS(t), time.Now
+	c.Parameters = awsparameters.Getter
 	b, err := awssecrets.Open(c)
 	if err != nil {
 		t.Fatal(err)

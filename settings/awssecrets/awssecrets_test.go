@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/updraft-dev/updraft/settings"
+	"github.com/updraft-dev/updraft/settings/awsparameters"
 	"github.com/updraft-dev/updraft/settings/awssecrets"
 	"github.com/updraft-dev/updraft/store"
 )
@@ -100,6 +101,7 @@ func open(t *testing.T, url string, values map[string]string) (*awssecrets.Backe
 		Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1, HTTPClient: server.Client(),
 		Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
 	}
+	c.Parameters = awsparameters.Getter
 	b, err := awssecrets.Open(c)
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +159,11 @@ func TestParseURLRefuses(t *testing.T) {
 		if _, err := awssecrets.ParseURL(in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got error %v, want %q", in, err, want)
 		}
+	}
+	without := awssecrets.Default(awssecrets.ParameterStore)
+	without.Now = time.Now
+	if _, err := awssecrets.Open(without); err == nil || !strings.Contains(err.Error(), "Secrets Manager") {
+		t.Errorf("a program without the client of the Parameter Store: %v", err)
 	}
 	if _, err := awssecrets.Open(awssecrets.Config{Service: "vault", Now: time.Now}); err == nil {
 		t.Error("an unknown service was opened")
