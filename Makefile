@@ -123,9 +123,10 @@ local-down: ## stop it and remove its data [PARTS=part ...]
 
 .PHONY: local-test
 local-test: ## put template.yaml on the local AWS and run the sample DAGs and more through it
-	localstack/up localstack
-	localstack/deploy WorkerRuntime=provided.al2023
-	@set -a; . $${STATE:-.local}/env; $(GO) test -count=1 -tags stack ./dags ./internal/stacktest
+	FAULTS=yes localstack/up localstack faults
+	localstack/deploy WorkerRuntime=provided.al2023 SecretsBackend=secretsmanager
+	@set -a; . $${STATE:-.local}/env; $(GO) test -count=1 -tags stack -skip '^TestFaults$$' ./dags ./internal/stacktest && \
+	  $(GO) test -count=1 -tags stack -run '^TestFaults$$' ./internal/stacktest
 
 .PHONY: emulator-test
 emulator-test: local-up ## run the tests that need the local AWS [PKG=packages]

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
@@ -24,11 +25,14 @@ type Fault struct {
 	// all of the service.
 	Service, Operation string
 	// Resource is part of the table's, queue's, function's or bucket's name, or anything else
-	// that only these calls have in their JSON. All tests share the proxy: a name by Name
-	// keeps their faults apart.
+	// that only these calls have in their JSON; empty is all. All tests share the proxy: a
+	// name by Name keeps their faults apart.
 	Resource string
-	// Times is how many calls fail; those after them pass.
-	Times int
+	// Times is how many calls fail; those after them pass. Share has this share of all calls
+	// fail instead, by chance, for a Duration.
+	Times    int
+	Share    float64
+	Duration time.Duration
 	// Code refuses the call with this error of the service: "ThrottlingException",
 	// "TransactionConflictException", "SlowDown". Nothing was done.
 	Code string
@@ -93,9 +97,15 @@ func (f Fault) rule() map[string]any {
 	if f.Operation != "" {
 		rule["operation"] = f.Operation
 	}
-	if f.Service == "s3" {
+	if f.Share > 0 {
+		delete(rule, "times")
+		rule["probability"], rule["ttl_s"] = f.Share, f.Duration.Seconds()
+	}
+	switch {
+	case f.Resource == "":
+	case f.Service == "s3":
 		rule["resource"] = f.Resource
-	} else {
+	default:
 		// The proxy knows what some operations are about; their JSON names it in all.
 		rule["body"] = "contains(to_string(@), '" + f.Resource + "')"
 	}
