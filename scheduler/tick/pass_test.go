@@ -69,7 +69,7 @@ func (f *functions) work(a run.Attempt) {
 		Store: st, Loader: tick.NewLoader(st), Executor: f, Execute: execute, Accepts: func(*dag.Task) bool { return true },
 		Notify: func(run.ID, bool) { f.calls.Go(f.schedule) },
 		Free:   func(ctx context.Context) bool { return f.free(ctx) },
-		Now:    time.Now, Token: rand.Text, Name: name, Parallelism: 1, Lease: 300 * time.Millisecond,
+		Now:    time.Now, Token: rand.Text, Name: name, Parallelism: 1, Lease: 3 * time.Second,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
