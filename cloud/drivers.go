@@ -13,6 +13,7 @@ import (
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/kubeexec/kubeevent"
 	"github.com/updraft-dev/updraft/executors/lambdaexec"
 	"github.com/updraft-dev/updraft/executors/routeexec"
 	"github.com/updraft-dev/updraft/internal/awsconf"
@@ -102,8 +103,10 @@ const planQueue = "plan"
 
 // Queues are the names of the queues that an installation has, without their prefix: that of
 // schedulers, that of tasks that name none, and, if the settings name these places, those of
-// tasks for Fargate and for Kubernetes.
-func Queues() []string { return []string{planQueue, dag.DefaultQueue, fargate, executors.Kubernetes} }
+// tasks for Fargate, for Kubernetes, and for the long-lived pods there.
+func Queues() []string {
+	return []string{planQueue, dag.DefaultQueue, fargate, executors.Kubernetes, kubeevent.WarmQueue}
+}
 
 // wakeTime bounds a call of a scheduler: what is lost by it, the next tick finds.
 const wakeTime = 10 * time.Second

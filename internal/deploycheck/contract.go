@@ -17,6 +17,7 @@ import (
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/fargateexec"
+	"github.com/updraft-dev/updraft/executors/kubeexec/kubeevent"
 	"github.com/updraft-dev/updraft/executors/lambdaexec"
 	"github.com/updraft-dev/updraft/logs/s3logs"
 	"github.com/updraft-dev/updraft/queue/sqsqueue"
@@ -164,13 +165,13 @@ func (s *Stack) checkPlaces(c *config.Config) error {
 	q, err := sqsqueue.ParseURL(c.Text("queue"))
 	faults = append(faults, err)
 	for _, name := range cloud.Queues() {
-		if name == "fargate" && c.Text("fargate") == "" || name == executors.Kubernetes && c.Text("kubernetes_namespace") == "" {
+		if name == "fargate" && c.Text("fargate") == "" || inCluster(name) && c.Text("kubernetes_namespace") == "" {
 			continue
 		}
 		full := q.Name + "-" + name
 		named("queue", "AWS::SQS::Queue", full, nil)
 		faults = append(faults, s.checkDead(full))
-		if name != executors.Kubernetes { // the controller in the cluster reads it
+		if !inCluster(name) {
 			faults = append(faults, s.checkReader(full))
 		}
 	}
@@ -181,6 +182,12 @@ func (s *Stack) checkPlaces(c *config.Config) error {
 	named("fargate", "AWS::ECS::Cluster", f.Cluster, err)
 	named("fargate", "AWS::ECS::TaskDefinition", f.TaskDefinition, nil)
 	return errors.Join(append(faults, s.checkContainer(f))...)
+}
+
+// inCluster says of a queue that the controller in the cluster or its pods read it, and no
+// function.
+func inCluster(queue string) bool {
+	return queue == executors.Kubernetes || queue == kubeevent.WarmQueue
 }
 
 // checkWorkers holds the worker functions against what lambdaexec and docs/design/dispatch.md
