@@ -62,9 +62,11 @@ func place(s *corev1.PodSpec, r *dag.Resources) {
 }
 
 // The installer copies some 40 MB, which count for its memory until they are written, and as
-// much again where the launcher comes along.
+// much again where the launcher comes along. A pod requests the most of what its containers
+// do one after the other: the processor time asked for here must not be more than small tasks
+// ask for.
 const (
-	installerCPU    = 50
+	installerCPU    = 10
 	installerMemory = 64 << 20
 )
 
