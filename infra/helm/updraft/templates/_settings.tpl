@@ -4,6 +4,10 @@
   value: 0.0.0.0:{{ .Values.ports.controller }}
 - name: UPDRAFT_KUBERNETES_POD_TEMPLATE_FILE
   value: /etc/updraft/pod_template.yaml
+{{- if .Values.podTemplates }}
+- name: UPDRAFT_KUBERNETES_POD_TEMPLATE_FOLDER
+  value: /etc/updraft-pod-templates
+{{- end }}
 - name: UPDRAFT_KUBERNETES_RUNNER_IMAGE
   value: {{ include "updraft.image" (list $ "runner") }}
 - name: UPDRAFT_KUBERNETES_IMAGE_PULL_POLICY
