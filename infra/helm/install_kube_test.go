@@ -40,7 +40,8 @@ type installed struct {
 // release is the name of the installation.
 const release = "prod"
 
-// dagText are a DAG that runs, one whose pod finds no node, and one whose pod is deleted.
+// dagText are a DAG that runs, one whose pod finds no node, one whose pod is deleted, and one
+// whose task starts a pod of its own.
 const dagText = `chart_test:
   schedule: null
   tasks:
@@ -60,6 +61,23 @@ chart_deleted:
     sleeps:
       operator: airflow.providers.standard.operators.bash.BashOperator
       bash_command: sleep 600
+chart_launches:
+  schedule: null
+  tasks:
+    launches:
+      operator: airflow.providers.cncf.kubernetes.operators.pod.KubernetesPodOperator
+      image: local.test/tasks:1
+      image_pull_policy: Never
+      cmds: [bash, -c]
+      arguments: ["echo hello from $(uname -n); echo '{\"answer\": 42}' > /airflow/xcom/return.json"]
+      do_xcom_push: true
+      security_context: {runAsNonRoot: true, runAsUser: 65534, seccompProfile: {type: RuntimeDefault}}
+      container_security_context: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+      container_resources: {requests: {cpu: 10m, memory: 32Mi}, limits: {memory: 64Mi}}
+    knows:
+      operator: airflow.providers.standard.operators.bash.BashOperator
+      bash_command: test "{{ ti.xcom_pull(task_ids='launches')['answer'] }}" = 42
+      dependencies: [launches]
 `
 
 func install(t *testing.T) *installed {
@@ -116,8 +134,12 @@ func (in *installed) images(t *testing.T) {
 		t.Fatalf("build the programs of the images: %v\n%s", err, out)
 	}
 	in.updraft = filepath.Join(dir, "updraft")
-	for name, program := range map[string]string{"chart-updraft": "updraft", "chart-controller": "updraft-kube", "chart-runner": "task"} {
-		kubetest.Image(t, "local.test/"+name+":1", "-user", "10001:10001", "-entrypoint", "/"+program, filepath.Join(dir, program)+":/"+program)
+	for name, programs := range map[string][]string{"chart-updraft": {"updraft"}, "chart-controller": {"updraft-kube"}, "chart-runner": {"task", "updraft-kube"}} {
+		args := []string{"-user", "10001:10001", "-entrypoint", "/" + programs[0]}
+		for _, program := range programs {
+			args = append(args, filepath.Join(dir, program)+":/"+program)
+		}
+		kubetest.Image(t, "local.test/"+name+":1", args...)
 	}
 }
 
@@ -158,7 +180,7 @@ func reachable(t *testing.T, raw string) string {
 	return u.String()
 }
 
-// apiAddress are the values by which the controller finds the API server. Where the cluster
+// apiAddress are the values by which controller and tasks find the API server. Where the cluster
 // has no Services in its pods' network, that is an address of this machine, if the server's
 // certificate is for it, too.
 func apiAddress(t *testing.T) []string {
@@ -186,8 +208,11 @@ func apiAddress(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{
-		"--set", "controller.env[0].name=KUBERNETES_SERVICE_HOST", "--set-string", "controller.env[0].value=" + host,
-		"--set", "controller.env[1].name=KUBERNETES_SERVICE_PORT", "--set-string", "controller.env[1].value=" + port,
+	var args []string
+	for _, who := range []string{"controller", "workers.kubernetes"} {
+		args = append(args,
+			"--set", who+".env[0].name=KUBERNETES_SERVICE_HOST", "--set-string", who+".env[0].value="+host,
+			"--set", who+".env[1].name=KUBERNETES_SERVICE_PORT", "--set-string", who+".env[1].value="+port)
 	}
+	return args
 }

@@ -21,7 +21,8 @@ import (
 
 // TestInstall follows docs/kubernetes.md: install, wait until all is ready, run a DAG and read
 // its log, see what is said of a task that waits and of one whose pod was deleted, remove.
-// What the controller asks the API server for meanwhile is what its role allows.
+// A task starts a pod of its own. What the controller and that task ask the API server for
+// meanwhile is what their roles allow.
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	in := install(t)
@@ -36,9 +37,11 @@ func TestInstall(t *testing.T) {
 	if out := in.run(t, "tasks", "logs", "chart_test", "latest", "hello"); !strings.Contains(out, "hello from chart-test-hello-") {
 		t.Errorf("the log: %s", out)
 	}
+	in.launches(t)
 	in.waits(t)
 	in.loses(t)
-	in.used(t)
+	in.used(t, "controller")
+	in.used(t, "task")
 	if _, err := helm(t, "uninstall", release, "--namespace", in.namespace, "--wait", "--cascade", "foreground"); err != nil {
 		t.Error(err)
 	}
@@ -51,7 +54,7 @@ func TestInstall(t *testing.T) {
 // describe logs what became of the tasks, and what scheduler and controllers say.
 func (in *installed) describe(t *testing.T) {
 	ctx := context.WithoutCancel(t.Context())
-	for _, id := range []string{"chart_test", "chart_waits", "chart_deleted"} {
+	for _, id := range []string{"chart_test", "chart_launches", "chart_waits", "chart_deleted"} {
 		cmd := exec.CommandContext(ctx, in.updraft, "tasks", "explain", id, "latest")
 		cmd.Env = append(os.Environ(), in.environment...)
 		out, err := cmd.CombinedOutput()
@@ -66,6 +69,19 @@ func (in *installed) describe(t *testing.T) {
 	for _, pod := range list.Items {
 		out, err := client.GetLogs(pod.Name, &corev1.PodLogOptions{TailLines: new(int64(30))}).DoRaw(ctx)
 		t.Logf("%s says: %s%v", pod.Name, out, err)
+	}
+}
+
+// launches has a task start a pod of its own: what that writes is in the task's log, and what
+// it leaves is the task's value, which the next task wants.
+func (in *installed) launches(t *testing.T) {
+	t.Helper()
+	const id = "chart_launches"
+	if out := in.run(t, "dags", "trigger", id, "--run-id", "one", "--wait"); !strings.Contains(out, "success") {
+		t.Errorf("the run that starts a pod: %s", out)
+	}
+	if out := in.run(t, "tasks", "logs", id, "one", "launches"); !strings.Contains(out, "hello from launches-") {
+		t.Errorf("the log of the task that starts a pod: %s", out)
 	}
 }
 
@@ -134,20 +150,21 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// rare is what the role allows for what this test does not provoke: a pod that is there
-// already when it is made, because the answer to whoever made it was lost, is looked at.
-var rare = []string{"get pods"}
+// rare is what roles allow for what this test does not provoke: a pod that is there already
+// when it is made, because the answer to whoever made it was lost, is looked at; and a task
+// looks for the reason when its pod waits for two seconds, and labels a pod that it keeps.
+var rare = []string{"controller get pods", "task get pods", "task list events", "task patch pods"}
 
-// used compares what the controller has asked the API server for, by its audit log, with the
-// rules of its role: each is used, and nothing was refused.
-func (in *installed) used(t *testing.T) {
+// used compares what the controller, or tasks, have asked the API server for, by its audit
+// log, with the rules of their role: each is used, and nothing was refused.
+func (in *installed) used(t *testing.T, who string) {
 	t.Helper()
-	const name = release + "-updraft-controller"
+	name := release + "-updraft-" + who
 	used := map[string]bool{}
 	for use := range kubetest.Uses(t, "system:serviceaccount:"+in.namespace+":"+name, in.namespace) {
 		used[use.Verb+" "+use.Resource] = true
 		if use.Code == 401 || use.Code == 403 {
-			t.Errorf("the controller may not %s %s", use.Verb, use.Resource)
+			t.Errorf("%s may not %s %s", name, use.Verb, use.Resource)
 		}
 	}
 	role, err := kubetest.Client(t).RbacV1().Roles(in.namespace).Get(t.Context(), name, metav1.GetOptions{})
@@ -156,13 +173,13 @@ func (in *installed) used(t *testing.T) {
 	}
 	allowed := allows(role.Rules)
 	for _, one := range slices.Sorted(maps.Keys(allowed)) {
-		if !used[one] && !slices.Contains(rare, one) {
-			t.Errorf("the role allows the controller to %s, which it does not do", one)
+		if !used[one] && !slices.Contains(rare, who+" "+one) {
+			t.Errorf("the role %s allows %s, which is not done", name, one)
 		}
 	}
 	for _, one := range slices.Sorted(maps.Keys(used)) {
 		if !allowed[one] {
-			t.Errorf("the controller does %s, which its role does not allow", one)
+			t.Errorf("%s does %s, which its role does not allow", name, one)
 		}
 	}
 }
