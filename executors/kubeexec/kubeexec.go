@@ -84,6 +84,9 @@ type Executor struct {
 	gone map[types.UID]*corev1.Pod
 	// settled are the pods whose end is accounted for, as long as they are there.
 	settled map[types.UID]bool
+	// orphans are the pods that were deleted because their attempts do not need them, as long
+	// as they are there.
+	orphans map[types.UID]bool
 	// waits says why pods do not start.
 	waits map[types.UID]Waiting
 	// until is when pods may be created again, because the API server has said so.
@@ -110,7 +113,7 @@ func Open(cfg Config) (*Executor, error) {
 	}
 	e := &Executor{
 		cfg: cfg, slots: make(chan struct{}, cfg.Parallel),
-		fresh: map[string]time.Time{}, gone: map[types.UID]*corev1.Pod{}, settled: map[types.UID]bool{}, waits: map[types.UID]Waiting{},
+		fresh: map[string]time.Time{}, gone: map[types.UID]*corev1.Pod{}, settled: map[types.UID]bool{}, orphans: map[types.UID]bool{}, waits: map[types.UID]Waiting{},
 	}
 	e.counts.init()
 	return e, e.watch()

@@ -83,6 +83,7 @@ func (e *Executor) settleGone(ctx context.Context, uid types.UID) error {
 	defer e.mu.Unlock()
 	delete(e.gone, uid)
 	delete(e.settled, uid)
+	delete(e.orphans, uid)
 	delete(e.waits, uid)
 	return nil
 }
@@ -91,6 +92,12 @@ func (e *Executor) isSettled(uid types.UID) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.settled[uid]
+}
+
+func (e *Executor) isOrphan(uid types.UID) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.orphans[uid]
 }
 
 func (e *Executor) forgetWait(uid types.UID) {
@@ -110,7 +117,9 @@ func (e *Executor) account(ctx context.Context, pod *corev1.Pod, end kubecause.E
 		if err := e.owner.Ended(ctx, told); err != nil {
 			return fmt.Errorf("tell how pod %s has ended: %w", pod.Name, err)
 		}
-		e.counts.failed(string(end.Cause))
+		if !e.isOrphan(pod.UID) {
+			e.counts.failed(string(end.Cause))
+		}
 	} else {
 		e.counts.succeeded.Add(1)
 	}
@@ -250,7 +259,7 @@ func (e *Executor) endOrphans(ctx context.Context, now time.Time) error {
 	var pods []*corev1.Pod
 	var asked []Pod
 	for _, pod := range e.list() {
-		if ended(pod) || pod.DeletionTimestamp != nil || longLived(pod) || now.Sub(pod.CreationTimestamp.Time) < orphanAge || e.isSettled(pod.UID) {
+		if ended(pod) || pod.DeletionTimestamp != nil || longLived(pod) || now.Sub(pod.CreationTimestamp.Time) < orphanAge || e.isSettled(pod.UID) || e.isOrphan(pod.UID) {
 			continue
 		}
 		if p, err := podOf(pod); err == nil {
@@ -274,8 +283,7 @@ func (e *Executor) endOrphans(ctx context.Context, now time.Time) error {
 			e.slots <- struct{}{} // as many at once as are created
 			all.Go(func() {
 				defer func() { <-e.slots }()
-				failed[i] = e.remove(ctx, pod)
-				e.counts.orphans.Add(1)
+				failed[i] = e.removeOrphan(ctx, pod)
 			})
 		}
 		all.Wait()
@@ -283,4 +291,21 @@ func (e *Executor) endOrphans(ctx context.Context, now time.Time) error {
 		pods, asked = pods[n:], asked[n:]
 	}
 	return errors.Join(errs...)
+}
+
+// removeOrphan deletes a pod that nobody needs. Its end is nobody's failure, and it counts
+// once, however long it takes to go.
+func (e *Executor) removeOrphan(ctx context.Context, pod *corev1.Pod) error {
+	e.mu.Lock()
+	e.orphans[pod.UID] = true
+	e.mu.Unlock()
+	err := e.remove(ctx, pod)
+	if err == nil {
+		e.counts.orphans.Add(1)
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.orphans, pod.UID)
+	return err
 }

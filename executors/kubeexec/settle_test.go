@@ -221,6 +221,9 @@ func TestOrphansAndCancel(t *testing.T) {
 		left := attempts(t, c)
 		return len(left) == 1 && left[0].Task == "needed"
 	})
+	if n := e.Stats().Orphans; n != 1 {
+		t.Errorf("%d orphans are counted, want 1", n)
+	}
 }
 
 // TestPending: what does not start says why, and fails in the end.
