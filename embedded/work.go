@@ -63,6 +63,9 @@ func (i *Installation) Work(ctx context.Context, o WorkOptions, body func(contex
 		return err
 	}
 	defer leave()
+	if x := i.Config.Text("executor"); x != workers {
+		i.Log.Warn("the setting executor is not followed: this process executes all tasks itself; others have tasks sent to them by updraft scheduler", "executor", x)
+	}
 	host, err := i.openHost(ctx)
 	if err != nil {
 		return err
