@@ -129,7 +129,6 @@ func TestManyPods(t *testing.T) {
 	o.orphans["task"] = true
 	o.mu.Unlock()
 	eventually(t, "pods that nobody needs are deleted", func() bool { return e.Stats().Pods["Pending"] == 0 })
-	// One that is not gone at the next sweep counts again.
 	if s := e.Stats(); s.Orphans != n || s.Watches < 1 {
 		t.Errorf("counted %s", fmt.Sprintf("%+v", s))
 	}
