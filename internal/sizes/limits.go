@@ -18,7 +18,7 @@ func programs() []program {
 		{"functions/fargate", 20, 45_000},
 		{"functions/dagprocessor", 20, 39_000},
 		{"functions/worker", 36, 66_000},
-		{"functions/task", 40, 70_000},
+		{"functions/task", 40, 90_000},
 		{"cmd/updraft", 47, 82_000},
 	}
 }
