@@ -104,19 +104,27 @@ func (p *packer) settle(ctx context.Context, a run.Attempt) error {
 	}
 }
 
-// flush writes all that waits.
+// flush writes all that waits, and returns when what somebody else is writing is written
+// too: the process may end after it.
 func (p *packer) flush(ctx context.Context) error {
-	p.mu.Lock()
-	var all []*pack
-	for _, k := range p.held {
-		all = append(all, k)
+	for {
+		p.mu.Lock()
+		all := map[*pack]bool{}
+		for _, k := range p.where {
+			all[k] = true
+		}
+		p.mu.Unlock()
+		if len(all) == 0 {
+			return nil
+		}
+		var errs []error
+		for k := range all {
+			errs = append(errs, p.write(ctx, k))
+		}
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
 	}
-	p.mu.Unlock()
-	var errs []error
-	for _, k := range all {
-		errs = append(errs, p.write(ctx, k))
-	}
-	return errors.Join(errs...)
 }
 
 // write writes a pack, unless that has been done meanwhile. What fails waits for another

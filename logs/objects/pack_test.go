@@ -118,6 +118,28 @@ func TestPacksWait(t *testing.T) {
 	})
 }
 
+// TestFlushWaitsForOthers: what is being written because its time has come is written when
+// Flush returns: the process may end then.
+func TestFlushWaitsForOthers(t *testing.T) {
+	t.Parallel()
+	begun, gate := make(chan struct{}), make(chan struct{})
+	b := &objectstest.Memory{Before: func(method, _ string) error {
+		if method == "Put" {
+			close(begun)
+			<-gate
+		}
+		return nil
+	}}
+	l := open(t, b, objects.Config{Logs: logs.Config{PackTime: time.Nanosecond}})
+	write(t, l, attempt("d", "r", "t", 1), "text")
+	<-begun
+	time.AfterFunc(20*time.Millisecond, func() { close(gate) })
+	if err := l.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "objects", 1, len(b.Keys()))
+}
+
 // TestWaitingIsBounded: a bucket that is gone does not take our memory, and is told of.
 func TestWaitingIsBounded(t *testing.T) {
 	t.Parallel()
