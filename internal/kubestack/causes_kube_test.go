@@ -161,7 +161,7 @@ func misfortunes() []misfortune {
 			},
 		},
 		{
-			dag: "deadline", command: "echo before\nsleep 300", more: patch("activeDeadlineSeconds: 8"),
+			dag: "deadline", command: "echo before\nsleep 300", more: patch("activeDeadlineSeconds: 25"), // the start may take the cluster long
 			cause: run.CauseTimeout, reason: "activeDeadlineSeconds", log: []string{"before", "activeDeadlineSeconds"}, state: run.Failed,
 		},
 		{
