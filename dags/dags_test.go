@@ -30,7 +30,7 @@ import (
 )
 
 // TestMain lets the test program be the shepherd of its own processes.
-func TestMain(m *testing.M) { shepherdtest.Main(m, embedded.ShepherdCommand) }
+func TestMain(m *testing.M) { shepherdtest.Main(m, embedded.ShepherdCommand, left()...) }
 
 // patience is how long a file may take on a busy machine; the longest takes six seconds.
 const patience = time.Minute

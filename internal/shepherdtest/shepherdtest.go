@@ -17,9 +17,9 @@ import (
 const waiting = "os/exec.(*Cmd).Wait"
 
 // Main is what a TestMain calls. A program that was started as PROGRAM command SOCKET is
-// the shepherd; any other runs the tests, and fails if they leave goroutines. It does not
-// return.
-func Main(m *testing.M, command string) {
+// the shepherd; any other runs the tests, and fails if they leave goroutines, but for those
+// that are named. It does not return.
+func Main(m *testing.M, command string, left ...goleak.Option) {
 	if len(os.Args) == 3 && os.Args[1] == command {
 		if err := process.Shepherd(context.Background(), os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -27,5 +27,5 @@ func Main(m *testing.M, command string) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(waiting))
+	goleak.VerifyTestMain(m, append(left, goleak.IgnoreAnyFunction(waiting))...)
 }
