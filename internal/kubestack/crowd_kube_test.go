@@ -117,9 +117,8 @@ func wantOnce(t *testing.T, data *store.RunData, pods map[string][]kubetest.Seen
 }
 
 // TestControllerKilled: while 50 tasks run the controller dies, by kill -9, and another one
-// begins: none is lost, none runs twice.
+// begins: none is lost, none runs twice. It is not parallel: others' pods would wait for these.
 func TestControllerKilled(t *testing.T) {
-	t.Parallel()
 	const tasks = 50
 	ctx, stop := context.WithTimeout(t.Context(), 3*kubetest.Patience)
 	defer stop()
@@ -170,9 +169,8 @@ func TestLogStoreAway(t *testing.T) {
 }
 
 // TestFan runs 200 tasks at once, and tells how fast pods are made and what that costs the
-// controller.
+// controller. It is not parallel: others' pods would wait for these.
 func TestFan(t *testing.T) {
-	t.Parallel()
 	const tasks = 200
 	ctx, stop := context.WithTimeout(t.Context(), 3*kubetest.Patience)
 	defer stop()
