@@ -74,7 +74,7 @@ func templates(folder string) func(name string) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("setting kubernetes_pod_template_folder: %w", err)
 		}
-		defer root.Close()
+		defer func() { _ = root.Close() }()
 		text, err = readFile(root.Open(local))
 		if err != nil {
 			return nil, fmt.Errorf("%w: templates are in %s (kubernetes_pod_template_folder)", err, folder)
