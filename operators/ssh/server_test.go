@@ -171,6 +171,7 @@ func (s *server) session(channel ssh.Channel, requests <-chan *ssh.Request) {
 		s.asked = append(s.asked, r.Type)
 		s.mu.Unlock()
 		ok := true
+		var then func()
 		switch r.Type {
 		case "env":
 			var kv struct{ Name, Value string }
@@ -182,18 +183,21 @@ func (s *server) session(channel ssh.Channel, requests <-chan *ssh.Request) {
 			var command struct{ Text string }
 			_ = ssh.Unmarshal(r.Payload, &command)
 			cmd.Args = append(cmd.Args, "-c", command.Text)
-			s.wg.Go(func() { s.command(channel, cmd) })
+			then = func() { s.command(channel, cmd) }
 		case "subsystem":
 			var name struct{ Text string }
 			_ = ssh.Unmarshal(r.Payload, &name)
 			if ok = name.Text == "sftp" && !s.noFiles; ok {
-				s.wg.Go(func() { s.files(channel) })
+				then = func() { s.files(channel) }
 			}
 		case "signal":
 			kill()
 		}
 		if r.WantReply {
 			_ = r.Reply(ok, nil)
+		}
+		if then != nil { // what ends at once must not close the channel before the reply
+			s.wg.Go(then)
 		}
 	}
 }
