@@ -250,7 +250,7 @@ type scripted struct {
 // Call implements task.Python.
 func (s *scripted) Call(_ context.Context, _ *task.Attempt, c task.PythonCall) (json.RawMessage, error) {
 	encode := base64.StdEncoding.EncodeToString
-	if c.Callable.Path == makeScript {
+	if c.Callable.Path != readResult { // it makes the script
 		return json.Marshal(map[string]string{"source": encode([]byte(s.script)), "arguments": encode([]byte(s.input))})
 	}
 	data, err := base64.StdEncoding.DecodeString(c.Args[0].(string))
