@@ -39,10 +39,9 @@ func newProgram(t *testing.T, outcome, script string) *program {
 	if outcome != "" {
 		text += "cp outcome.json \"$(sed -n 's/^{\"outcome\":\"\\([^\"]*\\)\".*/\\1/p' request.json)\"\n"
 	}
-	for name, body := range map[string]string{kubernetes.Program: text, "outcome.json": outcome} {
-		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(body), 0o700); err != nil { //nolint:gosec // it is run
-			t.Fatal(err)
-		}
+	operatortest.Script(t, filepath.Join(p.dir, kubernetes.Program), text)
+	if err := os.WriteFile(filepath.Join(p.dir, "outcome.json"), []byte(outcome), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	p.h.Environ = []string{"PATH=" + p.dir + ":/usr/bin:/bin"}
 	return p

@@ -168,9 +168,7 @@ func TestVirtualenvThatCannotBeMade(t *testing.T) {
 // script writes an executable named python that is a shell script.
 func script(t *testing.T, dir, text string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, "python"), []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	operatortest.Script(t, filepath.Join(dir, "python"), "#!/bin/sh\n"+text+"\n")
 }
 
 func TestInterpreters(t *testing.T) {

@@ -43,8 +43,8 @@ func ok(t *testing.T, err error) {
 func image(t *testing.T, name string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "program")
-	ok(t, os.WriteFile(path, []byte(program), 0o700)) //nolint:gosec // it is executed
-	state := os.Getenv("STATE")                       // as in localstack/settings.bash
+	operatortest.Script(t, path, program)
+	state := os.Getenv("STATE") // as in localstack/settings.bash
 	if state == "" {
 		state = "../../../.local"
 	}

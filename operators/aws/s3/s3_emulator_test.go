@@ -4,7 +4,6 @@ package s3_test
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,9 +42,7 @@ func TestOnEmulator(t *testing.T) {
 	}
 	do(operators+"S3CopyObjectOperator", map[string]any{"source_bucket_name": bucket, "source_bucket_key": "in/sub/b c+ü.txt", "dest_bucket_key": "s3://" + bucket + "/copy.txt"})
 	script := filepath.Join(t.TempDir(), "upper")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\ntr a-z A-Z <\"$1\" >\"$2\"; printf %s \"$3\" >>\"$2\"; echo done\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	operatortest.Script(t, script, "#!/bin/sh\ntr a-z A-Z <\"$1\" >\"$2\"; printf %s \"$3\" >>\"$2\"; echo done\n")
 	do(operators+"S3FileTransformOperator", map[string]any{
 		"source_s3_key": "s3://" + bucket + "/in/a.txt", "dest_s3_key": "s3://" + bucket + "/upper.txt", "transform_script": script, "script_args": []any{"!"},
 	})

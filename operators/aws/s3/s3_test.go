@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -244,9 +243,7 @@ func TestTransform(t *testing.T) {
 			return awstest.Answer{Body: ""}
 		})
 		script := filepath.Join(o.Dir, "script")
-		if err := os.WriteFile(script, []byte("#!/bin/sh\n"+tt.script+"\n"), 0o700); err != nil { //nolint:gosec // it is executed
-			t.Fatal(err)
-		}
+		operatortest.Script(t, script, "#!/bin/sh\n"+tt.script+"\n")
 		_, err := run(t, o, operators+"S3FileTransformOperator", map[string]any{
 			"source_s3_key": "s3://b/in", "dest_s3_key": "s3://b/out", "transform_script": script, "script_args": []any{"!"},
 		})
