@@ -289,3 +289,28 @@ func tagOf(dict []pair) (class string, data json.RawMessage) {
 	}
 	return class, data
 }
+
+// PythonText is a plain value as Python's str has it; containers are JSON, which no server
+// can tell from a mistake either way.
+func PythonText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "None"
+	case string:
+		return v
+	case bool:
+		if v {
+			return "True"
+		}
+		return "False"
+	case time.Time:
+		if v.Nanosecond() < 1000 {
+			return v.Format("2006-01-02 15:04:05-07:00")
+		}
+		return v.Format("2006-01-02 15:04:05.000000-07:00")
+	}
+	if raw, err := EncodeXCom(v); err == nil {
+		return string(raw)
+	}
+	return fmt.Sprint(v)
+}

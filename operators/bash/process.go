@@ -2,8 +2,6 @@ package bash
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,12 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/operators/exitcode"
-	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/task"
 )
 
@@ -177,7 +173,7 @@ func folder(a *task.Attempt) (dir string, temporary bool, err error) {
 		return "", false, err
 	}
 	if dir == "" {
-		dir, err = scratch(a)
+		dir, err = task.Scratch(a, "updraft-")
 		return dir, true, err
 	}
 	if !filepath.IsAbs(dir) {
@@ -192,27 +188,4 @@ func folder(a *task.Attempt) (dir string, temporary bool, err error) {
 		return "", false, fmt.Errorf("argument cwd: %s is no directory", dir)
 	}
 	return dir, false, nil
-}
-
-// scratch makes the temporary folder of an attempt. Its name follows from the attempt,
-// so that a worker that takes over removes it in the end; the DAG folder tells
-// installations on one machine apart.
-func scratch(a *task.Attempt) (string, error) {
-	sum := sha256.Sum256([]byte(a.Dir + "\x00" + a.Key.String()))
-	dir := filepath.Join(os.TempDir(), "updraft-"+hex.EncodeToString(sum[:12]))
-	err := os.Mkdir(dir, 0o700)
-	if errors.Is(err, fs.ErrExist) {
-		err = nil
-		// It may have been put there by somebody else, to be read or to be run.
-		st, e := os.Lstat(dir)
-		if e != nil {
-			err = e
-		} else if owner, ok := st.Sys().(*syscall.Stat_t); !ok || !st.IsDir() || int(owner.Uid) != os.Getuid() || st.Mode().Perm() != 0o700 {
-			err = fmt.Errorf("%s exists and is not this worker's: remove it", dir)
-		}
-	}
-	if err != nil {
-		return "", &task.CauseError{Cause: run.CauseInfra, Err: fmt.Errorf("making the working directory: %w", err)}
-	}
-	return dir, nil
 }

@@ -71,7 +71,7 @@ func (r *reader) bytes(name string) int64 {
 // text is an argument that may be a number.
 func (r *reader) text(name string) string {
 	if v := r.a.Args[name]; v != nil {
-		return pythonText(v)
+		return task.PythonText(v)
 	}
 	return ""
 }
@@ -84,7 +84,7 @@ func (r *reader) dict(name string) map[string]string {
 			r.fault("argument %s: %q cannot be a name", name, k)
 		}
 		if v != nil {
-			out[k] = pythonText(v)
+			out[k] = task.PythonText(v)
 		}
 	}
 	return out
@@ -118,7 +118,7 @@ func (r *reader) objects(name string, positions []string, nested map[string]stri
 			}
 		}
 		if !ok {
-			r.fault("argument %s: element %d is %s: use a dict with %s", name, i, pythonText(v), strings.Join(positions, ", "))
+			r.fault("argument %s: element %d is %s: use a dict with %s", name, i, task.PythonText(v), strings.Join(positions, ", "))
 			continue
 		}
 		out = append(out, spelled(fields, nested))
@@ -240,8 +240,8 @@ func (r *reader) ports() (network.PortMap, network.PortSet) {
 // binding is where one port leads to: a port of the host, or an address with one.
 func binding(v any) (b network.PortBinding, err error) {
 	if pair, ok := pairOf(v); ok {
-		if b.HostIP, err = netip.ParseAddr(pythonText(pair[0])); err != nil {
-			return b, fmt.Errorf("%s is no address", pythonText(pair[0]))
+		if b.HostIP, err = netip.ParseAddr(task.PythonText(pair[0])); err != nil {
+			return b, fmt.Errorf("%s is no address", task.PythonText(pair[0]))
 		}
 		if v = nil; len(pair) > 1 {
 			v = pair[1]
@@ -250,7 +250,7 @@ func binding(v any) (b network.PortBinding, err error) {
 	if v == nil {
 		return b, nil // the engine chooses
 	}
-	b.HostPort = pythonText(v)
+	b.HostPort = task.PythonText(v)
 	if _, err := strconv.ParseUint(b.HostPort, 10, 16); err != nil {
 		return b, fmt.Errorf("%s is no port of the host", b.HostPort)
 	}
@@ -280,23 +280,4 @@ func (r *reader) addresses(name string) []netip.Addr {
 		out = append(out, addr)
 	}
 	return out
-}
-
-// pythonText is str(v) of a plain value.
-func pythonText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case bool:
-		if v {
-			return "True"
-		}
-		return "False"
-	case nil:
-		return "None"
-	}
-	if raw, err := task.EncodeXCom(v); err == nil {
-		return string(raw)
-	}
-	return fmt.Sprint(v)
 }

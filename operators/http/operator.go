@@ -135,7 +135,7 @@ func (c *caller) pages(ctx context.Context, f *dag.Callable, first request, answ
 func (r request) next(v any) (request, error) {
 	m, ok := v.(map[string]any)
 	if !ok {
-		return r, fmt.Errorf("pagination_function returned %s, not a dict with endpoint, data, headers or extra_options, or None", pythonText(v))
+		return r, fmt.Errorf("pagination_function returned %s, not a dict with endpoint, data, headers or extra_options, or None", task.PythonText(v))
 	}
 	if e, ok := m["endpoint"].(string); ok && e != "" {
 		r.endpoint = e

@@ -48,7 +48,7 @@ func splitExtra(c *settings.Connection) (opts map[string]any, headers map[string
 		if slices.Contains(optionNames, k) {
 			opts[k] = v
 		} else {
-			headers[k] = pythonText(v)
+			headers[k] = task.PythonText(v)
 		}
 	}
 	return opts, headers

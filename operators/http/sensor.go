@@ -67,9 +67,9 @@ func allowedCodes(a *task.Attempt) ([]string, error) {
 	for i, e := range l {
 		switch e.(type) {
 		case string, int, int64:
-			out[i] = pythonText(e)
+			out[i] = task.PythonText(e)
 		default:
-			return nil, task.Misconfigured(fmt.Errorf("argument response_error_codes_allowlist: element %d is %s, not a status code", i, pythonText(e)))
+			return nil, task.Misconfigured(fmt.Errorf("argument response_error_codes_allowlist: element %d is %s, not a status code", i, task.PythonText(e)))
 		}
 	}
 	return out, nil

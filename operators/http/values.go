@@ -7,34 +7,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/updraft-dev/updraft/task"
 )
-
-// pythonText is str(v) of a plain value; containers are JSON, which no server can tell
-// from a mistake either way.
-func pythonText(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "None"
-	case string:
-		return v
-	case bool:
-		if v {
-			return "True"
-		}
-		return "False"
-	case time.Time:
-		return v.Format("2006-01-02 15:04:05.999999-07:00")
-	default:
-		raw, err := task.EncodeXCom(v)
-		if err != nil {
-			return fmt.Sprint(v)
-		}
-		return string(raw)
-	}
-}
 
 // form encodes a dict, or a list of pairs, as forms and queries are: an element that is
 // a list gives its name once for each, None gives nothing. A dict's names are sorted,
@@ -59,7 +34,7 @@ func form(what string, v any) (string, error) {
 			if b.Len() > 0 {
 				b.WriteByte('&')
 			}
-			b.WriteString(url.QueryEscape(name) + "=" + url.QueryEscape(pythonText(e)))
+			b.WriteString(url.QueryEscape(name) + "=" + url.QueryEscape(task.PythonText(e)))
 		}
 	}
 	if m, ok := v.(map[string]any); ok {
@@ -70,14 +45,14 @@ func form(what string, v any) (string, error) {
 	}
 	pairs, ok := list(v)
 	if !ok {
-		return "", task.Misconfigured(fmt.Errorf("%s is %s, not a text, a dict or a list of pairs", what, pythonText(v)))
+		return "", task.Misconfigured(fmt.Errorf("%s is %s, not a text, a dict or a list of pairs", what, task.PythonText(v)))
 	}
 	for i, p := range pairs {
 		pair, ok := list(p)
 		if !ok || len(pair) != 2 {
 			return "", task.Misconfigured(fmt.Errorf("%s: element %d is no pair of a name and a value", what, i))
 		}
-		add(pythonText(pair[0]), pair[1])
+		add(task.PythonText(pair[0]), pair[1])
 	}
 	return b.String(), nil
 }
@@ -102,7 +77,7 @@ func textMap(m map[string]any) map[string]string {
 	out := make(map[string]string, len(m))
 	for k, v := range m {
 		if v != nil {
-			out[k] = pythonText(v)
+			out[k] = task.PythonText(v)
 		}
 	}
 	return out

@@ -92,7 +92,7 @@ func commandOf(ctx context.Context, a *task.Attempt) ([]string, error) {
 		out = append(out, word)
 	}
 	if !ok || len(out) == 0 {
-		return nil, fmt.Errorf("%s returned %s: it must return a list of texts, the command", callable, pythonText(value))
+		return nil, fmt.Errorf("%s returned %s: it must return a list of texts, the command", callable, task.PythonText(value))
 	}
 	return out, nil
 }

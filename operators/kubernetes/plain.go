@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -80,23 +79,4 @@ func camel(name string) string {
 		return "targetWWNs"
 	}
 	return joined
-}
-
-// pythonText is a value as Python's str has it.
-func pythonText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case bool:
-		if v {
-			return "True"
-		}
-		return "False"
-	case nil:
-		return "None"
-	}
-	if raw, err := task.EncodeXCom(v); err == nil {
-		return string(raw)
-	}
-	return fmt.Sprint(v)
 }

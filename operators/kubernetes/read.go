@@ -167,7 +167,7 @@ func (r *reader) secrets() []Secret {
 		var s Secret
 		fields, ok := plain(v, secretFields).(map[string]any)
 		if !ok {
-			r.fault("argument secrets: element %d is %s: use a Secret, or a dict with deploy_type, deploy_target, secret and key", i, pythonText(v))
+			r.fault("argument secrets: element %d is %s: use a Secret, or a dict with deploy_type, deploy_target, secret and key", i, task.PythonText(v))
 			continue
 		}
 		raw, err := json.Marshal(fields)
@@ -200,7 +200,7 @@ func (r *reader) object(name string) map[string]any {
 	}
 	dict, ok := v.(map[string]any)
 	if !ok {
-		r.fault("argument %s is %s: use a dict, or an object of kubernetes.client.models", name, pythonText(v))
+		r.fault("argument %s is %s: use a dict, or an object of kubernetes.client.models", name, task.PythonText(v))
 	}
 	if len(dict) == 0 {
 		return nil
@@ -214,7 +214,7 @@ func (r *reader) list(name string) []any {
 	for i, v := range get(r, name, []any(nil)) {
 		dict, ok := plain(v, nil).(map[string]any)
 		if !ok {
-			r.fault("argument %s: element %d is %s: use a dict, or an object of kubernetes.client.models", name, i, pythonText(v))
+			r.fault("argument %s: element %d is %s: use a dict, or an object of kubernetes.client.models", name, i, task.PythonText(v))
 			continue
 		}
 		out = append(out, dict)
@@ -228,7 +228,7 @@ func (r *reader) texts(name string) map[string]any {
 	out := make(map[string]any, len(given))
 	for k, v := range given {
 		if v != nil {
-			out[k] = pythonText(v)
+			out[k] = task.PythonText(v)
 		}
 	}
 	return out
@@ -248,7 +248,7 @@ func (r *reader) environment() []any {
 	if dict, ok := r.a.Args["env_vars"].(map[string]any); ok {
 		for _, name := range slices.Sorted(maps.Keys(dict)) {
 			if v := dict[name]; v != nil {
-				out = append(out, map[string]any{"name": name, "value": pythonText(v)})
+				out = append(out, map[string]any{"name": name, "value": task.PythonText(v)})
 			}
 		}
 	} else {

@@ -2,8 +2,6 @@ package kubernetes
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/updraft-dev/updraft/operators/exitcode"
@@ -41,7 +38,7 @@ func execute(ctx context.Context, a *task.Attempt, q *Request) (task.Result, err
 	if seconds, err := task.Get(a, "termination_grace_period", 0); err == nil && seconds > 0 {
 		grace = time.Duration(seconds) * time.Second
 	}
-	dir, err := scratch(a)
+	dir, err := task.Scratch(a, "updraft-pod-")
 	if err != nil {
 		return task.Result{}, err
 	}
@@ -163,26 +160,4 @@ func (o *Outcome) result(skips []int) (task.Result, error) {
 	default:
 		return task.Result{}, &task.CauseError{Cause: o.Cause, ExitCode: o.ExitCode, Err: errors.New(o.Failure)}
 	}
-}
-
-// scratch makes the folder of an attempt for the outcome. Its name follows from the attempt,
-// so that a worker that takes over finds it.
-func scratch(a *task.Attempt) (string, error) {
-	sum := sha256.Sum256([]byte(a.Dir + "\x00" + a.Key.String()))
-	dir := filepath.Join(os.TempDir(), "updraft-pod-"+hex.EncodeToString(sum[:12]))
-	err := os.Mkdir(dir, 0o700)
-	if errors.Is(err, fs.ErrExist) {
-		err = nil
-		// It may have been put there by somebody else, to be read or to be replaced.
-		st, e := os.Lstat(dir)
-		if e != nil {
-			err = e
-		} else if owner, ok := st.Sys().(*syscall.Stat_t); !ok || !st.IsDir() || int(owner.Uid) != os.Getuid() || st.Mode().Perm() != 0o700 {
-			err = fmt.Errorf("%s exists and is not this worker's: remove it", dir)
-		}
-	}
-	if err != nil {
-		return "", &task.CauseError{Cause: run.CauseInfra, Err: fmt.Errorf("making the temporary folder: %w", err)}
-	}
-	return dir, nil
 }
