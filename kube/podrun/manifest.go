@@ -13,6 +13,7 @@ import (
 	kjson "sigs.k8s.io/json"
 	sigsyaml "sigs.k8s.io/yaml"
 
+	"github.com/updraft-dev/updraft/executors/kubeexec/kubemerge"
 	"github.com/updraft-dev/updraft/executors/kubeexec/kubepod"
 	"github.com/updraft-dev/updraft/operators/kubernetes"
 )
@@ -46,7 +47,9 @@ func (r *runner) manifest() (*corev1.Pod, error) {
 		if err != nil {
 			return nil, refuse("%s: %w", layer.what, err)
 		}
-		merged = over(merged, fields)
+		if merged, err = kubemerge.Over(merged, fields, nil); err != nil {
+			return nil, refuse("%s: %w", layer.what, err)
+		}
 	}
 	pod, err := typed(merged)
 	if err != nil {

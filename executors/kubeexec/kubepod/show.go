@@ -14,6 +14,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/kubeexec/kubemerge"
 )
 
 // Show is the pod of an attempt as YAML, for people: a comment says what each part follows
@@ -43,8 +44,8 @@ func treeOf(pod *corev1.Pod) (map[string]any, error) {
 	}
 	delete(tree, "status")
 	for _, list := range []string{"initContainers", "containers"} {
-		for _, c := range dicts(dict(tree["spec"])[list]) {
-			if len(dict(c["resources"])) == 0 {
+		for _, c := range dicts(kubemerge.Dict(tree["spec"])[list]) {
+			if len(kubemerge.Dict(c["resources"])) == 0 {
 				delete(c, "resources")
 			}
 		}
@@ -55,8 +56,8 @@ func treeOf(pod *corev1.Pod) (map[string]any, error) {
 // dicts are the dicts of a list.
 func dicts(v any) []map[string]any {
 	var out []map[string]any
-	for _, e := range list(v) {
-		out = append(out, dict(e))
+	for _, e := range kubemerge.List(v) {
+		out = append(out, kubemerge.Dict(e))
 	}
 	return out
 }
@@ -109,7 +110,7 @@ func flatten(path string, v any, out map[string]string) {
 
 // element is how a path names an element of a list.
 func element(i int, v any) string {
-	m := dict(v)
+	m := kubemerge.Dict(v)
 	for _, key := range []string{"mountPath", "name"} {
 		if s, ok := m[key].(string); ok {
 			return key + "=" + s
