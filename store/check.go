@@ -30,6 +30,16 @@ func CheckName(what, name string) error {
 	return nil
 }
 
+// CheckNames is CheckName for pairs of what and name.
+func CheckNames(pairs ...string) error {
+	for i := 0; i < len(pairs); i += 2 {
+		if err := CheckName(pairs[i], pairs[i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // CheckBatch returns ErrInvalid for a batch that no store may apply: bad names, a Create
 // or Update of another run, a logical date outside the years 1678 to 2261. Drivers
 // call it before they write anything.

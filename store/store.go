@@ -124,6 +124,17 @@ type Page struct {
 	Token string
 }
 
+// defaultPage is the size of a page whose reader does not say.
+const defaultPage = 100
+
+// Size is how many items the page has at most.
+func (p Page) Size() int {
+	if p.Limit <= 0 {
+		return defaultPage
+	}
+	return p.Limit
+}
+
 // DAGList is one page of DAGs.
 type DAGList struct {
 	Items []Definition

@@ -174,7 +174,7 @@ func (s *Store) listDAGs(ctx context.Context, f store.DAGFilter, p store.Page) (
 		}
 		r.past = part(parts[0])
 	}
-	limit := pageLimit(p)
+	limit := p.Size()
 	var bad error
 	err := s.query(ctx, r, func(items []item) bool {
 		for _, it := range items {

@@ -247,7 +247,7 @@ func (s *Store) listRuns(ctx context.Context, f store.RunFilter, p store.Page) (
 		r.pk = pk
 		m.cursors = append(m.cursors, &cursor{s: s, span: r})
 	}
-	limit := pageLimit(p)
+	limit := p.Size()
 	var list store.RunList
 	// Most filters select most of what their lists have: more is read only if that is not so.
 	for n := limit + 1; len(list.Items) <= limit; n = min(2*n, maxGet) {
@@ -268,13 +268,6 @@ func (s *Store) listRuns(ctx context.Context, f store.RunFilter, p store.Page) (
 	last := &list.Items[limit-1]
 	list.Next = store.EncodeToken(string(name), strconv.FormatInt(store.Nanos(last.RunAfter), 10), last.DAG, last.Run)
 	return list, nil
-}
-
-func pageLimit(p store.Page) int {
-	if p.Limit <= 0 {
-		return 100
-	}
-	return p.Limit
 }
 
 // bounds are the sort keys of a page.

@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,7 +13,7 @@ import (
 // PutDAG implements store.Definitions.
 func (s *Store) PutDAG(ctx context.Context, d store.Definition) error {
 	doing := "storing DAG " + d.ID
-	if err := checkNames("dag id", d.ID, "dag version", d.Version); err != nil {
+	if err := store.CheckNames("dag id", d.ID, "dag version", d.Version); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	if len(d.Body) > s.enc.MaxItem {
@@ -35,46 +34,10 @@ func (s *Store) PutDAG(ctx context.Context, d store.Definition) error {
 	})
 }
 
-func checkNames(pairs ...string) error {
-	for i := 0; i < len(pairs); i += 2 {
-		if err := store.CheckName(pairs[i], pairs[i+1]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 const (
 	dagFields = "d.id, d.version, d.file, d.stale, d.revision, d.state, v.at, "
 	fromDAG   = " FROM dag d JOIN dag_version v ON v.dag = d.key AND v.key = d.version_key"
 )
-
-func scanDAG(rows pgx.Rows) (store.Definition, error) {
-	var (
-		d         store.Definition
-		state, at []byte
-		stale     bool
-		revision  int64
-	)
-	err := rows.Scan(&d.ID, &d.Version, &d.File, &stale, &revision, &state, &at, &d.Body)
-	if err != nil {
-		return d, err
-	}
-	if d.State, err = store.DecodeState(state); err != nil {
-		return d, rowcodec.Damaged("state of DAG "+d.ID, err)
-	}
-	d.State.Stale, d.State.Revision = stale, revision
-	d.At, err = decodeTime("time of DAG "+d.ID, at)
-	return d, err
-}
-
-func decodeTime(what string, b []byte) (time.Time, error) {
-	t, err := rowcodec.DecodeTime(b)
-	if err != nil {
-		return t, rowcodec.Damaged(what, err)
-	}
-	return t, nil
-}
 
 // DAG implements store.Definitions.
 func (s *Store) DAG(ctx context.Context, id string) (store.Definition, error) {
@@ -83,7 +46,7 @@ func (s *Store) DAG(ctx context.Context, id string) (store.Definition, error) {
 		there := false
 		err := s.query(ctx, "SELECT "+dagFields+"v.body"+fromDAG+" WHERE d.key = $1", []any{keyOf(id)}, func(rows pgx.Rows) (err error) {
 			there = true
-			d, err = scanDAG(rows)
+			d, err = rowcodec.ScanDAG(rows.Scan)
 			return err
 		})
 		if err == nil && !there {
@@ -125,11 +88,11 @@ func (s *Store) ListDAGs(ctx context.Context, f store.DAGFilter, p store.Page) (
 	if !f.IncludeStale {
 		query += " AND NOT d.stale"
 	}
-	limit := pageLimit(p)
+	limit := p.Size()
 	err := s.do(ctx, "listing DAGs", func(ctx context.Context) error {
 		list = store.DAGList{}
 		return s.query(ctx, query+" ORDER BY d.id LIMIT $2", []any{after, limit + 1}, func(rows pgx.Rows) error {
-			d, err := scanDAG(rows)
+			d, err := rowcodec.ScanDAG(rows.Scan)
 			list.Items = append(list.Items, d)
 			return err
 		})

@@ -30,7 +30,7 @@ func (s *Store) Export(ctx context.Context, to io.Writer) error {
 
 func exportDAGs(ctx context.Context, tx pgx.Tx, out *rowcodec.Exporter) error {
 	return each(ctx, tx, "SELECT "+dagFields+"NULL::bytea"+fromDAG+" ORDER BY d.id", nil, func(rows pgx.Rows) error {
-		d, err := scanDAG(rows)
+		d, err := rowcodec.ScanDAG(rows.Scan)
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func exportVersions(ctx context.Context, tx pgx.Tx, out *rowcodec.Exporter) erro
 		if err != nil {
 			return err
 		}
-		if v.At, err = decodeTime("time of DAG "+v.ID, at); err != nil {
+		if v.At, err = rowcodec.DecodeTime("time of DAG "+v.ID, at); err != nil {
 			return err
 		}
 		return out.Version(&v)
@@ -117,7 +117,7 @@ func exportSettings(ctx context.Context, tx pgx.Tx, out *rowcodec.Exporter) erro
 		if err != nil {
 			return err
 		}
-		if v.At, err = decodeTime(string(k)+" "+v.ID, at); err != nil {
+		if v.At, err = rowcodec.DecodeTime(string(k)+" "+v.ID, at); err != nil {
 			return err
 		}
 		return out.Setting(k, v)

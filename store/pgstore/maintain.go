@@ -10,6 +10,7 @@ import (
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/store/rowcodec"
 )
 
 // long runs f on one connection for as long as it takes, in a transaction that sees one
@@ -60,7 +61,7 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 func checkDAGs(ctx context.Context, tx pgx.Tx, report func(error) error) error {
 	return each(ctx, tx, "SELECT "+dagFields+"NULL::bytea FROM dag d LEFT JOIN dag_version v ON v.dag = d.key AND v.key = d.version_key ORDER BY d.id", nil,
 		func(rows pgx.Rows) error {
-			_, err := scanDAG(rows)
+			_, err := rowcodec.ScanDAG(rows.Scan)
 			return report(err)
 		})
 }
@@ -181,7 +182,7 @@ func (s *Store) cleanVersions(ctx context.Context, before time.Time) (n int64, e
 			if err := rows.Scan(&dag, &version, &at); err != nil {
 				return err
 			}
-			t, err := decodeTime("time of DAG "+dag, at)
+			t, err := rowcodec.DecodeTime("time of DAG "+dag, at)
 			if err == nil && t.Before(before) && !used[run.ID{DAG: dag, Run: version}] {
 				dags, versions = append(dags, keyOf(dag)), append(versions, keyOf(version))
 			}

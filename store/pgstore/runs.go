@@ -150,7 +150,7 @@ func (s *Store) ListRuns(ctx context.Context, f store.RunFilter, p store.Page) (
 			return list, fmt.Errorf("listing runs: %w", err)
 		}
 	}
-	limit := pageLimit(p)
+	limit := p.Size()
 	text := q.text(f.Order, limit+1)
 	err = s.do(ctx, "listing runs", func(ctx context.Context) error {
 		list = store.RunList{}
@@ -170,13 +170,6 @@ func (s *Store) ListRuns(ctx context.Context, f store.RunFilter, p store.Page) (
 		list.Next = store.EncodeToken(string(name), at, last.DAG, last.Run)
 	}
 	return list, nil
-}
-
-func pageLimit(p store.Page) int {
-	if p.Limit <= 0 {
-		return 100
-	}
-	return p.Limit
 }
 
 type runQuery struct {

@@ -23,7 +23,7 @@ const putXCom = "WITH held AS (SELECT t.run, t.key, t.task, t.map FROM ti t JOIN
 // PutXCom implements store.XComs.
 func (s *Store) PutXCom(ctx context.Context, of run.Key, token string, x run.XCom) error {
 	doing := fmt.Sprintf("writing xcom %q of %s", x.Name, of)
-	if err := checkNames("dag id", of.DAG, "run id", of.Run, "task id", of.Task, "xcom key", x.Name); err != nil {
+	if err := store.CheckNames("dag id", of.DAG, "run id", of.Run, "task id", of.Task, "xcom key", x.Name); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	row, err := s.enc.XCom(of, &x)
@@ -77,7 +77,7 @@ func scanXCom(rows pgx.Rows, x *store.XComItem, of ...any) error {
 	var at []byte
 	err := rows.Scan(append(of, &x.Name, &at, (*[]byte)(&x.Value))...)
 	if err == nil {
-		x.At, err = decodeTime(fmt.Sprintf("xcom %q of %s", x.Name, x.Key), at)
+		x.At, err = rowcodec.DecodeTime(fmt.Sprintf("xcom %q of %s", x.Name, x.Key), at)
 	}
 	return err
 }
@@ -129,7 +129,7 @@ func scanSetting(rows pgx.Rows, k store.Kind) (v store.Setting, err error) {
 	if err := rows.Scan(&v.ID, &v.Value, &v.Revision, &at); err != nil {
 		return v, err
 	}
-	v.At, err = decodeTime(fmt.Sprintf("%s %q", k, v.ID), at)
+	v.At, err = rowcodec.DecodeTime(fmt.Sprintf("%s %q", k, v.ID), at)
 	return v, err
 }
 
@@ -143,7 +143,7 @@ const (
 // PutSetting implements store.Settings.
 func (s *Store) PutSetting(ctx context.Context, k store.Kind, v store.Setting) error {
 	doing := fmt.Sprintf("writing %s %q", k, v.ID)
-	if err := checkNames("kind", string(k), "id", v.ID); err != nil {
+	if err := store.CheckNames("kind", string(k), "id", v.ID); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	if len(v.Value) > s.enc.MaxItem {

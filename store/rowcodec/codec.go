@@ -68,12 +68,15 @@ func AppendTime(b []byte, t time.Time) []byte {
 	return binary.AppendUvarint(b, uint64(t.Nanosecond()))
 }
 
-// DecodeTime reads what AppendTime wrote.
-func DecodeTime(b []byte) (time.Time, error) {
+// DecodeTime reads what AppendTime wrote; what names it in the error (Damaged).
+func DecodeTime(what string, b []byte) (time.Time, error) {
 	d := decoder{b: b}
 	t := d.time()
-	if d.err != nil || t.Equal(time.Time{}) {
-		return time.Time{}, d.err
+	switch {
+	case d.err != nil:
+		return time.Time{}, Damaged(what, d.err)
+	case t.Equal(time.Time{}):
+		return time.Time{}, nil
 	}
 	return t, nil
 }

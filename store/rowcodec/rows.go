@@ -183,6 +183,27 @@ func DecodeEvent(id int64, body []byte) (run.AssetEvent, error) {
 	return ev, nil
 }
 
+// ScanDAG reads a DAG by scan, which is that of a row of these columns: id, version, file,
+// stale, revision, state, the version's time and body.
+func ScanDAG(scan func(...any) error) (store.Definition, error) {
+	var (
+		d         store.Definition
+		state, at []byte
+		stale     bool
+		revision  int64
+	)
+	err := scan(&d.ID, &d.Version, &d.File, &stale, &revision, &state, &at, &d.Body)
+	if err != nil {
+		return d, err
+	}
+	if d.State, err = store.DecodeState(state); err != nil {
+		return d, Damaged("state of DAG "+d.ID, err)
+	}
+	d.State.Stale, d.State.Revision = stale, revision
+	d.At, err = DecodeTime("time of DAG "+d.ID, at)
+	return d, err
+}
+
 // Damaged is the error about a stored item that cannot be read; what names it.
 func Damaged(what string, err error) error {
 	return fmt.Errorf("%s: %w: %w", what, store.ErrCorrupt, err)

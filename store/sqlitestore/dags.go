@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"time"
 
 	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/store/rowcodec"
@@ -13,7 +12,7 @@ import (
 // PutDAG implements store.Definitions.
 func (s *Store) PutDAG(ctx context.Context, d store.Definition) error {
 	doing := "storing DAG " + d.ID
-	if err := checkNames("dag id", d.ID, "dag version", d.Version); err != nil {
+	if err := store.CheckNames("dag id", d.ID, "dag version", d.Version); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	if len(d.Body) > s.maxItem {
@@ -38,43 +37,7 @@ func (s *Store) PutDAG(ctx context.Context, d store.Definition) error {
 	return s.explain(doing, err)
 }
 
-func checkNames(pairs ...string) error {
-	for i := 0; i < len(pairs); i += 2 {
-		if err := store.CheckName(pairs[i], pairs[i+1]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 const selectDAG = "SELECT d.id, d.version, d.file, d.stale, d.revision, d.state, v.at, "
-
-func scanDAG(rows *sql.Rows) (store.Definition, error) {
-	var (
-		d         store.Definition
-		state, at []byte
-	)
-	var stale bool
-	var revision int64
-	err := rows.Scan(&d.ID, &d.Version, &d.File, &stale, &revision, &state, &at, &d.Body)
-	if err != nil {
-		return d, err
-	}
-	if d.State, err = store.DecodeState(state); err != nil {
-		return d, rowcodec.Damaged("state of DAG "+d.ID, err)
-	}
-	d.State.Stale, d.State.Revision = stale, revision
-	d.At, err = decodeTime("time of DAG "+d.ID, at)
-	return d, err
-}
-
-func decodeTime(what string, b []byte) (time.Time, error) {
-	t, err := rowcodec.DecodeTime(b)
-	if err != nil {
-		return t, rowcodec.Damaged(what, err)
-	}
-	return t, nil
-}
 
 // DAG implements store.Definitions.
 func (s *Store) DAG(ctx context.Context, id string) (store.Definition, error) {
@@ -84,7 +47,7 @@ func (s *Store) DAG(ctx context.Context, id string) (store.Definition, error) {
 		return r.rows(ctx, selectDAG+"v.body FROM dag d JOIN dag_version v ON v.dag = d.id AND v.version = d.version "+
 			"WHERE d.id = ?", []any{id}, func(rows *sql.Rows) (err error) {
 			found = true
-			d, err = scanDAG(rows)
+			d, err = rowcodec.ScanDAG(rows.Scan)
 			return err
 		})
 	})
@@ -132,10 +95,10 @@ func (s *Store) ListDAGs(ctx context.Context, f store.DAGFilter, p store.Page) (
 	if !f.IncludeStale {
 		query += " AND NOT d.stale"
 	}
-	limit := pageLimit(p)
+	limit := p.Size()
 	err := s.read(ctx, func(r *session) error {
 		return r.rows(ctx, query+" ORDER BY d.id LIMIT ?", []any{after, limit + 1}, func(rows *sql.Rows) error {
-			d, err := scanDAG(rows)
+			d, err := rowcodec.ScanDAG(rows.Scan)
 			list.Items = append(list.Items, d)
 			return err
 		})

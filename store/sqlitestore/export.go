@@ -32,7 +32,7 @@ func (s *Store) Export(ctx context.Context, to io.Writer) error {
 func exportDAGs(ctx context.Context, r *session, out *rowcodec.Exporter) error {
 	return r.rows(ctx, selectDAG+"NULL FROM dag d JOIN dag_version v ON v.dag = d.id AND v.version = d.version ORDER BY d.id",
 		nil, func(rows *sql.Rows) error {
-			d, err := scanDAG(rows)
+			d, err := rowcodec.ScanDAG(rows.Scan)
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func exportVersions(ctx context.Context, r *session, out *rowcodec.Exporter) err
 		if err != nil {
 			return err
 		}
-		if v.At, err = decodeTime("time of DAG "+v.ID, at); err != nil {
+		if v.At, err = rowcodec.DecodeTime("time of DAG "+v.ID, at); err != nil {
 			return err
 		}
 		return out.Version(&v)
@@ -98,7 +98,7 @@ func exportXComs(ctx context.Context, r *session, out *rowcodec.Exporter) error 
 		if err != nil {
 			return err
 		}
-		if x.At, err = decodeTime(fmt.Sprintf("xcom %q of %s", x.Name, x.Key), at); err != nil {
+		if x.At, err = rowcodec.DecodeTime(fmt.Sprintf("xcom %q of %s", x.Name, x.Key), at); err != nil {
 			return err
 		}
 		return out.XCom(&x)
@@ -133,7 +133,7 @@ func exportSettings(ctx context.Context, r *session, out *rowcodec.Exporter) err
 		if err != nil {
 			return err
 		}
-		if v.At, err = decodeTime(fmt.Sprintf("%s %q", k, v.ID), at); err != nil {
+		if v.At, err = rowcodec.DecodeTime(fmt.Sprintf("%s %q", k, v.ID), at); err != nil {
 			return err
 		}
 		return out.Setting(k, v)

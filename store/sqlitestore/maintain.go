@@ -9,6 +9,7 @@ import (
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
+	"github.com/updraft-dev/updraft/store/rowcodec"
 )
 
 // Check looks for damage: in the file's structure, in rows that cannot be read, and in
@@ -55,7 +56,7 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 func checkDAGs(ctx context.Context, r *session, report func(error) error) error {
 	return r.rows(ctx, selectDAG+"NULL FROM dag d LEFT JOIN dag_version v ON v.dag = d.id AND v.version = d.version", nil,
 		func(rows *sql.Rows) error {
-			_, err := scanDAG(rows)
+			_, err := rowcodec.ScanDAG(rows.Scan)
 			return report(err)
 		})
 }
@@ -202,7 +203,7 @@ func (s *Store) cleanVersions(ctx context.Context, before time.Time) (n int64, e
 			if err := rows.Scan(&v.dag, &v.hash, &at); err != nil {
 				return err
 			}
-			t, err := decodeTime("time of DAG "+v.dag, at)
+			t, err := rowcodec.DecodeTime("time of DAG "+v.dag, at)
 			if err == nil && t.Before(before) && !used[v] {
 				old = append(old, v)
 			}

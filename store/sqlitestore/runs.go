@@ -133,7 +133,7 @@ func (s *Store) ListRuns(ctx context.Context, f store.RunFilter, p store.Page) (
 			return list, fmt.Errorf("listing runs: %w", err)
 		}
 	}
-	limit := pageLimit(p)
+	limit := p.Size()
 	err = s.read(ctx, func(r *session) error {
 		return r.rows(ctx, q.text(f.Order), append(q.args, limit+1), func(rows *sql.Rows) error {
 			got, err := scanRun(rows.Scan)
@@ -151,13 +151,6 @@ func (s *Store) ListRuns(ctx context.Context, f store.RunFilter, p store.Page) (
 		list.Next = store.EncodeToken(string(name), at, last.DAG, last.Run)
 	}
 	return list, nil
-}
-
-func pageLimit(p store.Page) int {
-	if p.Limit <= 0 {
-		return 100
-	}
-	return p.Limit
 }
 
 type runQuery struct {

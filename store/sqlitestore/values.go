@@ -15,7 +15,7 @@ import (
 // PutXCom implements store.XComs.
 func (s *Store) PutXCom(ctx context.Context, key run.Key, token string, x run.XCom) error {
 	doing := fmt.Sprintf("writing xcom %q of %s", x.Name, key)
-	if err := checkNames("dag id", key.DAG, "run id", key.Run, "task id", key.Task, "xcom key", x.Name); err != nil {
+	if err := store.CheckNames("dag id", key.DAG, "run id", key.Run, "task id", key.Task, "xcom key", x.Name); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	row, err := rowcodec.Encoder{MaxItem: s.maxItem}.XCom(key, &x)
@@ -59,7 +59,7 @@ func (s *Store) XComs(ctx context.Context, q store.XComQuery) ([]store.XComItem,
 			if err != nil {
 				return err
 			}
-			x.At, err = decodeTime(fmt.Sprintf("xcom %q of %s", x.Name, x.Key), at)
+			x.At, err = rowcodec.DecodeTime(fmt.Sprintf("xcom %q of %s", x.Name, x.Key), at)
 			list = append(list, x)
 			return err
 		})
@@ -114,7 +114,7 @@ func (s *Store) settings(ctx context.Context, k store.Kind, more string, args ..
 				if err != nil {
 					return err
 				}
-				v.At, err = decodeTime(fmt.Sprintf("%s %q", k, v.ID), at)
+				v.At, err = rowcodec.DecodeTime(fmt.Sprintf("%s %q", k, v.ID), at)
 				list = append(list, v)
 				return err
 			})
@@ -132,7 +132,7 @@ const (
 // PutSetting implements store.Settings.
 func (s *Store) PutSetting(ctx context.Context, k store.Kind, v store.Setting) error {
 	doing := fmt.Sprintf("writing %s %q", k, v.ID)
-	if err := checkNames("kind", string(k), "id", v.ID); err != nil {
+	if err := store.CheckNames("kind", string(k), "id", v.ID); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	if len(v.Value) > s.maxItem {
