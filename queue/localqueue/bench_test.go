@@ -10,6 +10,7 @@ import (
 
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/queue/localqueue"
+	"github.com/updraft-dev/updraft/queue/queuetest"
 )
 
 // BenchmarkThroughput sends, receives and deletes.
@@ -19,7 +20,7 @@ func BenchmarkThroughput(b *testing.B) {
 			q := open(b, localqueue.Config{Path: filepath.Join(b.TempDir(), "queue.db"), Now: time.Now})
 			ms := make([]queue.Message, n)
 			for i := range ms {
-				ms[i] = message(fmt.Sprint("task", i))
+				ms[i] = queuetest.Message(fmt.Sprint("task", i))
 			}
 			done := 0
 			for b.Loop() {
@@ -62,7 +63,7 @@ func BenchmarkHandOver(b *testing.B) {
 	}()
 	for b.Loop() {
 		begin := time.Now()
-		if err := sender.Send(b.Context(), message("t"))[0]; err != nil {
+		if err := sender.Send(b.Context(), queuetest.Message("t"))[0]; err != nil {
 			b.Fatal(err)
 		}
 		all = append(all, (<-arrived).Sub(begin))

@@ -3,124 +3,34 @@
 package pgqueue_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/updraft-dev/updraft/internal/emulatortest"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/queue/pgqueue"
-	"github.com/updraft-dev/updraft/run"
+	"github.com/updraft-dev/updraft/queue/queuetest"
 )
 
-const childURL = "UPDRAFT_TEST_QUEUE"
-
-// TestMain is also the worker process that TestProcesses starts, and looks for goroutines
-// that are left.
+// TestMain is also the worker process that TestProcesses starts.
 func TestMain(m *testing.M) {
-	if url := os.Getenv(childURL); url != "" {
-		if err := worker(url, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	goleak.VerifyTestMain(m)
-}
-
-// worker receives messages for ever, and prints their tasks before it deletes them.
-func worker(url string, out io.Writer) error {
-	ctx := context.Background()
-	s, err := pgqueue.Connect(ctx, url, nil)
-	if err != nil {
-		return err
-	}
-	q, err := s.Open(ctx, pgqueue.Config{})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(out, "ready")
-	for {
-		got, err := q.Receive(ctx, 3, time.Second, queue.MaxWait)
+	queuetest.Main(m, func(ctx context.Context, url string) (*queue.Queue, error) {
+		s, err := pgqueue.Connect(ctx, url, nil)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, d := range got {
-			fmt.Fprintln(out, d.Attempt.Task)
-			if err := errors.Join(q.Delete(ctx, d)...); err != nil && !errors.Is(err, queue.ErrLost) {
-				return err
-			}
-		}
-	}
+		return s.Open(ctx, pgqueue.Config{})
+	})
 }
 
-func message(task string) queue.Message {
-	return queue.Message{Envelope: queue.Envelope{
-		Kind: queue.KindAttempt, Attempt: run.Attempt{Key: run.Key{ID: run.ID{DAG: "dag", Run: "run"}, Task: task, Map: run.Unmapped}, Try: 1}}}
-}
-
-// TestProcesses: four processes work on one queue, two of them are killed, and all messages
-// arrive.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	url := emulatortest.Postgres(t)
-	q := open(t, url, pgqueue.Config{})
-	lines := make(chan string, 1000)
-	var children []*exec.Cmd
-	for range 4 {
-		cmd := exec.CommandContext(t.Context(), os.Args[0])
-		cmd.Env = append(os.Environ(), childURL+"="+url)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-		children = append(children, cmd)
-		sc := bufio.NewScanner(out)
-		if !sc.Scan() || sc.Text() != "ready" {
-			t.Fatalf("a worker said %q, %v", sc.Text(), sc.Err())
-		}
-		go func() {
-			for sc.Scan() {
-				lines <- sc.Text()
-			}
-		}()
-	}
-	const n = 200
-	seen := map[string]bool{}
-	for i := range n {
-		if err := q.Send(t.Context(), message(fmt.Sprint("task", i)))[0]; err != nil {
-			t.Fatal(err)
-		}
-		if i == n/3 || i == n/2 {
-			if err := children[i*2/n].Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	timeout := time.After(30 * time.Second)
-	for len(seen) < n {
-		select {
-		case l := <-lines:
-			seen[l] = true
-		case <-timeout:
-			t.Fatalf("%d messages of %d arrived", len(seen), n)
-		}
-	}
+	queuetest.Processes(t, open(t, url, pgqueue.Config{}), url, 200)
 }
 
 // TestServerGone: of a message whose answer was lost nobody knows, so it may come twice; a
@@ -129,11 +39,11 @@ func TestServerGone(t *testing.T) {
 	t.Parallel()
 	p := emulatortest.NewPostgresProxy(t, emulatortest.Postgres(t))
 	q := open(t, p.URL, pgqueue.Config{})
-	if err := q.Send(t.Context(), message("first"))[0]; err != nil {
+	if err := q.Send(t.Context(), queuetest.Message("first"))[0]; err != nil {
 		t.Fatal(err)
 	}
 	p.CutAnswers(1)
-	if err := q.Send(t.Context(), message("lost"))[0]; err == nil {
+	if err := q.Send(t.Context(), queuetest.Message("lost"))[0]; err == nil {
 		t.Error("an answer that was lost is none")
 	}
 	got, err := q.Receive(t.Context(), 10, time.Hour, 0)
@@ -155,7 +65,7 @@ func TestServerGone(t *testing.T) {
 		t.Errorf("without a server: %v", err)
 	}
 	p.Up()
-	if err := q.Send(t.Context(), message("after"))[0]; err != nil {
+	if err := q.Send(t.Context(), queuetest.Message("after"))[0]; err != nil {
 		t.Error(err)
 	}
 	if got, err := q.Receive(t.Context(), 1, time.Hour, queue.MaxWait); err != nil || len(got) != 1 {
@@ -174,7 +84,9 @@ func TestRoundTrips(t *testing.T) {
 		want int64
 		call func() error
 	}{
-		{"send", 2, func() error { return errors.Join(q.Send(t.Context(), message("a"), message("b"))...) }},
+		{"send", 2, func() error {
+			return errors.Join(q.Send(t.Context(), queuetest.Message("a"), queuetest.Message("b"))...)
+		}},
 		{"receive", 1, func() (err error) { got, err = q.Receive(t.Context(), 1, time.Hour, 0); return err }},
 		{"extend", 1, func() error { return q.Extend(t.Context(), got[0], time.Hour) }},
 		{"delete", 1, func() error { return errors.Join(q.Delete(t.Context(), got...)...) }},
@@ -196,7 +108,7 @@ func TestRoundTrips(t *testing.T) {
 func TestNamesAreQueues(t *testing.T) {
 	t.Parallel()
 	url := emulatortest.Postgres(t)
-	m := message("t")
+	m := queuetest.Message("t")
 	m.Dedup = "same"
 	for _, name := range []string{"", "gpu", strings.Repeat("任", 1000)} {
 		q := open(t, url, pgqueue.Config{Name: name})
@@ -213,7 +125,7 @@ func TestNamesAreQueues(t *testing.T) {
 func TestOldMessagesGo(t *testing.T) {
 	t.Parallel()
 	url := emulatortest.Postgres(t)
-	if err := open(t, url, pgqueue.Config{}).Send(t.Context(), message("old"))[0]; err != nil {
+	if err := open(t, url, pgqueue.Config{}).Send(t.Context(), queuetest.Message("old"))[0]; err != nil {
 		t.Fatal(err)
 	}
 	pass(t, url, 15*24*time.Hour)

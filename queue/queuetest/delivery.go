@@ -11,12 +11,12 @@ import (
 func testRoundTrip(t *testing.T, h Harness) {
 	q := h.Open(t)
 	plan := queue.Message{Envelope: queue.Envelope{Kind: queue.KindPlan, Attempt: run.Attempt{Key: run.Key{ID: run.ID{DAG: "d", Run: "r"}, Map: run.Unmapped}}}}
-	odd := message("naïve 任务 \"<&>\n\x00🚀")
+	odd := Message("naïve 任务 \"<&>\n\x00🚀")
 	odd.Attempt.DAG, odd.Attempt.Map, odd.Attempt.Try, odd.Token = "a/b", 7, 3, " tök\ten "
 	odd.Data = json.RawMessage(`{"reason":"cleared"}`)
-	cancel := message("c")
+	cancel := Message("c")
 	cancel.Kind = queue.KindCancel
-	for _, m := range []queue.Message{message("a"), plan, odd, cancel, sized(t, h.Size)} {
+	for _, m := range []queue.Message{Message("a"), plan, odd, cancel, sized(t, h.Size)} {
 		send(t, q, m)
 		d := one(t, q, long)
 		equal(t, "envelope", m.Envelope, d.Envelope)
@@ -49,7 +49,7 @@ func testBatches(t *testing.T, h Harness) {
 
 func testRedelivery(t *testing.T, h Harness) {
 	q := h.Open(t)
-	send(t, q, message("a"))
+	send(t, q, Message("a"))
 	first := one(t, q, 10*h.Unit)
 	nothing(t, q, "while it is hidden")
 	h.Pass(t, 5*h.Unit)
@@ -78,7 +78,7 @@ func testDelete(t *testing.T, h Harness) {
 
 func testGiveBack(t *testing.T, h Harness) {
 	q := h.Open(t)
-	send(t, q, message("a"))
+	send(t, q, Message("a"))
 	d := one(t, q, long)
 	ok(t, "Extend", q.Extend(t.Context(), d, 0))
 	if again := one(t, q, long); again.ID != d.ID || again.Receives != 2 {
@@ -88,7 +88,7 @@ func testGiveBack(t *testing.T, h Harness) {
 
 func testExtend(t *testing.T, h Harness) {
 	q := h.Open(t)
-	send(t, q, message("a"))
+	send(t, q, Message("a"))
 	d := one(t, q, 10*h.Unit)
 	for range 3 {
 		h.Pass(t, 6*h.Unit)
@@ -103,7 +103,7 @@ func testExtend(t *testing.T, h Harness) {
 
 func testLost(t *testing.T, h Harness) {
 	q := h.Open(t)
-	send(t, q, message("a"))
+	send(t, q, Message("a"))
 	first := one(t, q, h.Unit)
 	h.Pass(t, 2*h.Unit)
 	second := one(t, q, long)
@@ -120,9 +120,9 @@ func testLost(t *testing.T, h Harness) {
 
 func testDelay(t *testing.T, h Harness) {
 	q := h.Open(t)
-	later := message("later")
+	later := Message("later")
 	later.Delay = 10 * h.Unit
-	now := message("now")
+	now := Message("now")
 	now.Delay = -1
 	send(t, q, later, now)
 	if d := one(t, q, long); d.Attempt.Task != "now" {
@@ -139,7 +139,7 @@ func testDelay(t *testing.T, h Harness) {
 
 func testDelayTooLong(t *testing.T, h Harness) {
 	q := h.Open(t)
-	m := message("a")
+	m := Message("a")
 	m.Delay = queue.MaxDelay + 1
 	is(t, "Send", q.Send(t.Context(), m)[0], queue.ErrDelay)
 	m.Delay = queue.MaxDelay
@@ -148,7 +148,7 @@ func testDelayTooLong(t *testing.T, h Harness) {
 
 func testDedup(t *testing.T, h Harness) {
 	q := h.Open(t)
-	a, b := message("a"), message("b")
+	a, b := Message("a"), Message("b")
 	a.Dedup, b.Dedup = "key", "other key"
 	send(t, q, a, b, a)
 	send(t, q, a)

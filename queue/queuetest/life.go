@@ -14,7 +14,7 @@ import (
 
 func testPoison(t *testing.T, h Harness) {
 	q := h.Open(t)
-	send(t, q, message("poison"))
+	send(t, q, Message("poison"))
 	for i := range h.Receives {
 		if d := one(t, q, h.Unit); h.Exact && d.Receives != i+1 {
 			t.Errorf("receive %d says %d", i+1, d.Receives)
@@ -22,7 +22,7 @@ func testPoison(t *testing.T, h Harness) {
 		h.Pass(t, 2*h.Unit)
 	}
 	nothing(t, q, "after it was received too often")
-	send(t, q, message("good"))
+	send(t, q, Message("good"))
 	equal(t, "received", "good", tasks(drain(t, q, 1)))
 	dead, err := q.Dead(t.Context(), 10)
 	ok(t, "Dead", err)
@@ -31,7 +31,7 @@ func testPoison(t *testing.T, h Harness) {
 	}
 	e, err := queue.Decode(dead[0].Body)
 	ok(t, "Decode", err)
-	equal(t, "envelope", message("poison").Envelope, e)
+	equal(t, "envelope", Message("poison").Envelope, e)
 	if dead[0].ID == "" || dead[0].Sent.IsZero() || dead[0].Reason == "" {
 		t.Errorf("dead letter is %+v", dead[0])
 	}
@@ -46,7 +46,7 @@ func testJunk(t *testing.T, h Harness) {
 	for _, j := range junk {
 		h.Inject(t, []byte(j))
 	}
-	send(t, q, message("good"))
+	send(t, q, Message("good"))
 	equal(t, "received", "good", tasks(drain(t, q, 1)))
 	nothing(t, q, "beside junk")
 	dead, err := q.Dead(t.Context(), 10)
@@ -90,7 +90,7 @@ func testNewer(t *testing.T, h Harness) {
 func kill(t *testing.T, h Harness, q *queue.Queue, names ...string) {
 	t.Helper()
 	for _, n := range names {
-		send(t, q, message(n))
+		send(t, q, Message(n))
 	}
 	for range h.Receives {
 		for range names {
@@ -154,7 +154,7 @@ func testLook(t *testing.T, h Harness) {
 func testPurge(t *testing.T, h Harness) {
 	q := h.Open(t)
 	kill(t, h, q, "dead")
-	later := message("later")
+	later := Message("later")
 	later.Delay = queue.MaxDelay
 	send(t, q, append(messages(3), later)...)
 	one(t, q, long)
@@ -208,13 +208,13 @@ func testWait(t *testing.T, h Harness) {
 	q, other := h.Open(t), h.Open(t)
 	for _, from := range []*queue.Queue{q, other} {
 		got := waiting(t.Context(), q)
-		send(t, from, message("a"))
+		send(t, from, Message("a"))
 		if a := soon(t, got); a.err != nil || tasks(a.got) != "a" {
 			t.Errorf("received %v, %v", a.got, a.err)
 		}
 	}
 	// What becomes visible is received, too.
-	m := message("later")
+	m := Message("later")
 	m.Delay = 2 * h.Unit
 	send(t, q, m)
 	got := waiting(t.Context(), q)
@@ -245,7 +245,7 @@ func testCancel(t *testing.T, h Harness) {
 	}
 	_, err := q.Receive(ctx, 1, long, 0)
 	is(t, "Receive", err, why)
-	if q.Send(ctx, message("a"))[0] == nil {
+	if q.Send(ctx, Message("a"))[0] == nil {
 		t.Error("a message was sent after its context had ended")
 	}
 	nothing(t, q, "after the contexts ended")
@@ -303,7 +303,7 @@ func testConcurrent(t *testing.T, h Harness) {
 
 func testAbandoned(t *testing.T, h Harness) {
 	q, other := h.Open(t), h.Open(t)
-	send(t, q, message("a"))
+	send(t, q, Message("a"))
 	d := one(t, q, 5*h.Unit)
 	ok(t, "Close", q.Close())
 	nothing(t, other, "while the dead receiver has it")
@@ -315,9 +315,9 @@ func testAbandoned(t *testing.T, h Harness) {
 
 func testReopen(t *testing.T, h Harness) {
 	q := h.Open(t)
-	later := message("later")
+	later := Message("later")
 	later.Delay = 5 * h.Unit
-	send(t, q, message("now"), later)
+	send(t, q, Message("now"), later)
 	ok(t, "Close", q.Close())
 	q = h.Open(t)
 	equal(t, "received", "now", tasks(drain(t, q, 1)))
@@ -327,7 +327,7 @@ func testReopen(t *testing.T, h Harness) {
 
 func testClose(t *testing.T, h Harness) {
 	q := h.Open(t)
-	send(t, q, message("a"))
+	send(t, q, Message("a"))
 	d := one(t, q, long)
 	got := waiting(t.Context(), q)
 	ok(t, "Close", q.Close())
@@ -335,7 +335,7 @@ func testClose(t *testing.T, h Harness) {
 	is(t, "a waiting Receive", soon(t, got).err, queue.ErrClosed)
 	_, err := q.Receive(t.Context(), 1, long, 0)
 	is(t, "Receive", err, queue.ErrClosed)
-	is(t, "Send", q.Send(t.Context(), message("b"))[0], queue.ErrClosed)
+	is(t, "Send", q.Send(t.Context(), Message("b"))[0], queue.ErrClosed)
 	is(t, "Extend", q.Extend(t.Context(), d, long), queue.ErrClosed)
 	is(t, "Delete", q.Delete(t.Context(), d)[0], queue.ErrClosed)
 	_, err = q.Stats(t.Context())
@@ -360,7 +360,7 @@ func testStats(t *testing.T, h Harness) {
 		t.Errorf("an empty queue has %+v", s)
 	}
 	kill(t, h, q, "dead")
-	later := message("later")
+	later := Message("later")
 	later.Delay = queue.MaxDelay
 	send(t, q, append(messages(3), later)...)
 	one(t, q, long)

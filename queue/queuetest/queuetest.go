@@ -109,8 +109,8 @@ func equal(t testing.TB, what string, want, got any) {
 	}
 }
 
-// message is a message that tests tell by its task.
-func message(task string) queue.Message {
+// Message is one that tests tell by its task.
+func Message(task string) queue.Message {
 	return queue.Message{Envelope: queue.Envelope{
 		Kind: queue.KindAttempt, Attempt: run.Attempt{Key: run.Key{ID: run.ID{DAG: "dag", Run: "run"}, Task: task, Map: run.Unmapped}, Try: 1},
 		Token: "token of " + task,
@@ -119,7 +119,7 @@ func message(task string) queue.Message {
 
 func messages(n int) (out []queue.Message) {
 	for i := range n {
-		out = append(out, message(fmt.Sprintf("task%04d", i)))
+		out = append(out, Message(fmt.Sprintf("task%04d", i)))
 	}
 	return out
 }
@@ -205,7 +205,7 @@ func names(ms []queue.Message) string {
 // sized returns a message whose body has this size.
 func sized(t testing.TB, size int) queue.Message {
 	t.Helper()
-	m := message("large")
+	m := Message("large")
 	m.Data = json.RawMessage(`""`)
 	b, err := queue.Encode(m.Envelope)
 	ok(t, "Encode", err)
