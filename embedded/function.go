@@ -125,12 +125,22 @@ func (f *Function) Schedule(ctx context.Context, inv Invocation, all bool) (wake
 	if err != nil || !inside {
 		return time.Time{}, err
 	}
+	calls := f.newCalls()
+	defer calls.stop()
 	for {
-		wake, waits, err := f.pass(ctx, inv, all)
+		wake, waits, err := f.pass(ctx, inv, all, calls)
 		g.Waits = waits
+		again := false
+		if err == nil {
+			again, err = calls.wait(ctx, g, wake, inv.Deadline.Add(-inTime))
+		}
 		if err != nil {
 			// Another call tries again; the right runs out with the deadline at the latest.
 			return time.Time{}, errors.Join(err, g.Quit(context.WithoutCancel(ctx)))
+		}
+		if again {
+			all = true // see below
+			continue
 		}
 		if until := wake.Sub(f.Now()); !wake.IsZero() && until <= shortWait && time.Until(inv.Deadline) > inTime {
 			if err := sleep(ctx, until); err != nil {
@@ -165,15 +175,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// pass plans once and makes the calls that runs owe. It returns when to plan again, and
+// pass plans once, and has calls begun that runs owe. It returns when to plan again, and
 // whether something waits for slots.
-func (f *Function) pass(ctx context.Context, inv Invocation, all bool) (wake time.Time, waits bool, err error) {
-	calls := tick.NewCaller(tick.CallerConfig{
-		Store: f.Store, Loader: f.Loader, Call: f.callWith(f.rt, f.place.host), Poll: callPoll, Log: f.Log,
-		Do: func(ctx context.Context, edit func(context.Context, *tick.Edit) error) error {
-			return tick.ApplyEdit(ctx, f.Loader, f.Now, edit)
-		},
-	})
+func (f *Function) pass(ctx context.Context, inv Invocation, all bool, calls *functionCalls) (wake time.Time, waits bool, err error) {
 	owed := all
 	engine, err := tick.New(tick.Config{
 		Store: f.Store, Now: f.Now, Token: rand.Text, Worker: inv.Name, Log: f.Log, Schedule: all, QueueTimeout: resendAfter,
@@ -188,18 +192,10 @@ func (f *Function) pass(ctx context.Context, inv Invocation, all bool) (wake tim
 	if err != nil {
 		return time.Time{}, false, err
 	}
-	if wake, err = engine.Pass(ctx); err != nil || !owed {
-		return wake, engine.Waits(), err
+	if wake, err = engine.Pass(ctx); err == nil && owed {
+		calls.begin(ctx)
 	}
-	hush := callWhile(ctx, calls)
-	defer hush()
-	until, cancel := context.WithDeadline(ctx, inv.Deadline.Add(-inTime))
-	defer cancel()
-	if err := calls.Idle(until); err != nil {
-		f.Log.WarnContext(ctx, "callbacks are still owed; they are called by the next tick", "error", err)
-	}
-	f.flush(ctx)
-	return wake, engine.Waits(), nil
+	return wake, engine.Waits(), err
 }
 
 // workLease is for how long a function counts as alive without a sign of life. What ends

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -113,8 +114,11 @@ func (c *Caller) Idle(ctx context.Context) error {
 	case <-ch:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle = slices.DeleteFunc(c.idle, func(other chan struct{}) bool { return other == ch })
+	return ctx.Err()
 }
 
 // tell tells those who wait for idleness. c.mu is held.

@@ -73,9 +73,8 @@ func (g *Guard) Leave(ctx context.Context, wake time.Time) (left, hint bool, err
 			return false
 		}
 		hint = false
-		if s.Wanted || s.Freed && g.Waits {
+		if g.hears(s) {
 			left = false
-			s.Until, s.Wanted, s.Freed = now.Add(g.Lease), false, false
 			return true
 		}
 		if hint = !wake.IsZero() && (!s.Hint.After(now) || wake.Before(s.Hint)); hint {
@@ -85,6 +84,25 @@ func (g *Guard) Leave(ctx context.Context, wake time.Time) (left, hint bool, err
 		return true
 	})
 	return left, hint, err
+}
+
+// hears takes word that others have left for the one inside, if there is any.
+func (g *Guard) hears(s *guarded) bool {
+	if !s.Wanted && (!s.Freed || !g.Waits) {
+		return false
+	}
+	s.Until, s.Wanted, s.Freed = g.Now().Add(g.Lease), false, false
+	return true
+}
+
+// Heard is Leave for one who stays because of something else: it says whether somebody has
+// left word in the meantime, so that everything is to be looked at once more.
+func (g *Guard) Heard(ctx context.Context) (again bool, err error) {
+	err = g.change(ctx, func(s *guarded) bool {
+		again = s.Holder == g.Name && g.hears(s)
+		return again
+	})
+	return again, err
 }
 
 // Quit gives the right back by one who has failed inside. Those who have left word are not

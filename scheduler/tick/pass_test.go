@@ -371,6 +371,14 @@ func TestGuardIsQuit(t *testing.T) {
 	if _, err := two.Enter(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	for _, want := range []bool{true, false} {
+		if again, err := one.Heard(t.Context()); err != nil || again != want {
+			t.Fatalf("one hears word that two has left: %t, %v; want %t", again, err, want)
+		}
+	}
+	if _, err := two.Enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := one.Quit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
