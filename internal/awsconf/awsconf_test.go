@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -117,6 +119,33 @@ func TestLostAnswerIsTriedAgain(t *testing.T) {
 	out, err := queues(cfg).ListQueues(t.Context(), &sqs.ListQueuesInput{})
 	if err != nil || calls != 3 || len(out.QueueUrls) != 1 {
 		t.Errorf("after %d calls: %+v, %v", calls, out, err)
+	}
+}
+
+// closing closes the connection of its first answer, as net/http does by itself.
+type closing struct {
+	aws.HTTPClient
+	calls int
+}
+
+func (c *closing) Do(r *http.Request) (*http.Response, error) {
+	out, err := c.HTTPClient.Do(r)
+	if c.calls++; c.calls == 1 && err == nil {
+		out.Body.Close()
+		out.Body = io.NopCloser(iotest.ErrReader(&net.OpError{Op: "read", Err: net.ErrClosed}))
+	}
+	return out, err
+}
+
+// TestClosedConnectionIsTriedAgain: net/http closes one when the SDK closes the body of the
+// request too early for it.
+func TestClosedConnectionIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	cfg, s := open(t, answer{200, `{}`}, answer{200, `{}`})
+	c := &closing{HTTPClient: cfg.HTTPClient}
+	cfg.HTTPClient = c
+	if _, err := queues(cfg).ListQueues(t.Context(), &sqs.ListQueuesInput{}); err != nil || len(s.agents) != 2 {
+		t.Errorf("%d requests, %v", len(s.agents), err)
 	}
 }
 
