@@ -55,7 +55,8 @@ END
 }
 
 # write_kubelet: it deletes no image (there is nowhere to pull one from again), and evicts
-# only when the machine itself is at its end. Nobody listens at the address of the cluster's
+# only when the machine itself is at its end: it then deletes images, too, even that of the
+# sandboxes. Nobody listens at the address of the cluster's
 # DNS; without one every pod would get an event that warns of it.
 write_kubelet() {
   cat > "$run/etc/kubelet.yaml" << END
@@ -80,6 +81,6 @@ maxPods: ${KUBE_MAX_PODS:-250}
 podLogsDir: $run/pods
 volumePluginDir: $run/kubelet/volume-plugins
 imageGCHighThresholdPercent: 100
-evictionHard: {memory.available: 100Mi, nodefs.available: 1%, nodefs.inodesFree: 1%, imagefs.available: 1%, imagefs.inodesFree: 1%}
+evictionHard: {memory.available: 100Mi, nodefs.available: 100Mi, nodefs.inodesFree: 1%, imagefs.available: 100Mi, imagefs.inodesFree: 1%}
 END
 }

@@ -35,6 +35,7 @@ kubelet_port=${KUBE_KUBELET_PORT:-10250}
 etcd_port=${KUBE_ETCD_PORT:-12379}
 pod_api_port=${KUBE_POD_API:-16443}
 wait_seconds=${KUBE_WAIT:-120}
+room_needed=3000 # MB: programs and images take 1,000, what pods and their images leave the rest
 
 admin=$run/admin.kubeconfig
 socket=$run/containerd.sock
