@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
@@ -130,10 +131,11 @@ func TestFan(t *testing.T) {
 	}
 }
 
-// TestRetryWaits: a retry comes when its delay is over, between two ticks.
-func TestRetryWaits(t *testing.T) {
-	t.Parallel()
+// TestRetryWaits: a retry comes when its delay is over, and needs no tick for it. It has the
+// stack for itself: others may need ticks.
+func TestRetryWaits(t *testing.T) { //nolint:paralleltest // see there
 	s := stacktest.Open(t)
+	withoutTicks(t, s)
 	d := runs(t, s, "stack_retry", bashTask("flaky", "test {{ ti.try_number }} = 2", nil, ", retries: 1, retry_delay: 5"))
 	wantSuccess(t, d, 1)
 	in := instance(t, d, "flaky")
@@ -144,8 +146,32 @@ func TestRetryWaits(t *testing.T) {
 	if err != nil || len(history) != 1 {
 		t.Fatalf("history %v, %v", history, err)
 	}
-	if waited := in.Start.Sub(history[0].End); waited < 5*time.Second || waited > 30*time.Second {
-		t.Errorf("the retry came after %s, want five seconds and what a message takes", waited)
+	if waited := in.Start.Sub(history[0].End); waited < 5*time.Second {
+		t.Errorf("the retry came after %s, want five seconds at least", waited)
+	}
+}
+
+// withoutTicks stops the rules that call the scheduler until the test is over.
+func withoutTicks(t *testing.T, s *stacktest.Stack) {
+	t.Helper()
+	client := eventbridge.NewFromConfig(s.AWS)
+	scheduler, err := lambda.NewFromConfig(s.AWS).GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String(s.Name + "-scheduler")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := client.ListRuleNamesByTarget(t.Context(), &eventbridge.ListRuleNamesByTargetInput{TargetArn: scheduler.FunctionArn})
+	if err != nil || len(rules.RuleNames) == 0 {
+		t.Fatalf("rules that call %s: %v", aws.ToString(scheduler.FunctionArn), err)
+	}
+	for _, name := range rules.RuleNames {
+		if _, err := client.DisableRule(t.Context(), &eventbridge.DisableRuleInput{Name: aws.String(name)}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if _, err := client.EnableRule(context.WithoutCancel(t.Context()), &eventbridge.EnableRuleInput{Name: aws.String(name)}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
