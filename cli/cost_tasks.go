@@ -97,7 +97,7 @@ func (e *estimate) addTasks(h history) error {
 			unknown++
 			c.Attempts, c.Took = 1, timeWithout
 		}
-		possible, err := c.size(def)
+		possible, err := c.size(e.graph.DAG, def)
 		if err != nil {
 			return err
 		}
@@ -126,8 +126,8 @@ func (e *estimate) addTasks(h history) error {
 
 // size gives a task what it asks for, or what it gets if it does not. It is false if no
 // function has that.
-func (c *taskCost) size(def *dag.Task) (possible bool, err error) {
-	n, err := executors.NeedOf(def)
+func (c *taskCost) size(d *dag.DAG, def *dag.Task) (possible bool, err error) {
+	n, err := executors.NeedOf(d, def)
 	if err != nil {
 		return false, fmt.Errorf("task %s: %w", def.ID, err)
 	}
@@ -146,7 +146,7 @@ func follows(g *dag.Graph, t int) (bool, error) {
 		return false, nil
 	}
 	for _, def := range []*dag.Task{g.Tasks[up[0]], g.Tasks[t]} {
-		n, err := executors.NeedOf(def)
+		n, err := executors.NeedOf(g.DAG, def)
 		if err != nil || n.Memory+n.CPUMilli+n.Storage > 0 || n.Image+n.Function+n.Queue+n.Executor != "" || n.Time >= prices.MostLambda {
 			return false, err
 		}

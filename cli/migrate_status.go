@@ -75,7 +75,7 @@ func attemptCost(l *prices.List, g *dag.Graph, p *embedded.AttemptsAt) (dollars 
 		return 0, false
 	}
 	c := taskCost{}
-	if _, err := c.size(g.Tasks[n]); err != nil {
+	if _, err := c.size(g.DAG, g.Tasks[n]); err != nil {
 		return 0, false
 	}
 	c.Attempts, c.Took = 1, p.Total/time.Duration(p.Count)

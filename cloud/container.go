@@ -86,8 +86,8 @@ func executeOne(ctx context.Context, a *Account, drivers embedded.Drivers, word 
 	fits := FitsContainer
 	if pod, err := kubeevent.PodOf(os.Getenv); err == nil {
 		inv.Name, inv.Place = pod.WorkerName(), executors.Kubernetes
-		inv.Withheld = func(run.Attempt) { withheld = true } // before Work returns: there is one attempt
-		fits = func(*dag.Task) bool { return false }         // to each its own pod
+		inv.Withheld = func(run.Attempt) { withheld = true }   // before Work returns: there is one attempt
+		fits = func(*dag.DAG, *dag.Task) bool { return false } // to each its own pod
 	} else if inv.Name, err = containerName(ctx); err != nil {
 		return false, err
 	}
@@ -127,14 +127,14 @@ func serve(ctx context.Context, a *Account, drivers embedded.Drivers, word strin
 	}
 	return f.Serve(ctx, embedded.WorkerOptions{
 		Parallelism: o.Slots, Queues: []string{kubeevent.WarmQueue}, Grace: warmGrace, Idle: o.Idle,
-		Name: pod.WorkerName(), Place: executors.Kubernetes, Accepts: func(t *dag.Task) bool { return FitsWorker(rule, t) },
+		Name: pod.WorkerName(), Place: executors.Kubernetes, Accepts: func(d *dag.DAG, t *dag.Task) bool { return FitsWorker(rule, d, t) },
 	})
 }
 
 // FitsWorker says whether a long-lived pod may go on with a task by itself: one that the rule
 // sends to Kubernetes, and that asks for nothing of its own.
-func FitsWorker(rule routeexec.Rule, t *dag.Task) bool {
-	n, err := executors.NeedOf(t)
+func FitsWorker(rule routeexec.Rule, d *dag.DAG, t *dag.Task) bool {
+	n, err := executors.NeedOf(d, t)
 	if err != nil {
 		return false
 	}
@@ -142,7 +142,7 @@ func FitsWorker(rule routeexec.Rule, t *dag.Task) bool {
 		return false
 	}
 	return n.Image == "" && n.Queue == "" && n.Memory == 0 && n.CPUMilli == 0 &&
-		n.Storage == 0 && len(t.ExecutorConfig) == 0 && len(t.Resources.NodeSelector) == 0 && len(t.Resources.Tolerations) == 0
+		n.Storage == 0 && len(t.ExecutorConfig)+len(d.ExecutorConfig) == 0 && len(t.Resources.NodeSelector) == 0 && len(t.Resources.Tolerations) == 0
 }
 
 // install copies this program into a folder, for another container of the pod, and programs
@@ -181,8 +181,8 @@ func copyProgram(from, to string) error {
 
 // FitsContainer says whether a container on Fargate may go on with a task: it is as large as its first
 // attempt asked for, so that only what asks for nothing is known to fit.
-func FitsContainer(t *dag.Task) bool {
-	n, err := executors.NeedOf(t)
+func FitsContainer(d *dag.DAG, t *dag.Task) bool {
+	n, err := executors.NeedOf(d, t)
 	return err == nil && n.Executor == fargate && n.Image == "" && n.Queue == "" && n.Memory == 0 && n.CPUMilli == 0 && n.Storage == 0
 }
 

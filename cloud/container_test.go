@@ -19,6 +19,7 @@ func TestFitsWorker(t *testing.T) {
 	for _, tt := range []struct {
 		name             string
 		set              func(*dag.Task)
+		dag              dag.Values
 		auto, kubernetes bool
 	}{
 		{name: "no wish", set: func(*dag.Task) {}, kubernetes: true},
@@ -29,11 +30,13 @@ func TestFitsWorker(t *testing.T) {
 		{name: "a pod of its own", set: func(t *dag.Task) {
 			t.Executor, t.ExecutorConfig = "kubernetes", dag.Values{"pod_override": dag.Values{}}
 		}},
+		{name: "pods of their own", set: func(*dag.Task) {}, dag: dag.Values{"pod_override": dag.Values{}}},
 	} {
 		for name, want := range map[string]bool{"auto": tt.auto, "kubernetes": tt.kubernetes} {
 			task := dag.NewTask("t", "updraft.noop")
 			tt.set(task)
-			if got := cloud.FitsWorker(rules[name], task); got != want {
+			d := &dag.DAG{ID: "d", ExecutorConfig: tt.dag}
+			if got := cloud.FitsWorker(rules[name], d, task); got != want {
 				t.Errorf("%s, executor %s: %t, want %t", tt.name, name, got, want)
 			}
 		}

@@ -24,7 +24,7 @@ type Sharer interface {
 // Worker returns the function that executes attempts: those of an event of lambdaexec, of
 // which it keeps one, or those of a batch of a queue. It goes on with what follows while
 // fits says that it may be done here and there is time. Name is its name or ARN.
-func Worker(f *embedded.Function, r *sqsqueue.Receiver, s Sharer, name string, fits func(*dag.Task) bool) Handler {
+func Worker(f *embedded.Function, r *sqsqueue.Receiver, s Sharer, name string, fits func(*dag.DAG, *dag.Task) bool) Handler {
 	return func(ctx context.Context, inv embedded.Invocation, event json.RawMessage) (any, error) {
 		var e struct {
 			Records []json.RawMessage `json:"Records"`
@@ -32,7 +32,7 @@ func Worker(f *embedded.Function, r *sqsqueue.Receiver, s Sharer, name string, f
 		if err := json.Unmarshal(event, &e); err != nil {
 			return nil, refusal(event, "it is not a JSON object")
 		}
-		accepts := func(t *dag.Task) bool { return fits(t) && inTime(t, inv.Deadline.Sub(f.Now())) }
+		accepts := func(d *dag.DAG, t *dag.Task) bool { return fits(d, t) && inTime(t, inv.Deadline.Sub(f.Now())) }
 		if e.Records != nil {
 			return fromQueue(ctx, r, event, func(deliveries []queue.Delivery) ([]error, error) {
 				return work(ctx, f, inv, accepts, deliveries), nil
@@ -72,7 +72,7 @@ func inTime(t *dag.Task, left time.Duration) bool {
 }
 
 // work executes the attempts of a batch. Messages about something else are of no use here.
-func work(ctx context.Context, f *embedded.Function, inv embedded.Invocation, fits func(*dag.Task) bool, deliveries []queue.Delivery) []error {
+func work(ctx context.Context, f *embedded.Function, inv embedded.Invocation, fits func(*dag.DAG, *dag.Task) bool, deliveries []queue.Delivery) []error {
 	var attempts []run.Attempt
 	var index []int
 	for i, d := range deliveries {
@@ -94,10 +94,10 @@ func work(ctx context.Context, f *embedded.Function, inv embedded.Invocation, fi
 
 // FitsFunction says whether a worker function has what a task asks for, so that it may go
 // on with it by itself.
-func FitsFunction(own lambdaexec.Function) func(*dag.Task) bool {
+func FitsFunction(own lambdaexec.Function) func(*dag.DAG, *dag.Task) bool {
 	limits := lambdaexec.Limits([]lambdaexec.Function{own})
-	return func(t *dag.Task) bool {
-		n, err := executors.NeedOf(t)
+	return func(d *dag.DAG, t *dag.Task) bool {
+		n, err := executors.NeedOf(d, t)
 		return err == nil && (n.Executor == "" || n.Executor == lambdaexec.Name) && n.Function == "" && n.Queue == "" && len(limits.Lacks(n)) == 0
 	}
 }

@@ -5,14 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/dag/bag"
+	"github.com/updraft-dev/updraft/dag/dagfile"
+	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/scheduler/timetable"
 )
 
@@ -97,10 +101,14 @@ func (i *Installation) checkFolder(ctx context.Context, dir string, strict bool)
 	return out, nil
 }
 
-// checked adds what is worth a warning beyond the file itself: schedules that never come.
+// checked adds what is worth a warning beyond the file itself: schedules that never come, and
+// settings for executors that none has.
 func (i *Installation) checked(dir, rel string, dags []*dag.DAG, err error, n *notes) CheckedFile {
 	path, warnings := filepath.Join(dir, filepath.FromSlash(rel)), n.warnings[rel]
 	for _, d := range dags {
+		for _, w := range unreadConfig(d) {
+			warnings = append(warnings, fmt.Errorf("%s: DAG %s: %s", path, d.ID, w))
+		}
 		t, terr := timetable.New(d.Schedule)
 		if terr != nil {
 			continue // the loader has said so
@@ -110,6 +118,26 @@ func (i *Installation) checked(dir, rel string, dags []*dag.DAG, err error, n *n
 		}
 	}
 	return CheckedFile{Path: path, DAGs: dags, Err: err, Warnings: warnings, Took: n.took[rel]}
+}
+
+// unreadConfig says what of executor_config no executor reads, which is no error: the file
+// may be written for others, too.
+func unreadConfig(d *dag.DAG) (out []string) {
+	known := executors.ConfigKeys()
+	look := func(whose string, values dag.Values) {
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			if slices.Contains(known, key) {
+				continue
+			}
+			remedy := cmp.Or(dagfile.Hint(key, known), "known are "+strings.Join(known, ", "))
+			out = append(out, fmt.Sprintf("executor_config of %s: no executor reads `%s`: %s", whose, key, remedy))
+		}
+	}
+	look("the DAG", d.ExecutorConfig)
+	for _, t := range d.Tasks {
+		look("task "+t.ID, t.ExecutorConfig)
+	}
+	return out
 }
 
 // refuseDuplicates makes DAGs that two files define an error of the second. Within a

@@ -88,14 +88,14 @@ func (i *Installation) foresee(ctx context.Context, id string, p *run.Placement)
 	f := &Foresight{Placement: *p}
 	for _, n := range g.Order {
 		if t := g.Tasks[n]; p.Selects(t.ID) {
-			f.Tasks = append(f.Tasks, foreseeTask(rule, t, p.Executor))
+			f.Tasks = append(f.Tasks, foreseeTask(rule, g.DAG, t, p.Executor))
 		}
 	}
 	return f, nil
 }
 
 // foreseeTask says where a task goes with a placement and without.
-func foreseeTask(rule routeexec.Rule, t *dag.Task, executor string) PlacedTask {
+func foreseeTask(rule routeexec.Rule, d *dag.DAG, t *dag.Task, executor string) PlacedTask {
 	out := PlacedTask{Task: t.ID}
 	reason := func(name, why string, err error) (string, string) {
 		if err != nil {
@@ -103,7 +103,7 @@ func foreseeTask(rule routeexec.Rule, t *dag.Task, executor string) PlacedTask {
 		}
 		return name, why
 	}
-	need, err := executors.NeedOf(t)
+	need, err := executors.NeedOf(d, t)
 	if err != nil {
 		out.NowReason, out.ThenReason = err.Error(), err.Error()
 		return out

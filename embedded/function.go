@@ -210,7 +210,7 @@ const remember = 5 * time.Second
 // Work executes attempts that were sent, and what follows from them as far as accepts says
 // that it may be done here. There is an error for each whose message has to come again.
 // Before the deadline it begins nothing any more, and stops what still runs.
-func (f *Function) Work(ctx context.Context, inv Invocation, accepts func(*dag.Task) bool, attempts ...run.Attempt) []error {
+func (f *Function) Work(ctx context.Context, inv Invocation, accepts func(*dag.DAG, *dag.Task) bool, attempts ...run.Attempt) []error {
 	if err := f.follow(ctx); err != nil {
 		return repeated(err, len(attempts))
 	}

@@ -37,7 +37,7 @@ func (i *Installation) Resources(ctx context.Context, dagID string, runs int) ([
 	}
 	out := make([]TaskResources, len(g.Tasks))
 	for n, t := range g.Tasks {
-		need, err := executors.NeedOf(t)
+		need, err := executors.NeedOf(g.DAG, t)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -36,12 +36,12 @@ func WorkersRule(o *Options) (routeexec.Rule, error) {
 
 // sending sends the attempts of a scheduler or worker that lives on, and says which tasks a
 // worker may go on with by itself, beside those of its queues; nil is all.
-func (i *Installation) sending(ctx context.Context, qs *queues, parallelism int) (executors.Dispatcher, func(*dag.Task) bool, error) {
+func (i *Installation) sending(ctx context.Context, qs *queues, parallelism int) (executors.Dispatcher, func(*dag.DAG, *dag.Task) bool, error) {
 	return share(ctx, &i.Options, qs.open, parallelism)
 }
 
 // share opens what sends attempts by WorkersRule, to queues that stay the caller's.
-func share(ctx context.Context, o *Options, open func(context.Context, string) (*queue.Queue, error), parallelism int) (executors.Dispatcher, func(*dag.Task) bool, error) {
+func share(ctx context.Context, o *Options, open func(context.Context, string) (*queue.Queue, error), parallelism int) (executors.Dispatcher, func(*dag.DAG, *dag.Task) bool, error) {
 	toWorkers, err := queueexec.Open(queueexec.Config{Queue: open, Parallelism: parallelism})
 	if err != nil {
 		return nil, nil, err
@@ -58,8 +58,8 @@ func share(ctx context.Context, o *Options, open func(context.Context, string) (
 		Name: queueexec.Name, Rule: rule, Parallelism: parallelism,
 		Dispatchers: map[string]executors.Dispatcher{workers: toWorkers, executors.Kubernetes: toPods},
 	})
-	mine := func(t *dag.Task) bool {
-		name, _, err := rule.Explain(t)
+	mine := func(d *dag.DAG, t *dag.Task) bool {
+		name, _, err := rule.Explain(d, t)
 		return err == nil && name == workers
 	}
 	return x, mine, err

@@ -87,7 +87,7 @@ type WorkerOptions struct {
 	// Place, if set, is the executor that it works for. What follows from its tasks goes
 	// where the settings say, but for those that Accepts has it go on with itself.
 	Place   string
-	Accepts func(*dag.Task) bool
+	Accepts func(*dag.DAG, *dag.Task) bool
 	// Idle has it end after so long without a task; 0 is never.
 	Idle time.Duration
 
@@ -177,13 +177,13 @@ func (i *Installation) worker(ctx context.Context, o WorkerOptions, qs *queues, 
 		c.Executor, c.Accepts = placed{x, o.Place}, o.Accepts
 		return tick.NewWorker(c)
 	}
-	var mine func(*dag.Task) bool
+	var mine func(*dag.DAG, *dag.Task) bool
 	if c.Executor, mine, err = i.sending(ctx, qs, 0); err != nil {
 		return nil, err
 	}
 	c.Place = workers
 	if mine != nil {
-		c.Accepts = func(t *dag.Task) bool { return mine(t) && c.Queues[cmp.Or(t.Queue, dag.DefaultQueue)] != nil }
+		c.Accepts = func(d *dag.DAG, t *dag.Task) bool { return mine(d, t) && c.Queues[cmp.Or(t.Queue, dag.DefaultQueue)] != nil }
 	}
 	return tick.NewWorker(c)
 }

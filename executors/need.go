@@ -61,14 +61,14 @@ type Need struct {
 // Need returns what an attempt asks for, given how its tries before have ended. The error
 // is a *RefusedError.
 func (w *Work) Need() (Need, error) {
-	n, err := NeedOf(w.Task())
+	n, err := NeedOf(w.Graph.DAG, w.Task())
 	n.Placed, n.Learned = w.Placed, w.Memory
 	n.OOMs, n.Interrupted = min(w.Instance.OOMFailures, run.OOMRetries), w.Instance.InfraFailures
 	return n, err
 }
 
-// NeedOf returns what the first try of a task asks for. The error is a *RefusedError.
-func NeedOf(t *dag.Task) (Need, error) {
+// NeedOf returns what the first try of a task of a DAG asks for. The error is a *RefusedError.
+func NeedOf(d *dag.DAG, t *dag.Task) (Need, error) {
 	if t == nil {
 		return Need{}, refuse("the task is not in the version of the DAG that the run has: clear the run to have it take the present one")
 	}
@@ -80,8 +80,8 @@ func NeedOf(t *dag.Task) (Need, error) {
 		n.Queue = ""
 	}
 	for key, to := range map[string]*string{"image": &n.Image, "function": &n.Function} {
-		v, there := t.ExecutorConfig[key]
-		if !there || v == nil {
+		v := Config(d, t, key)
+		if v == nil {
 			continue
 		}
 		s, ok := v.(string)
@@ -90,7 +90,7 @@ func NeedOf(t *dag.Task) (Need, error) {
 		}
 		*to = s
 	}
-	if v, there := t.ExecutorConfig["spot"]; there && v != nil {
+	if v := Config(d, t, "spot"); v != nil {
 		b, ok := v.(bool)
 		if !ok {
 			return n, refuse("executor_config of task %s: spot is %v: write true or false", t.ID, v)

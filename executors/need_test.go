@@ -61,11 +61,11 @@ func TestNeedFaults(t *testing.T) {
 		task := dag.NewTask("t", "updraft.noop")
 		task.ExecutorConfig = config
 		var refused *executors.RefusedError
-		if _, err := executors.NeedOf(task); !errors.As(err, &refused) || refused.Cause != run.CauseConfig || !strings.Contains(err.Error(), "write ") {
+		if _, err := executors.NeedOf(&dag.DAG{ID: "d"}, task); !errors.As(err, &refused) || refused.Cause != run.CauseConfig || !strings.Contains(err.Error(), "write ") {
 			t.Errorf("%s: error %v, want one of configuration with a remedy", name, err)
 		}
 	}
-	if n, err := executors.NeedOf(dag.NewTask("t", "updraft.noop")); err != nil || n != (executors.Need{Task: "t", Pool: dag.DefaultPool}) {
+	if n, err := executors.NeedOf(&dag.DAG{ID: "d"}, dag.NewTask("t", "updraft.noop")); err != nil || n != (executors.Need{Task: "t", Pool: dag.DefaultPool}) {
 		t.Errorf("a task that asks for nothing asks for %+v, %v", n, err)
 	}
 	w := work(t, dag.NewTask("t", "updraft.noop"), run.Instance{})
@@ -159,5 +159,17 @@ func TestLearned(t *testing.T) {
 	lacks := executors.Limits{Memory: 1024 * mib}.Lacks(executors.Need{Memory: 600 * mib, Learned: run.Memory{Asked: 600 * mib, Doubled: 1}})
 	if len(lacks) != 1 || lacks[0].String() != "memory (as other runs were found to need) of 1200 MiB, more than 1 GiB" {
 		t.Errorf("beyond the limits: %v", lacks)
+	}
+}
+
+// TestConfigOfDAG: what a DAG says is for all its tasks, and what a task says goes before it.
+func TestConfigOfDAG(t *testing.T) {
+	t.Parallel()
+	d := &dag.DAG{ID: "d", ExecutorConfig: dag.Values{"image": "repo/all:1", "function": "all", "spot": true}}
+	task := dag.NewTask("t", "updraft.noop")
+	task.ExecutorConfig = dag.Values{"image": "repo/own:1", "function": nil, "spot": false}
+	n, err := executors.NeedOf(d, task)
+	if err != nil || n.Image != "repo/own:1" || n.Function != "all" || n.Spot == nil || *n.Spot {
+		t.Errorf("the task asks for %+v, %v", n, err)
 	}
 }

@@ -73,10 +73,10 @@ func Warm(d *dag.DAG, t *dag.Task) bool {
 	if t == nil {
 		return false
 	}
-	if wish, ok := t.ExecutorConfig["warm"].(bool); ok {
+	if wish, ok := executors.Config(d, t, "warm").(bool); ok {
 		return wish
 	}
-	n, err := executors.NeedOf(t)
+	n, err := executors.NeedOf(d, t)
 	r := &t.Resources
 	return err == nil && n.Image == "" && n.Memory == 0 && n.CPUMilli == 0 && n.Storage == 0 && !t.Isolated &&
 		len(r.NodeSelector) == 0 && len(r.Tolerations) == 0 && len(t.ExecutorConfig) == 0 && len(d.ExecutorConfig) == 0

@@ -57,8 +57,8 @@ func (r Rule) Check() error {
 
 // Explain says where the first try of a task runs, and why in one sentence. The error is
 // an *executors.RefusedError.
-func (r Rule) Explain(t *dag.Task) (name, reason string, err error) {
-	n, err := executors.NeedOf(t)
+func (r Rule) Explain(d *dag.DAG, t *dag.Task) (name, reason string, err error) {
+	n, err := executors.NeedOf(d, t)
 	if err != nil {
 		return "", "", err
 	}

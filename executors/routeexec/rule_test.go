@@ -88,7 +88,7 @@ func TestRoute(t *testing.T) {
 	} {
 		task := dag.NewTask("t", "updraft.noop")
 		tt.task(task)
-		place, reason, err := rule().Explain(task)
+		place, reason, err := rule().Explain(&dag.DAG{ID: "d"}, task)
 		switch {
 		case tt.fault != "":
 			var refused *executors.RefusedError

@@ -66,7 +66,7 @@ func (f *functions) work(a run.Attempt) {
 		return f.execute(ctx, w)
 	}
 	w, err := tick.NewWorker(tick.WorkerConfig{
-		Store: st, Loader: tick.NewLoader(st), Executor: f, Execute: execute, Accepts: func(*dag.Task) bool { return true },
+		Store: st, Loader: tick.NewLoader(st), Executor: f, Execute: execute, Accepts: func(*dag.DAG, *dag.Task) bool { return true },
 		Notify: func(run.ID, bool) { f.calls.Go(f.schedule) },
 		Free:   func(ctx context.Context) bool { return f.free(ctx) },
 		Now:    time.Now, Token: rand.Text, Name: name, Parallelism: 1, Lease: 3 * time.Second,

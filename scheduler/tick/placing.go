@@ -109,12 +109,12 @@ func (w *Worker) accepts(c *scene, t *dag.Task) bool {
 	}
 	at := c.placed(t.ID)
 	if at == "" {
-		return w.cfg.Accepts(t)
+		return w.cfg.Accepts(c.graph.DAG, t)
 	}
 	if at != w.cfg.Place {
 		return false
 	}
 	here := *t
 	here.Executor = at
-	return w.cfg.Accepts(&here)
+	return w.cfg.Accepts(c.graph.DAG, &here)
 }

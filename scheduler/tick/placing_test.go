@@ -59,7 +59,7 @@ func twoPlaces(t *testing.T) (p *plant, sent map[string]*atomic.Int64) {
 				c.Executor, c.Place = named{router(p), "pods"}, name
 			}
 			// The one at the left takes what its author says, as workers of queues do.
-			c.Accepts = func(t *dag.Task) bool { return t.Executor == name || name == "left" }
+			c.Accepts = func(_ *dag.DAG, t *dag.Task) bool { return t.Executor == name || name == "left" }
 		})
 	}
 	return p, sent

@@ -25,7 +25,7 @@ type WorkerConfig struct {
 	Queues map[string]*queue.Queue
 	// Accepts says whether this worker may go on with a task by itself, beside what the
 	// author says; nil is if it serves the task's queue.
-	Accepts func(*dag.Task) bool
+	Accepts func(*dag.DAG, *dag.Task) bool
 	// Executor sends on what this worker starts but does not execute itself. Its name is
 	// in the claims.
 	Executor executors.Dispatcher
@@ -105,7 +105,7 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 		cfg.Notify = func(run.ID, bool) {}
 	}
 	if cfg.Accepts == nil {
-		cfg.Accepts = func(t *dag.Task) bool { return cfg.Queues[cmp.Or(t.Queue, dag.DefaultQueue)] != nil }
+		cfg.Accepts = func(_ *dag.DAG, t *dag.Task) bool { return cfg.Queues[cmp.Or(t.Queue, dag.DefaultQueue)] != nil }
 	}
 	if cfg.Wide == 0 {
 		cfg.Wide = wideJoin
