@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -111,7 +112,7 @@ func TestCallbacksHoldNothingUp(t *testing.T) {
 	other := begin("two", "other")
 	<-called // it was turned away
 	ended := func(id run.ID) store.RunData {
-		for {
+		for ; ; runtime.Gosched() {
 			d, err := f.Store.Run(ctx, id)
 			if err != nil {
 				t.Fatal(err)
@@ -119,7 +120,6 @@ func TestCallbacksHoldNothingUp(t *testing.T) {
 			if d.Run.State.Finished() {
 				return d
 			}
-			time.Sleep(time.Millisecond)
 		}
 	}
 	ended(other)

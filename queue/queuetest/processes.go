@@ -28,14 +28,11 @@ func Main(m *testing.M, open func(ctx context.Context, where string) (*queue.Que
 		goleak.VerifyTestMain(m)
 		return
 	}
-	if err := work(where, open, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+	fmt.Fprintln(os.Stderr, work(where, open, os.Stdout))
+	os.Exit(1)
 }
 
-// work receives messages for ever, and prints their tasks before it deletes them.
+// work receives messages until something fails, and prints their tasks before it deletes them.
 func work(where string, open func(context.Context, string) (*queue.Queue, error), out io.Writer) error {
 	ctx := context.Background()
 	q, err := open(ctx, where)
