@@ -335,3 +335,14 @@ func TestUnschedulable(t *testing.T) {
 		}
 	}
 }
+
+// TestTaint: a pod that does not tolerate what its node is tainted with is told so.
+func TestTaint(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithTimeout(t.Context(), kubetest.Patience)
+	defer stop()
+	kubetest.FakeNode(t, "tainted")
+	s := kubestack.Open(t, kubestack.Options{})
+	s.Put(t, "intolerant.yaml", bash("intolerant", "true", "resources: {node_selector: {kubernetes.io/hostname: tainted}}"))
+	t.Log(waitReason(ctx, t, s, begin(ctx, t, s, "intolerant"), "the taint fake=true, which it does not tolerate"))
+}
