@@ -183,7 +183,9 @@ func (i *Installation) worker(ctx context.Context, o WorkerOptions, qs *queues, 
 	}
 	c.Place = workers
 	if mine != nil {
-		c.Accepts = func(d *dag.DAG, t *dag.Task) bool { return mine(d, t) && c.Queues[cmp.Or(t.Queue, dag.DefaultQueue)] != nil }
+		c.Accepts = func(d *dag.DAG, t *dag.Task) bool {
+			return mine(d, t) && c.Queues[cmp.Or(t.Queue, dag.DefaultQueue)] != nil
+		}
 	}
 	return tick.NewWorker(c)
 }
