@@ -33,7 +33,7 @@ test: ## run the tests (Go, make and Python 3 are enough)
 
 .PHONY: race
 race: ## run the tests with the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -vet=off ./... # make lint vets
 
 .PHONY: conformance
 conformance: ## replay the recorded answers of Airflow [DIR=folder]
@@ -132,6 +132,12 @@ local-test: ## put template.yaml on the local AWS and run the sample DAGs and mo
 	localstack/deploy WorkerRuntime=provided.al2023 SecretsBackend=secretsmanager
 	@set -a; . $${STATE:-.local}/env; $(GO) test -count=1 -tags stack -skip '^TestFaults$$' ./dags ./internal/stacktest && \
 	  $(GO) test -count=1 -tags stack -run '^TestFaults$$' ./internal/stacktest
+
+.PHONY: second-opinion
+second-opinion: ## put template.yaml on ministack, another local AWS, and run through it what that one can
+	localstack/up ministack
+	EMULATOR=ministack localstack/deploy WorkerRuntime=provided.al2023 SecretsBackend=secretsmanager
+	@set -a; . "$${STATE:-.local}/run/ministack.env"; $(GO) test -count=1 -tags stack -skip '^(TestFaults|TestFargate|TestSecrets)$$' ./internal/stacktest
 
 .PHONY: emulator-test
 emulator-test: local-up ## run the tests that need the local AWS [PKG=packages]

