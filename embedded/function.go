@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,8 +27,10 @@ type Function struct {
 	place  *workplace
 	py     *callable.Runner
 	rt     *task.Runtime
-	// folder is the version of the DAG files that this process has.
+	// folder is what the store says of the DAG files that this process has: see processed.
 	folder string
+	// unpacked are the files that it has from a pack.
+	unpacked map[string]bool
 }
 
 // Source is where DAG files come from, if it is not a folder of this machine.
@@ -377,11 +380,12 @@ func (f *Function) processOnce(ctx context.Context) (Synced, error) {
 		return synced, err
 	}
 	f.tell(synced)
-	err = f.Store.PutSetting(ctx, store.KindFolder, store.Setting{ID: bucketState, Value: []byte(version), At: f.Now()})
+	now := processed(version, f.pack(ctx))
+	err = f.Store.PutSetting(ctx, store.KindFolder, store.Setting{ID: bucketState, Value: []byte(now), At: f.Now()})
 	if err != nil {
 		return synced, fmt.Errorf("store the version of the DAG files: %w", err)
 	}
-	f.folder = version
+	f.folder = now
 	if len(synced.IDs()) > 0 {
 		f.Wake()
 	}
@@ -420,11 +424,53 @@ func (f *Function) follow(ctx context.Context) error {
 	case string(row.Value) == f.folder:
 		return nil
 	}
-	version, err := f.source.Sync(ctx, f.Config.Text("dags"))
-	if err == nil {
-		f.folder = version
+	now := string(row.Value)
+	if f.unpack(ctx, now) {
+		f.folder = now
+		return nil
 	}
-	return err
+	version, err := f.source.Sync(ctx, f.Config.Text("dags"))
+	switch was, _, _ := strings.Cut(now, " "); {
+	case err != nil:
+		return err
+	case version == was:
+		f.folder = now
+	default:
+		f.folder = version // it has changed since, and is not processed yet
+	}
+	return nil
+}
+
+// processed is how the store has the DAG files that were read last: the version of their
+// source, and, if they were packed, the id of that.
+func processed(version, pack string) string { return strings.TrimSpace(version + " " + pack) }
+
+// pack keeps the DAG files for other machines, so that each needs one request for all of
+// them, and returns the id of that; empty if it cannot, or if no other machine reaches it.
+func (f *Function) pack(ctx context.Context) string {
+	if _, ok := f.XComs.(sharer); !ok {
+		return ""
+	}
+	id, err := f.sources().Pack(ctx, f.Config.Text("dags"))
+	if err != nil {
+		f.Log.WarnContext(ctx, "packing the DAG files; workers read each from the source", "error", err)
+	}
+	return id
+}
+
+// unpack makes the folder what was packed.
+func (f *Function) unpack(ctx context.Context, now string) bool {
+	_, id, packed := strings.Cut(now, " ")
+	if !packed {
+		return false
+	}
+	have, err := f.sources().Unpack(ctx, id, f.Config.Text("dags"), f.unpacked)
+	if err != nil {
+		f.Log.WarnContext(ctx, "reading the packed DAG files; each is read from the source", "error", err)
+		return false
+	}
+	f.unpacked = have
+	return true
 }
 
 // Died fails what a worker held that somebody has seen die, and has its runs planned.
