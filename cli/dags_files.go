@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,21 +15,29 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/updraft-dev/updraft/config"
+	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/dag/dagfile"
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/executors/kubeexec/kubeevent"
 	"github.com/updraft-dev/updraft/operators/builtin"
 )
 
 func (a *app) dagsValidateCommand() *cobra.Command {
-	var strict bool
+	var strict, pods bool
 	c := &cobra.Command{
 		Use: "validate [FILE|FOLDER...]", Short: "Check DAG files: everything wrong, with place and remedy", Args: cobra.ArbitraryArgs,
 		Long: `Checks files, or all files of folders (default: the DAG folder), and says all that is wrong
-with them. Nothing is stored. The exit code is 1 when something is wrong.`,
+with them. Nothing is stored. The exit code is 1 when something is wrong.
+
+With --pods, the pods of tasks for Kubernetes are built, too, as they would be from the
+settings here: what executor_config says of them is checked. It needs the program
+updraft-kube, and no cluster.`,
 		Example: examples(
 			"updraft dags validate", "the DAG folder",
 			"updraft dags validate etl.yaml --strict", "one file, warnings are errors",
 			"updraft dags validate dags -o json", "for editors and checks",
+			"updraft dags validate --pods", "and the pods that tasks would have",
 		),
 		RunE: a.with(func(ctx context.Context, i *embedded.Installation, args []string) error {
 			if len(args) == 0 {
@@ -38,12 +48,54 @@ with them. Nothing is stored. The exit code is 1 when something is wrong.`,
 			if err != nil && len(files) == 0 {
 				return err
 			}
+			if pods {
+				if err := a.checkPods(ctx, i.Config, files); err != nil {
+					return err
+				}
+			}
 			return errors.Join(a.validated(files, strict), err)
 		}),
 	}
 	c.Flags().BoolVar(&strict, "strict", false, "make warnings errors")
+	c.Flags().BoolVar(&pods, "pods", false, "build the pods of tasks for Kubernetes, too")
 	a.outputFlag(c)
 	return c
+}
+
+// checkPods makes what keeps tasks from having pods errors of their files.
+func (a *app) checkPods(ctx context.Context, c *config.Config, files []embedded.CheckedFile) error {
+	var q kubeevent.CheckRequest
+	from := map[string]*embedded.CheckedFile{}
+	for n := range files {
+		if files[n].Err != nil {
+			continue
+		}
+		for _, d := range files[n].DAGs {
+			body, _, err := dag.Encode(d)
+			if err != nil {
+				return err
+			}
+			q.DAGs, from[d.ID] = append(q.DAGs, body), &files[n]
+		}
+	}
+	var answer bytes.Buffer
+	if err := a.askKube(ctx, c, kubeevent.Check, &q, &answer); err != nil {
+		return err
+	}
+	var faults []kubeevent.PodFault
+	if err := json.Unmarshal(answer.Bytes(), &faults); err != nil {
+		return fmt.Errorf("read what updraft-kube says of pods: %w: is it of this version?", err)
+	}
+	for _, p := range faults {
+		f := from[p.DAG]
+		if f == nil {
+			return fmt.Errorf("updraft-kube speaks of DAG %q, which it was not asked for: is it of this version?", p.DAG)
+		}
+		var before dagfile.Problems
+		_ = errors.As(f.Err, &before)
+		f.Err = append(before, dagfile.Problem{File: f.Path, DAG: p.DAG, Task: p.Task, Message: p.Error})
+	}
+	return nil
 }
 
 // filed is one problem of a file, an error or a warning.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"slices"
 	"strings"
@@ -47,7 +48,7 @@ updraft-kube, and no cluster.`,
 			if err != nil {
 				return err
 			}
-			return a.showPod(ctx, i.Config, q)
+			return a.askKube(ctx, i.Config, kubeevent.Show, q, a.Stdout)
 		}),
 	}
 	fl := c.Flags()
@@ -106,9 +107,9 @@ func (a *app) podRequest(ctx context.Context, i *embedded.Installation, dagID, t
 	return q, err
 }
 
-// showPod has the program that knows pods show one. It is given the settings as this
+// askKube has the program that knows pods answer a request. It is given the settings as this
 // command has them, wherever they came from.
-func (a *app) showPod(ctx context.Context, c *config.Config, q *kubeevent.ShowRequest) error {
+func (a *app) askKube(ctx context.Context, c *config.Config, command string, q any, answer io.Writer) error {
 	program, err := kubernetes.Find(a.Environ)
 	if err != nil {
 		return err
@@ -118,8 +119,8 @@ func (a *app) showPod(ctx context.Context, c *config.Config, q *kubeevent.ShowRe
 		return err
 	}
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, kubeevent.Show)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(request), a.Stdout, &stderr
+	cmd := exec.CommandContext(ctx, program, command)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(request), answer, &stderr
 	cmd.Env = append(slices.Clone(a.Environ), "UPDRAFT_HOME="+c.Home)
 	for _, s := range c.Settings() {
 		if v := c.Text(s.Name); v != "" && s.Source != "default" {

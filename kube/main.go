@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/updraft-dev/updraft/cloud"
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
+	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/kubeexec/kubepod"
 )
 
@@ -83,20 +85,37 @@ func (c *Controller) serve(ctx context.Context, ln net.Listener) error {
 // Show answers a kubeevent.ShowRequest: the pod that an attempt would have by the settings in
 // the environment. It calls nobody.
 func Show(lookup func(string) (string, bool), in io.Reader, out io.Writer) error {
-	c, err := config.Load(config.Input{Lookup: lookup})
-	if err != nil {
-		return err
-	}
-	pods, err := Pods(c, "default")
-	if err != nil {
-		return err
-	}
-	if pods.RunnerImage == "" {
-		pods.RunnerImage = "RUNNER-IMAGE" // that of the chart is not known to a laptop
-	}
-	b, err := kubepod.New(pods)
+	b, _, err := builder(lookup)
 	if err != nil {
 		return err
 	}
 	return b.Answer(in, out)
+}
+
+// Check answers a kubeevent.CheckRequest by the settings in the environment. It calls nobody.
+func Check(lookup func(string) (string, bool), in io.Reader, out io.Writer) error {
+	b, c, err := builder(lookup)
+	if err != nil {
+		return err
+	}
+	return b.AnswerCheck(in, out, c.Text("executor") == executors.Kubernetes)
+}
+
+// builder builds pods by the settings in an environment, and by nothing of a cluster.
+func builder(lookup func(string) (string, bool)) (*kubepod.Builder, *config.Config, error) {
+	c, err := config.Load(config.Input{Lookup: lookup})
+	if err != nil {
+		return nil, nil, err
+	}
+	pods, err := Pods(c, "default")
+	if err != nil {
+		return nil, nil, err
+	}
+	// Those of the chart are not known to a laptop.
+	pods.RunnerImage = cmp.Or(pods.RunnerImage, "RUNNER-IMAGE")
+	if len(pods.Template) == 0 {
+		pods.Image = cmp.Or(pods.Image, "TASK-IMAGE")
+	}
+	b, err := kubepod.New(pods)
+	return b, c, err
 }

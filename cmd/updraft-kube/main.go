@@ -1,5 +1,5 @@
 // Command updraft-kube is what knows Kubernetes: `updraft-kube controller` makes the pods of
-// the kubernetes executor; `pod` and `run-pod` do for other programs of Updraft what needs
+// the kubernetes executor; `pod`, `check-pods` and `run-pod` do for other programs of Updraft what needs
 // Kubernetes' client, which is large.
 package main
 
@@ -33,6 +33,7 @@ const usage = `updraft-kube is what knows Kubernetes.
 updraft itself uses these, with a request on standard input:
 
   updraft-kube pod          shows the pod of a task (updraft tasks pod)
+  updraft-kube check-pods   says which tasks could not have one (updraft dags validate --pods)
   updraft-kube run-pod      runs the pod of a KubernetesPodOperator
 `
 
@@ -46,6 +47,8 @@ func main() {
 		os.Exit(told(control()))
 	case kubeevent.Show:
 		os.Exit(told(kube.Show(os.LookupEnv, os.Stdin, os.Stdout)))
+	case kubeevent.Check:
+		os.Exit(told(kube.Check(os.LookupEnv, os.Stdin, os.Stdout)))
 	case kubernetes.Command:
 		os.Exit(podrun.Main(os.Stdin, os.Stdout))
 	case "version", "--version":

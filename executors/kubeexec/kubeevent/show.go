@@ -21,3 +21,22 @@ type ShowRequest struct {
 	// JSON wants the pod as it goes to the API, and not as YAML with comments.
 	JSON bool `json:"json,omitempty"`
 }
+
+// Check is the command of updraft-kube that answers a CheckRequest on its standard input with
+// a list of PodFault, as JSON, on its standard output.
+const Check = "check-pods"
+
+// CheckRequest asks which tasks could not have a pod. Looked at are those that name executor
+// kubernetes or say what their pods have, and all of them if the installation sends its tasks
+// there.
+type CheckRequest struct {
+	// DAGs are as dag.DAG encodes them.
+	DAGs []json.RawMessage `json:"dags"`
+}
+
+// PodFault says why a task could not have a pod.
+type PodFault struct {
+	DAG   string `json:"dag"`
+	Task  string `json:"task"`
+	Error string `json:"error"`
+}
