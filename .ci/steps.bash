@@ -7,7 +7,7 @@ export CGO_ENABLED=0 GOFLAGS=-trimpath
 
 failed=()
 # longest is how long a step may take, in seconds: one that hangs is a failure, too.
-longest=${LONGEST:-1500}
+longest=${LONGEST:-1800}
 
 step() {
   local name=$1 from=$SECONDS
