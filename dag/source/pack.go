@@ -24,13 +24,22 @@ const (
 	compiled = "__pycache__"
 )
 
-// ErrLarge says that a folder has more than what is packed.
-var ErrLarge = errors.New("the folder is too large to be packed")
+// The errors of Pack and Unpack.
+var (
+	// ErrLarge says that a folder has more than what is packed.
+	ErrLarge = errors.New("the folder is too large to be packed")
+	// ErrAlone says that a store has nothing that other machines reach.
+	ErrAlone = errors.New("no other machine would find the pack")
+)
 
-// Pack keeps the files of a folder as one content, so that a machine that needs them all
-// asks for one, and returns its id: equal folders have equal ids. The error is ErrLarge for
-// folders of more than 64 MB.
-func (s *Store) Pack(ctx context.Context, dir string) (id string, err error) {
+// Pack keeps the files of a folder as one content where other machines find it, so that one
+// that needs them all asks for one, and returns its id: equal folders have equal ids, and one
+// that was packed as that before is not written again. This machine does not keep it. The
+// error is ErrLarge for folders of more than 64 MB, and ErrAlone if nobody would find it.
+func (s *Store) Pack(ctx context.Context, dir, before string) (id string, err error) {
+	if s.shared == nil {
+		return "", ErrAlone
+	}
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
 	t := tar.NewWriter(z)
@@ -58,7 +67,10 @@ func (s *Store) Pack(ctx context.Context, dir string) (id string, err error) {
 	if err = errors.Join(err, t.Close(), z.Close()); err != nil {
 		return "", fmt.Errorf("pack the DAG files: %w", err)
 	}
-	if id, err = s.put(ctx, out.Bytes()); err != nil {
+	if id = hashOf(out.Bytes()); id == before {
+		return id, nil
+	}
+	if err := s.shared.Put(ctx, id, out.Bytes()); err != nil {
 		return "", fmt.Errorf("keep the packed DAG files: %w", err)
 	}
 	return id, nil
@@ -69,7 +81,13 @@ func (s *Store) Pack(ctx context.Context, dir string) (id string, err error) {
 // others stay. A file that a reader has open stays as it was for that reader. An error that
 // is fs.ErrNotExist says that the pack is not kept (any more).
 func (s *Store) Unpack(ctx context.Context, id, dir string, had map[string]bool) (have map[string]bool, err error) {
-	body, err := s.get(ctx, id)
+	if s.shared == nil {
+		return nil, ErrAlone
+	}
+	body, err := s.shared.Get(ctx, id)
+	if err == nil && !whole(id, body) {
+		err = fmt.Errorf("they are damaged: %w", fs.ErrNotExist)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the packed DAG files %s: %w", id, err)
 	}

@@ -72,12 +72,22 @@ func TestPack(t *testing.T) {
 		all[name] = text
 	}
 	there := source.Open(t.TempDir(), &blobs)
-	id, err := there.Pack(t.Context(), folder(t, all))
+	id, err := there.Pack(t.Context(), folder(t, all), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := there.Pack(t.Context(), folder(t, files)); err != nil || again != id {
+	blobs.m.Range(func(key, _ any) bool {
+		if key != id {
+			t.Errorf("kept is %v, want %s", key, id)
+		}
+		return true
+	})
+	var none shared
+	if again, err := source.Open(t.TempDir(), &none).Pack(t.Context(), folder(t, files), id); err != nil || again != id {
 		t.Errorf("the same folder again has the id %s, %v, want %s", again, err, id)
+	}
+	if _, written := none.m.Load(id); written {
+		t.Error("what is kept was written again")
 	}
 	here := source.Open(t.TempDir(), &blobs)
 	dir := folder(t, map[string]string{"a.yaml": "old and longer", "gone.py": "g", "deep/er/b.py": "b", "mine.txt": "m"})
@@ -97,6 +107,17 @@ func TestPack(t *testing.T) {
 	info, err := os.Stat(filepath.Join(dir, "a.yaml"))
 	if err != nil || !info.ModTime().Equal(packed) {
 		t.Errorf("a file was changed at %v, %v; want %v", info.ModTime(), err, packed)
+	}
+	blobs.m.Store(id, []byte("other"))
+	if _, err := here.Unpack(t.Context(), id, dir, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a pack that was damaged: %v", err)
+	}
+	alone := source.Open(t.TempDir(), nil)
+	if _, err := alone.Pack(t.Context(), dir, ""); !errors.Is(err, source.ErrAlone) {
+		t.Errorf("packed for nobody: %v", err)
+	}
+	if _, err := alone.Unpack(t.Context(), id, dir, nil); !errors.Is(err, source.ErrAlone) {
+		t.Errorf("unpacked from nobody: %v", err)
 	}
 	if _, err := here.Unpack(t.Context(), strings.Repeat("0", 64), dir, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a pack that nobody has kept: %v", err)

@@ -142,8 +142,7 @@ func (s *Store) path(hash string) string { return filepath.Join(s.dir, hash[:2],
 // put keeps one content, unless it is there. It is not synced: what a crash damages is
 // noticed by its hash.
 func (s *Store) put(ctx context.Context, body []byte) (string, error) {
-	sum := sha256.Sum256(body)
-	hash := hex.EncodeToString(sum[:])
+	hash := hashOf(body)
 	if have, err := os.ReadFile(s.path(hash)); err == nil && bytes.Equal(have, body) {
 		return hash, nil
 	}
@@ -195,9 +194,11 @@ func (s *Store) get(ctx context.Context, hash string) ([]byte, error) {
 	return body, s.write(hash, body)
 }
 
-func whole(hash string, body []byte) bool {
+func whole(hash string, body []byte) bool { return hashOf(body) == hash }
+
+func hashOf(body []byte) string {
 	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:]) == hash
+	return hex.EncodeToString(sum[:])
 }
 
 var errLarge = errors.New("too large")
