@@ -6,16 +6,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/updraft-dev/updraft/executors"
 	"github.com/updraft-dev/updraft/executors/lambdaexec/lambdaevent"
+	"github.com/updraft-dev/updraft/internal/awsconf"
 	"github.com/updraft-dev/updraft/queue"
 	"github.com/updraft-dev/updraft/run"
 )
@@ -70,7 +69,7 @@ func Open(cfg Config) (*Executor, error) {
 	cfg.Direct, cfg.Fan, cfg.Parallel = or(cfg.Direct, DefaultDirect), or(cfg.Fan, lambdaevent.Fan), or(cfg.Parallel, DefaultParallel)
 	return &Executor{
 		cfg: cfg, slots: make(chan struct{}, cfg.Parallel),
-		client: lambda.NewFromConfig(cfg.AWS, func(o *lambda.Options) { keepConnections(o, cfg.Parallel) }),
+		client: lambda.NewFromConfig(awsconf.WithConnections(cfg.AWS, cfg.Parallel)),
 	}, nil
 }
 
@@ -79,14 +78,6 @@ func or(n, byDefault int) int {
 		return byDefault
 	}
 	return n
-}
-
-// keepConnections keeps as many connections as there are invocations at the same time: a
-// handshake for each would take longer than the invocation.
-func keepConnections(o *lambda.Options, n int) {
-	if c, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
-		o.HTTPClient = c.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = max(n, t.MaxIdleConnsPerHost) })
-	}
 }
 
 // Name implements executors.Executor.

@@ -48,8 +48,8 @@ func UserAgent(version string) []func(*stack) error {
 	return []func(*stack) error{middleware.AddUserAgentKeyValue("updraft", version)}
 }
 
-// Complete sets what nobody has chosen: how calls are tried again. The error says what to
-// set if there is no region.
+// Complete sets what nobody has chosen: how calls are tried again, and that each is sent
+// whole. The error says what to set if there is no region.
 func Complete(cfg aws.Config) (aws.Config, error) {
 	if cfg.Region == "" {
 		return aws.Config{}, errors.New("load the AWS configuration: no region is set: set AWS_REGION, or region in the profile of ~/.aws/config")
@@ -61,6 +61,7 @@ func Complete(cfg aws.Config) (aws.Config, error) {
 		cfg.RetryMaxAttempts = attempts
 	}
 	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), retryMore)
+	cfg.HTTPClient = Whole(cfg.HTTPClient)
 	return cfg, nil
 }
 
@@ -68,9 +69,24 @@ func Complete(cfg aws.Config) (aws.Config, error) {
 // long; 0 is without bound. Synchronous calls of functions need it, which answer only
 // when they are done.
 func WithReadTimeout(cfg aws.Config, d time.Duration) aws.Config {
+	return withClient(cfg, func(c *awshttp.BuildableClient) *awshttp.BuildableClient { return c.WithReadTimeout(d) })
+}
+
+// WithConnections returns a configuration that keeps at least n connections to one host: a
+// handshake for each of as many calls at once would take longer than the calls.
+func WithConnections(cfg aws.Config, n int) aws.Config {
+	return withClient(cfg, func(c *awshttp.BuildableClient) *awshttp.BuildableClient {
+		return c.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = max(n, t.MaxIdleConnsPerHost) })
+	})
+}
+
+// withClient returns a configuration with another client, if it has one of Complete's.
+func withClient(cfg aws.Config, change func(*awshttp.BuildableClient) *awshttp.BuildableClient) aws.Config {
 	cfg = cfg.Copy()
-	if c, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
-		cfg.HTTPClient = c.WithReadTimeout(d)
+	if w, ok := cfg.HTTPClient.(whole); ok {
+		if c, ok := w.client.(*awshttp.BuildableClient); ok {
+			cfg.HTTPClient = Whole(change(c))
+		}
 	}
 	return cfg
 }

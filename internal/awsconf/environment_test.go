@@ -49,6 +49,11 @@ func TestFromEnvironmentAsTheSDK(t *testing.T) {
 		"name":            {"AWS_SDK_UA_APP_ID": "here"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			for _, kv := range os.Environ() { // of whoever runs the tests
+				if k, _, _ := strings.Cut(kv, "="); strings.HasPrefix(k, "AWS_") && k != "AWS_CA_BUNDLE" {
+					t.Setenv(k, "")
+				}
+			}
 			for k, v := range asLambda(vars) {
 				t.Setenv(k, v)
 			}

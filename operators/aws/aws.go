@@ -17,6 +17,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/internal/awsconf"
 	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/task"
 )
@@ -114,11 +115,11 @@ func (c *Account) ownTransport() {
 	if b, ok := c.Config.HTTPClient.(*awshttp.BuildableClient); ok {
 		c.transport = b.GetTransport()
 	}
-	c.Config.HTTPClient = &http.Client{
+	c.Config.HTTPClient = awsconf.Whole(&http.Client{
 		Transport: c.transport,
 		// As the SDK's own client: an answer that redirects is for the SDK to judge.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	})
 }
 
 // options are what the SDK is told of the settings.

@@ -1,10 +1,8 @@
 package sqsqueue_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +15,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/updraft-dev/updraft/internal/awsconf"
 )
 
 // service is SQS as far as the driver needs it, with a clock that tests set, an order that
@@ -92,25 +92,9 @@ func newService(t testing.TB, receives int) (*service, aws.Config) {
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	return s, aws.Config{
-		Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1, HTTPClient: whole{server.Client()},
+		Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1, HTTPClient: awsconf.Whole(server.Client()),
 		Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
 	}
-}
-
-// whole sends requests whose bodies nobody closes. The SDK closes them as soon as an answer
-// begins, and net/http takes one that it has not seen the end of by then for a failure, and
-// ends the connection in the middle of the answer.
-type whole struct{ client *http.Client }
-
-func (w whole) Do(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-	}
-	return w.client.Do(r)
 }
 
 func (s *service) change(f func()) {
