@@ -213,6 +213,11 @@ func (f *Function) Work(ctx context.Context, inv Invocation, accepts func(*dag.D
 			if errors.Is(context.Cause(ctx), executors.ErrClosed) {
 				inv.judge(&rep, begun)
 			}
+			if inv.Withheld != nil {
+				// Who is watched may be killed as soon as it has reported, and whoever watches
+				// writes no log for an attempt that was reported.
+				f.flush(ctx)
+			}
 			return rep
 		},
 		OnSettled: func(a ...run.Attempt) {

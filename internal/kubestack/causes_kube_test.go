@@ -344,5 +344,5 @@ func TestTaint(t *testing.T) {
 	kubetest.FakeNode(t, "tainted")
 	s := kubestack.Open(t, kubestack.Options{})
 	s.Put(t, "intolerant.yaml", bash("intolerant", "true", "resources: {node_selector: {kubernetes.io/hostname: tainted}}"))
-	t.Log(waitReason(ctx, t, s, begin(ctx, t, s, "intolerant"), "the taint fake=true, which it does not tolerate"))
+	t.Log(waitReason(ctx, t, s, begin(ctx, t, s, "intolerant"), "1 has a taint that it does not tolerate"))
 }

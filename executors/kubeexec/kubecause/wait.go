@@ -163,11 +163,11 @@ func clause(reason string) string {
 	case what == "Too many pods":
 		return n + verb(" has", " have") + " no room for more pods"
 	case strings.HasPrefix(what, "had untolerated taint"):
-		t := what
-		if k := taint.FindStringSubmatch(what); k != nil {
-			t = strings.TrimRight(k[1]+"="+k[2], "=")
+		k := taint.FindStringSubmatch(what)
+		if k == nil { // it does not say which since Kubernetes 1.34
+			return n + verb(" has", " have") + " a taint that it does not tolerate"
 		}
-		return n + verb(" has", " have") + " the taint " + t + ", which it does not tolerate"
+		return n + verb(" has", " have") + " the taint " + strings.TrimRight(k[1]+"="+k[2], "=") + ", which it does not tolerate"
 	case strings.HasPrefix(what, "didn't match Pod's node affinity"):
 		return n + verb(" does", " do") + " not match its node selector or affinity"
 	case what == "were unschedulable":
