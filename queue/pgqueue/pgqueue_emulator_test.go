@@ -5,6 +5,7 @@ package pgqueue_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -91,13 +92,15 @@ func TestRoundTrips(t *testing.T) {
 		{"extend", 1, func() error { return q.Extend(t.Context(), got[0], time.Hour) }},
 		{"delete", 1, func() error { return errors.Join(q.Delete(t.Context(), got...)...) }},
 	} {
-		var n int64
-		for range 2 { // the first one makes the server know the statement
+		// The first one makes the server know the statement; and the pool asks a connection
+		// that was idle for a second whether it lives, which any may be on a busy machine.
+		n := int64(math.MaxInt64)
+		for range 4 {
 			before := p.Trips()
 			if err := tt.call(); err != nil {
 				t.Fatalf("%s: %v", tt.name, err)
 			}
-			n = p.Trips() - before
+			n = min(n, p.Trips()-before)
 		}
 		if n != tt.want {
 			t.Errorf("%s: %d round trips, want %d", tt.name, n, tt.want)
