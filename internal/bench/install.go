@@ -16,7 +16,8 @@ import (
 	"github.com/updraft-dev/updraft/store/sqlitestore"
 )
 
-// install opens a fresh installation, in process; the caller closes it.
+// install opens the installation of this name, fresh the first time, in process; the caller
+// closes it.
 func (b *bench) install(ctx context.Context, name string, flags map[string]string) (*embedded.Installation, error) {
 	home := filepath.Join(b.dir, name)
 	if err := os.MkdirAll(filepath.Join(home, "dags"), 0o700); err != nil {
@@ -44,7 +45,7 @@ type outcome struct {
 	Commits int64
 }
 
-// once runs a DAG file in a fresh installation.
+// once runs a DAG file in an installation of this name, which is fresh the first time.
 func (b *bench) once(ctx context.Context, name, yaml string, flags map[string]string) (outcome, error) {
 	i, err := b.install(ctx, name, flags)
 	if err != nil {
