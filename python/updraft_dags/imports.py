@@ -39,7 +39,8 @@ def install(everything: bool = True) -> None:
     if not any(isinstance(f, Finder) for f in sys.meta_path):
         sys.meta_path.insert(0, Finder())
     if everything:
-        _adopt()
+        for _ in adopting():
+            pass
 
 
 def install_standins() -> None:
@@ -65,8 +66,8 @@ def _compat() -> int:
     return 3 if mode.current().strict else 2
 
 
-def _adopt() -> None:
-    """Loads every object, and gives it the module that Airflow has it in.
+def adopting() -> Iterator[None]:
+    """Loads every object, and gives it the module that Airflow has it in, in small steps.
 
     Types are told by their names: in tracebacks, in results, in XComs. Those of the
     core come first: where one object has several homes, theirs is the one.
@@ -75,6 +76,7 @@ def _adopt() -> None:
         for module, sources in table.items():
             for source in sources.values():
                 _adopted(_load(source), module)
+                yield
     # What is worked out once and kept: here, not in every child.
     names.warm()
     _installed("airflow", None)

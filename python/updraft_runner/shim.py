@@ -4,7 +4,7 @@ from __future__ import annotations
 import importlib.machinery
 import os
 import sys
-from typing import Any, Optional
+from typing import Any, Iterator, Optional
 
 
 class _Door:
@@ -37,14 +37,16 @@ def install(always: bool = False) -> None:
     sys.path.append(os.path.join(here, "updraft_dags", "standins"))
 
 
-def load(everything: bool = False) -> None:
+def load() -> None:
     """Lets the import table answer from now on."""
     from updraft_dags import imports
-    imports.install(everything)
+    imports.install(everything=False)
 
 
-def warm() -> None:
-    """As load, in a parent: its children then have everything for nothing."""
+def warming() -> Iterator[None]:
+    """As load, in a parent, in small steps: its children then have everything for nothing."""
     if _Door in sys.meta_path:
         sys.meta_path.remove(_Door)
-        load(everything=True)
+        load()
+        from updraft_dags import imports
+        yield from imports.adopting()

@@ -45,6 +45,7 @@ class Zygote:
         self.control = control
         self.compiled = compiled
         self.warm = False
+        self.warming = shim.warming()
         self.pid = os.getpid()
         self.prctl = _libc()
         # Whether what attempts leave behind ends with them (where that can be told).
@@ -70,10 +71,11 @@ class Zygote:
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
         poll.register(self.wake_read, select.POLLIN)
-        alive = True
+        alive, began = True, False
         while alive:
-            ready = poll.poll(None if self.warm else 0 if self.by_pid else _FIRST_ATTEMPT)
+            ready = poll.poll(None if self.warm else 0 if self.by_pid or began else _FIRST_ATTEMPT)
             if not ready and not self.warm:
+                began = True
                 self.warm_up()
             for fd, _ in ready:
                 if fd == self.wake_read:
@@ -85,13 +87,14 @@ class Zygote:
             _kill_group(pid, signal.SIGKILL)
 
     def warm_up(self) -> None:
-        """Imports what attempts may need, once, when there is nothing else to do: the first
-        attempt does not wait for it, and its children have it for nothing."""
-        self.warm = True
+        """Imports some of what attempts may need, when there is nothing else to do: the first
+        attempts do not wait for it, nor for this to see that they have ended, and those after
+        them have it for nothing."""
         with self.compiled():
-            shim.warm()
-        gc.collect()
-        gc.freeze()
+            self.warm = bool(next(self.warming, True))
+        if self.warm:
+            gc.collect()
+            gc.freeze()
 
     def read(self) -> bool:
         data, fds, _, _ = socket.recv_fds(self.control, 1 << 16, 64)
