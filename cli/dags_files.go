@@ -86,14 +86,14 @@ func (a *app) checkPods(ctx context.Context, c *config.Config, files []embedded.
 	if err := json.Unmarshal(answer.Bytes(), &faults); err != nil {
 		return fmt.Errorf("read what updraft-kube says of pods: %w: is it of this version?", err)
 	}
+	found := map[*embedded.CheckedFile]dagfile.Problems{}
 	for _, p := range faults {
 		f := from[p.DAG]
 		if f == nil {
 			return fmt.Errorf("updraft-kube speaks of DAG %q, which it was not asked for: is it of this version?", p.DAG)
 		}
-		var before dagfile.Problems
-		_ = errors.As(f.Err, &before)
-		f.Err = append(before, dagfile.Problem{File: f.Path, DAG: p.DAG, Task: p.Task, Message: p.Error})
+		found[f] = append(found[f], dagfile.Problem{File: f.Path, DAG: p.DAG, Task: p.Task, Message: p.Error})
+		f.Err = found[f]
 	}
 	return nil
 }

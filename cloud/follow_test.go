@@ -16,27 +16,15 @@ import (
 	"github.com/updraft-dev/updraft/dag"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/executortest"
 	"github.com/updraft-dev/updraft/local"
 	"github.com/updraft-dev/updraft/logs"
 	"github.com/updraft-dev/updraft/logs/objects"
 	"github.com/updraft-dev/updraft/logs/objects/objectstest"
-	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/settings"
 	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/store/storetest"
 )
-
-// nowhere is a dispatcher of what nobody executes.
-type nowhere struct{}
-
-func (nowhere) Name() string { return "lambda" }
-func (nowhere) Start(_ context.Context, work ...executors.Work) []error {
-	return make([]error, len(work))
-}
-func (nowhere) Cancel(context.Context, run.Attempt, string, string) error { return nil }
-func (nowhere) Capacity() int                                             { return 0 }
-func (nowhere) Close(context.Context) error                               { return nil }
-func (nowhere) Dispatches()                                               {}
 
 // open is a store that stays open for the others.
 type open struct{ store.Store }
@@ -75,7 +63,9 @@ func machine(t *testing.T, s store.Store, dags, kept *objectstest.Memory) (f *em
 		},
 	}
 	drivers.Executors = map[string]func(context.Context, *embedded.Options) (executors.Dispatcher, error){
-		"lambda": func(context.Context, *embedded.Options) (executors.Dispatcher, error) { return nowhere{}, nil },
+		"lambda": func(context.Context, *embedded.Options) (executors.Dispatcher, error) {
+			return executortest.Nowhere{}, nil
+		},
 	}
 	i, err := embedded.Open(t.Context(), embedded.Options{
 		Config: c, Lookup: none, Environ: os.Environ(), Now: time.Now, Log: slog.New(slog.DiscardHandler), Drivers: drivers, Self: "updraft", Release: "test",

@@ -15,23 +15,12 @@ import (
 	"github.com/updraft-dev/updraft/config"
 	"github.com/updraft-dev/updraft/embedded"
 	"github.com/updraft-dev/updraft/executors"
+	"github.com/updraft-dev/updraft/executors/executortest"
 	"github.com/updraft-dev/updraft/local"
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/store"
 	"github.com/updraft-dev/updraft/task"
 )
-
-// nowhere is a dispatcher of what nobody executes.
-type nowhere struct{}
-
-func (nowhere) Name() string { return "lambda" }
-func (nowhere) Start(_ context.Context, work ...executors.Work) []error {
-	return make([]error, len(work))
-}
-func (nowhere) Cancel(context.Context, run.Attempt, string, string) error { return nil }
-func (nowhere) Capacity() int                                             { return 0 }
-func (nowhere) Close(context.Context) error                               { return nil }
-func (nowhere) Dispatches()                                               {}
 
 // function opens an installation that works by calls on a store of its own.
 func function(t *testing.T, home string) *embedded.Function {
@@ -48,7 +37,9 @@ func function(t *testing.T, home string) *embedded.Function {
 	}
 	drivers := local.Drivers()
 	drivers.Executors = map[string]func(context.Context, *embedded.Options) (executors.Dispatcher, error){
-		"lambda": func(context.Context, *embedded.Options) (executors.Dispatcher, error) { return nowhere{}, nil },
+		"lambda": func(context.Context, *embedded.Options) (executors.Dispatcher, error) {
+			return executortest.Nowhere{}, nil
+		},
 	}
 	i, err := embedded.Open(t.Context(), embedded.Options{
 		Config: c, Lookup: os.LookupEnv, Environ: os.Environ(), Now: time.Now,
