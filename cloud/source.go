@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	dagsource "github.com/updraft-dev/updraft/dag/source"
 	"github.com/updraft-dev/updraft/logs/objects"
 )
 
@@ -124,19 +125,9 @@ func (s *source) download(ctx context.Context, root *os.Root, name string, o obj
 		// Half a file may be a good one with other tasks. Word of the change comes, too.
 		return fmt.Errorf("read DAG file %s from %s: %d bytes of %d: it has changed in between: try again", name, s.where, n, len(body))
 	}
-	if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return fmt.Errorf("make the folder of DAG file %s: %w", name, err)
-	}
-	tmp := name + ".part"
-	if err := root.WriteFile(tmp, body, 0o600); err != nil {
-		return fmt.Errorf("write DAG file %s: %w", name, err)
-	}
 	// The time of the change at the source: files that did not change are not read again,
 	// whichever process copied them.
-	if err := root.Chtimes(tmp, o.Modified, o.Modified); err != nil {
-		return fmt.Errorf("date DAG file %s: %w", name, err)
-	}
-	if err := root.Rename(tmp, name); err != nil {
+	if err := dagsource.Replace(root, name, body, o.Modified); err != nil {
 		return fmt.Errorf("write DAG file %s: %w", name, err)
 	}
 	return nil

@@ -1,6 +1,6 @@
 // Command updraft-kube is what knows Kubernetes: `updraft-kube controller` makes the pods of
-// the kubernetes executor; `pod`, `check-pods` and `run-pod` do for other programs of Updraft what needs
-// Kubernetes' client, which is large.
+// the kubernetes executor; `pod`, `check-pods` and `run-pod` do for other programs of Updraft
+// what needs Kubernetes' client, which is large.
 package main
 
 import (

@@ -19,7 +19,7 @@ const (
 	// maxPack bounds a folder that is packed, in bytes.
 	maxPack = 64 << 20
 	// partial is what the names of files end in that are being written.
-	partial = ".part"
+	partial = ".updraft-part"
 	// compiled is where Python puts what it has compiled.
 	compiled = "__pycache__"
 )
@@ -147,14 +147,15 @@ func unpack(root *os.Root, body []byte) (have map[string]bool, err error) {
 		if old, err := root.ReadFile(name); err == nil && bytes.Equal(old, content) {
 			continue
 		}
-		if err := replace(root, name, content, h.ModTime); err != nil {
+		if err := Replace(root, name, content, h.ModTime); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// replace writes a file beside its name first: nobody reads half of it.
-func replace(root *os.Root, name string, body []byte, modified time.Time) error {
+// Replace writes a file of a folder, of that time, beside its name first: nobody reads half
+// of it, and who has it open keeps what it was.
+func Replace(root *os.Root, name string, body []byte, modified time.Time) error {
 	if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
 	}

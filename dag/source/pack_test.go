@@ -66,8 +66,8 @@ func content(t *testing.T, dir string) map[string]string {
 func TestPack(t *testing.T) {
 	t.Parallel()
 	var blobs shared
-	files := map[string]string{"a.yaml": "a", "deep/er/b.py": "b", "empty.sql": ""}
-	all := map[string]string{"half.py.part": "h", "__pycache__/a.pyc": "p"}
+	files := map[string]string{"a.yaml": "a", "deep/er/b.py": "b", "empty.sql": "", "mine.part": "p"}
+	all := map[string]string{"half.py.updraft-part": "h", "__pycache__/a.pyc": "p"}
 	for name, text := range files {
 		all[name] = text
 	}
@@ -101,7 +101,7 @@ func TestPack(t *testing.T) {
 			t.Errorf("unpacked (-want +got):\n%s", diff)
 		}
 	}
-	if diff := cmp.Diff(map[string]bool{"a.yaml": true, "deep/er/b.py": true, "empty.sql": true}, had); diff != "" {
+	if diff := cmp.Diff(map[string]bool{"a.yaml": true, "deep/er/b.py": true, "empty.sql": true, "mine.part": true}, had); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
 	info, err := os.Stat(filepath.Join(dir, "a.yaml"))
