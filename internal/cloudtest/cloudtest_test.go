@@ -76,44 +76,55 @@ func put(t testing.TB, s store.Store, d *dag.DAG) {
 	}
 }
 
+// running has an account work that has one DAG, from today on, until end, which wants nothing
+// to have gone wrong with it.
+func running(t *testing.T, c cloudtest.Config, d *dag.DAG) (a *cloudtest.Account, cli *embedded.Function, end func()) {
+	t.Helper()
+	wait(t, time.Until(today()))
+	a = cloudtest.New(c)
+	cli, err := a.Client("cli")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, cli.Store, d)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		a.Run(ctx)
+		close(done)
+	}()
+	return a, cli, func() {
+		t.Helper()
+		cancel()
+		<-done
+		if err := cli.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+		for _, p := range a.Problems() {
+			t.Error(p)
+		}
+	}
+}
+
 func TestChain(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
 	open := inMemory()
 	synctest.Test(t, func(t *testing.T) {
-		wait(t, time.Until(today()))
-		a := cloudtest.New(cloudtest.Config{Seed: 1, Store: open, Operators: operators(), Home: home})
-		cli, err := a.Client("cli")
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(t, cli.Store, chain(10))
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() {
-			a.Run(ctx)
-			close(done)
-		}()
-		r, err := cli.Trigger(ctx, task.Trigger{DAG: "chain"}, "cli")
+		a, cli, end := running(t, cloudtest.Config{Seed: 1, Store: open, Operators: operators(), Home: home}, chain(10))
+		r, err := cli.Trigger(t.Context(), task.Trigger{DAG: "chain"}, "cli")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 100 {
 			wait(t, time.Second)
-			if r, err = last(ctx, cli.Store, r.ID); err != nil || r.State.Finished() {
+			if r, err = last(t.Context(), cli.Store, r.ID); err != nil || r.State.Finished() {
 				break
 			}
 		}
-		cancel()
-		<-done
-		if err := cli.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
+		end()
 		if err != nil || r.State != run.RunSuccess {
 			t.Fatalf("the run is %s, %v", r.State, err)
-		}
-		for _, p := range a.Problems() {
-			t.Error(p)
 		}
 		// One worker goes from task to task; the scheduler begins and ends the run.
 		u := a.Usage()

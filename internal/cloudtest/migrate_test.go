@@ -78,43 +78,24 @@ func TestMigration(t *testing.T) {
 func migrate(t *testing.T, seed uint64, faults cloudtest.Faults) {
 	home, open := t.TempDir(), inMemory()
 	synctest.Test(t, func(t *testing.T) {
-		wait(t, time.Until(today()))
 		ops := &counting{executed: map[string]int{}}
-		a := cloudtest.New(cloudtest.Config{Seed: seed, Store: open, Operators: ops.operators(), Home: home, Fargate: true, Faults: faults})
-		cli, err := a.Client("cli")
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(t, cli.Store, joined())
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() {
-			a.Run(ctx)
-			close(done)
-		}()
+		a, cli, end := running(t, cloudtest.Config{Seed: seed, Store: open, Operators: ops.operators(), Home: home, Fargate: true, Faults: faults}, joined())
 		there := moved(t, cli, "there", func() error {
-			_, err := cli.Place(ctx, "chain", run.Placement{Executor: "fargate", Share: run.Whole, By: "ada"})
+			_, err := cli.Place(t.Context(), "chain", run.Placement{Executor: "fargate", Share: run.Whole, By: "ada"})
 			return err
 		})
 		back := moved(t, cli, "back", func() error {
-			_, err := cli.Unplace(ctx, "chain", nil, "ada", "it was a test")
+			_, err := cli.Unplace(t.Context(), "chain", nil, "ada", "it was a test")
 			return err
 		})
-		cancel()
-		<-done
 		compared(t, cli)
-		if err := cli.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
+		end()
 		inOrder(t, there, "lambda", "fargate")
 		inOrder(t, back, "fargate", "lambda")
 		for what, n := range ops.executed {
 			if n != 1 {
 				t.Errorf("%s was executed %d times", what, n)
 			}
-		}
-		for _, p := range a.Problems() {
-			t.Error(p)
 		}
 		counts := a.Counts()
 		if counts["container"] == 0 || faults.Doubled > 0 && len(counts) < 2 {
