@@ -68,12 +68,15 @@ bench-aws: ## count what runs cost on AWS, on DynamoDB Local; fail when a count 
 mutate: ## make mistakes in the planner: its tests must notice each (10 minutes)
 	$(GO) run ./internal/mutate
 
-FUZZTIME ?= 20s
+# A count, not a time: when a time is over, the fuzzer of Go before 1.27 now and then calls
+# that a failure (go.dev/issue/75804). Each input of dag/pyfile costs a Python process.
+FUZZCOUNT ?= 40000
 .PHONY: fuzz
-fuzz: ## fuzz every parser for FUZZTIME each
+fuzz: ## fuzz every parser with FUZZCOUNT inputs each
 	@set -e; grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+	  count='$(FUZZCOUNT)'; if [ "$$dir" = ./dag/pyfile ]; then count=$$((count / 40 + 1)); fi; \
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | cut -d' ' -f2); do \
-	    echo "== $$dir $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir; done; done
+	    echo "== $$dir $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime "$${count}x" -fuzzminimizetime 50x $$dir; done; done
 
 # The functions of template.yaml; `sam build` calls these targets with ARTIFACTS_DIR.
 FUNCTION_FLAGS := -tags lambda.norpc -trimpath -ldflags '-s -w -X main.release=$(VERSION)'

@@ -42,57 +42,69 @@ func effects(log string) map[string][]string {
 }
 
 // TestFaults: when the store, the queues and the buckets fail for a minute, every run ends, each task is
-// executed once, and nothing is left in the queues; also when a scheduler is killed then. It
-// is alone: the faults are for whoever works.
+// executed once, a new file is read, and nothing is left in the queues; also when a scheduler is
+// killed then. It is alone: the faults are for whoever works.
 func TestFaults(t *testing.T) {
 	s := stacktest.Open(t)
 	before := letters(t, s)
-	storm := func(name string, f func(t *testing.T)) {
-		fired := stacktest.Storm(t, time.Minute)
-		t.Run(name, f)
-		n := fired()
-		t.Logf("%s: %v", name, n)
-		for _, service := range []string{"dynamodb", "s3"} { // of SQS little is asked
-			if n[service+" refused"]+n[service+" reset"]+n[service+" cut off"] == 0 {
-				t.Errorf("%s: no call of %s went wrong", name, service)
-			}
-		}
-	}
-	storm("calls go wrong", func(t *testing.T) { once(t, s) })
-	storm("and a scheduler is killed", func(t *testing.T) {
-		t.Run("kill", func(t *testing.T) {
-			t.Parallel()
+	t.Run("calls go wrong", func(t *testing.T) { storm(t, s) })
+	t.Run("and a scheduler is killed", func(t *testing.T) {
+		storm(t, s, func(t *testing.T) {
 			ctx, stop := context.WithTimeout(t.Context(), patience)
 			defer stop()
 			if err := s.Kill(ctx, "scheduler"); err != nil {
 				t.Error(err)
 			}
 		})
-		once(t, s)
 	})
 	wantEmpty(t, s, before)
 }
 
-// once runs the DAGs of effects at the same time.
-func once(t *testing.T, s *stacktest.Stack) {
+// storm runs the DAGs of effects, which are known before, and what more is given, while calls
+// go wrong; a file that is put then is read.
+func storm(t *testing.T, s *stacktest.Stack, more ...func(t *testing.T)) {
 	t.Helper()
-	log, now := filepath.Join(t.TempDir(), "effects"), time.Now()
-	for name, tasks := range effects(log) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ctx, stop := context.WithTimeout(t.Context(), patience)
-			defer stop()
-			id := fmt.Sprintf("faults_%s_%d", name, now.UnixNano())
-			s.Put(t, id+".yaml", dagFile(id, "null", tasks...))
-			s.Read(ctx, t, id)
-			read := time.Now()
-			data, err := s.End(ctx, s.Begin(t, task.Trigger{DAG: id, Run: "faults"}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			wantOnce(t, data, log+"."+id, len(tasks))
-			t.Logf("read in %s, ended in %s", read.Sub(now).Round(time.Second), time.Since(read).Round(time.Second))
+	ctx, stop := context.WithTimeout(t.Context(), 2*patience)
+	defer stop()
+	now := time.Now().UnixNano()
+	id := func(name string) string { return fmt.Sprintf("faults_%s_%d", name, now) }
+	log := filepath.Join(t.TempDir(), "effects")
+	dags := effects(log)
+	for name, tasks := range dags {
+		s.Put(t, id(name)+".yaml", dagFile(id(name), "null", tasks...))
+	}
+	for name := range dags {
+		s.Read(ctx, t, id(name))
+	}
+
+	fired := stacktest.Storm(t, time.Minute)
+	t.Run("while they do", func(t *testing.T) { // ends when all of it has
+		for name, tasks := range dags {
+			more = append(more, func(t *testing.T) {
+				data, err := s.End(ctx, s.Begin(t, task.Trigger{DAG: id(name), Run: "faults"}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantOnce(t, data, log+"."+id(name), len(tasks))
+			})
+		}
+		more = append(more, func(t *testing.T) {
+			s.Put(t, id("new")+".yaml", dagFile(id("new"), "null", bashTask("only", "true", nil, "")))
+			s.Read(ctx, t, id("new"))
 		})
+		for i, f := range more {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				f(t)
+			})
+		}
+	})
+	n := fired()
+	t.Logf("calls that went wrong: %v", n)
+	for _, service := range []string{"dynamodb", "s3"} { // of SQS little is asked
+		if n[service+" refused"]+n[service+" reset"]+n[service+" cut off"] == 0 {
+			t.Errorf("no call of %s went wrong", service)
+		}
 	}
 }
 
