@@ -106,6 +106,9 @@ func TestWorkersReadPack(t *testing.T) {
 		if err := processor.Process(t.Context(), embedded.Invocation{Name: "p"}); err != nil {
 			t.Fatal(err)
 		}
+		if packs, err := kept.List(t.Context(), "logs/sources/", ""); err != nil || len(packs.Objects) != 1 {
+			t.Errorf("kept are %v, %v, want one pack", packs.Objects, err)
+		}
 		dags.Counts()
 		kept.Counts()
 	}

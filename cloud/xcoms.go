@@ -64,6 +64,11 @@ func (x *bucketXComs) Get(ctx context.Context, key string) ([]byte, error) {
 	return body[:n], err
 }
 
+// Remove implements source.Blobs.
+func (x *bucketXComs) Remove(ctx context.Context, key string) error {
+	return x.b.Delete(ctx, x.prefix+key)
+}
+
 // Sources keeps the files that DAGs were read from in the same bucket, below sources/: the
 // machines that run tasks find there what the one that reads DAG files has kept.
 func (x *bucketXComs) Sources() dagsource.Blobs {

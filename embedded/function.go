@@ -26,9 +26,8 @@ type Function struct {
 	rt     *task.Runtime
 	// folder is what the store says of the DAG files that this process has: see processed.
 	folder string
-	// unpacked are the files that it has from a pack, packed is what it has made last.
+	// unpacked are the files that it has from a pack.
 	unpacked map[string]bool
-	packed   string
 }
 
 // schedulers and processors are guarded by these names.

@@ -84,16 +84,38 @@ func (f *Function) processOnce(ctx context.Context) (Synced, error) {
 		return synced, err
 	}
 	f.tell(synced)
-	now := processed(version, f.pack(ctx))
-	err = f.Store.PutSetting(ctx, store.KindFolder, store.Setting{ID: bucketState, Value: []byte(now), At: f.Now()})
-	if err != nil {
-		return synced, fmt.Errorf("store the version of the DAG files: %w", err)
+	if err := f.publish(ctx, version); err != nil {
+		return synced, err
 	}
-	f.folder = now
 	if len(synced.IDs()) > 0 {
 		f.Wake()
 	}
 	return synced, nil
+}
+
+// publish has other machines find the DAG files as this one has read them.
+func (f *Function) publish(ctx context.Context, version string) error {
+	before, err := f.Store.Setting(ctx, store.KindFolder, bucketState)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("read the version of the DAG files: %w", err)
+	}
+	_, old, _ := strings.Cut(string(before.Value), " ")
+	id, err := f.sources().Pack(ctx, f.Config.Text("dags"), old)
+	if err != nil && !errors.Is(err, source.ErrAlone) {
+		f.Log.WarnContext(ctx, "packing the DAG files; workers read each from the source", "error", err)
+	}
+	now := processed(version, id)
+	err = f.Store.PutSetting(ctx, store.KindFolder, store.Setting{ID: bucketState, Value: []byte(now), At: f.Now()})
+	if err != nil {
+		return fmt.Errorf("store the version of the DAG files: %w", err)
+	}
+	f.folder = now
+	if old != "" && old != id { // a worker that is about to ask for it reads file by file
+		if err := f.sources().Remove(ctx, old); err != nil {
+			f.Log.WarnContext(ctx, "removing the DAG files that were packed before; they stay", "error", err)
+		}
+	}
+	return nil
 }
 
 // Serve is Worker for a process that has its DAG files from a source: it has them as they
@@ -148,17 +170,6 @@ func (f *Function) follow(ctx context.Context) error {
 // processed is how the store has the DAG files that were read last: the version of their
 // source, and, if they were packed, the id of that.
 func processed(version, pack string) string { return strings.TrimSpace(version + " " + pack) }
-
-// pack keeps the DAG files for other machines, so that each needs one request for all of
-// them, and returns the id of that; empty if it cannot, or if no other machine reaches it.
-func (f *Function) pack(ctx context.Context) string {
-	id, err := f.sources().Pack(ctx, f.Config.Text("dags"), f.packed)
-	if err != nil && !errors.Is(err, source.ErrAlone) {
-		f.Log.WarnContext(ctx, "packing the DAG files; workers read each from the source", "error", err)
-	}
-	f.packed = id
-	return id
-}
 
 // unpack makes the folder what was packed.
 func (f *Function) unpack(ctx context.Context, now string) bool {

@@ -34,7 +34,7 @@ var (
 
 // Pack keeps the files of a folder as one content where other machines find it, so that one
 // that needs them all asks for one, and returns its id: equal folders have equal ids, and one
-// that was packed as that before is not written again. This machine does not keep it. The
+// that is kept as before already is not written again. This machine does not keep it. The
 // error is ErrLarge for folders of more than 64 MB, and ErrAlone if nobody would find it.
 func (s *Store) Pack(ctx context.Context, dir, before string) (id string, err error) {
 	if s.shared == nil {
@@ -74,6 +74,17 @@ func (s *Store) Pack(ctx context.Context, dir, before string) (id string, err er
 		return "", fmt.Errorf("keep the packed DAG files: %w", err)
 	}
 	return id, nil
+}
+
+// Remove has nobody find a pack any more.
+func (s *Store) Remove(ctx context.Context, id string) error {
+	if s.shared == nil {
+		return ErrAlone
+	}
+	if err := s.shared.Remove(ctx, id); err != nil {
+		return fmt.Errorf("remove the packed DAG files %s: %w", id, err)
+	}
+	return nil
 }
 
 // Unpack makes a folder what was packed, and returns the names of its files. Had are those

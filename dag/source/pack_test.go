@@ -112,7 +112,18 @@ func TestPack(t *testing.T) {
 	if _, err := here.Unpack(t.Context(), id, dir, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a pack that was damaged: %v", err)
 	}
+	for range 2 { // the second time it is gone already
+		if err := here.Remove(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := here.Unpack(t.Context(), id, dir, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a pack that was removed: %v", err)
+	}
 	alone := source.Open(t.TempDir(), nil)
+	if err := alone.Remove(t.Context(), id); !errors.Is(err, source.ErrAlone) {
+		t.Errorf("removed for nobody: %v", err)
+	}
 	if _, err := alone.Pack(t.Context(), dir, ""); !errors.Is(err, source.ErrAlone) {
 		t.Errorf("packed for nobody: %v", err)
 	}

@@ -35,6 +35,8 @@ type Blobs interface {
 	Put(ctx context.Context, key string, value []byte) error
 	// Get returns a value, or an error that is fs.ErrNotExist.
 	Get(ctx context.Context, key string) ([]byte, error)
+	// Remove removes a value; that it is not there is no error.
+	Remove(ctx context.Context, key string) error
 }
 
 // Store is a folder of contents, each in a file that is named by its hash. Several

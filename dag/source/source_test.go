@@ -31,6 +31,11 @@ func (s *shared) Get(_ context.Context, key string) ([]byte, error) {
 	return b, nil
 }
 
+func (s *shared) Remove(_ context.Context, key string) error {
+	s.m.Delete(key)
+	return nil
+}
+
 func write(t *testing.T, file, text string) string {
 	t.Helper()
 	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
