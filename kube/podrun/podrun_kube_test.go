@@ -318,12 +318,13 @@ func TestReattach(t *testing.T) {
 	}
 }
 
-// killed ends commands by SIGKILL.
+// killed ends commands by SIGKILL. They are in process groups of their own: of the SIGTERM that comes
+// before it they would know what to do.
 type killed struct{ *operatortest.Processes }
 
 // Exec implements task.Processes.
 func (k killed) Exec(ctx context.Context, c task.Command) (task.Exit, error) {
-	c.Argv = append([]string{"/bin/bash", "-c", `trap 'kill -9 $pid' TERM; "$0" "$@" <&0 & pid=$!; wait $pid; wait $pid`}, c.Argv...)
+	c.Argv = append([]string{"/bin/bash", "-c", `set -m; trap 'kill -9 $pid' TERM; "$0" "$@" <&0 & pid=$!; wait $pid; wait $pid`}, c.Argv...)
 	return k.Processes.Exec(ctx, c)
 }
 
