@@ -49,10 +49,12 @@ func (s *spec) run(ctx context.Context, a *task.Attempt) (task.Result, error) {
 			}
 		}()
 	}
-	id, tty, err := e.started(ctx, s)
+	kills := task.OOMKills() // before there is something to kill
+	c, err := e.started(ctx, s)
 	if err != nil {
 		return task.Result{}, err
 	}
+	id := c.id
 	succeeded := false
 	defer func() {
 		if s.remove == removeForce || s.remove == removeSuccess && succeeded {
@@ -60,14 +62,14 @@ func (s *spec) run(ctx context.Context, a *task.Attempt) (task.Result, error) {
 		}
 	}()
 	out := &lines{to: a.Output, all: s.all}
-	state, err := e.follow(ctx, id, tty, out)
+	state, err := e.follow(ctx, c, out)
 	if err != nil {
 		return task.Result{}, err
 	}
 	if slices.Contains(s.skips, state.ExitCode) {
 		return task.Result{}, task.Skip("exit code %d", state.ExitCode)
 	}
-	oom := state.ExitCode != 0 && (state.OOMKilled || state.ExitCode == exitKilled && e.toldOOM(ctx, id))
+	oom := state.ExitCode != 0 && (state.OOMKilled || state.ExitCode == exitKilled && (e.here() && task.OOMKills() > kills || e.toldOOM(ctx, id)))
 	end := task.Exit{Code: state.ExitCode, OOM: oom, LastLine: out.last}
 	if err := end.Err(s.host.Memory); err != nil {
 		return task.Result{}, err
@@ -77,9 +79,13 @@ func (s *spec) run(ctx context.Context, a *task.Attempt) (task.Result, error) {
 	return res, err
 }
 
+// here says that containers run on this machine, whose kernel tells what it kills.
+func (e *engine) here() bool { return strings.HasPrefix(e.DaemonHost(), "unix:") }
+
 // toldOOM says whether the engine has an event of the container running out of memory, or
 // gets one within oomGrace. Where that event comes after the one of the container's end, the
-// container's state does not say it, now or later: moby keeps what it knew at the end.
+// container's state does not say it, now or later: moby keeps what it knew at the end. On a
+// machine that is busy there may be no event at all.
 func (e *engine) toldOOM(ctx context.Context, id string) bool {
 	ctx, cancel := context.WithTimeout(ctx, oomGrace)
 	defer cancel()
@@ -95,39 +101,66 @@ func (e *engine) toldOOM(ctx context.Context, id string) bool {
 	}
 }
 
+// one is the container of an attempt.
+type one struct {
+	id  string
+	tty bool
+	// stream is its output from the start on; nil if it was there before.
+	stream io.ReadCloser
+}
+
 // started is the attempt's container, which runs or has ended.
-func (e *engine) started(ctx context.Context, s *spec) (id string, tty bool, err error) {
+func (e *engine) started(ctx context.Context, s *spec) (c *one, err error) {
 	found, err := e.find(ctx, s)
 	switch {
 	case err != nil:
-		return "", false, err
+		return nil, err
 	case found == nil:
 		if err := e.pull(ctx, s); err != nil {
-			return "", false, err
+			return nil, err
 		}
-		if id, err = e.create(ctx, s); err != nil {
-			return "", false, err
+		c = &one{tty: s.config.Tty}
+		if c.id, err = e.create(ctx, s); err != nil {
+			return nil, err
 		}
-		tty = s.config.Tty
 	default:
-		id, tty = found.ID, found.Config.Tty
+		c = &one{id: found.ID, tty: found.Config.Tty}
 		if found.State.Status != container.StateCreated { // to start one that has ended would run it again
 			e.a.Log.InfoContext(ctx, "attached to the container that is there; its output from the beginning", "container", s.name)
-			return id, tty, nil
+			return c, nil
 		}
 	}
-	err = e.ask(ctx, func(ctx context.Context) error {
-		_, err := e.ContainerStart(ctx, id, client.ContainerStartOptions{})
-		return err
-	})
-	if err == nil {
-		return id, tty, nil
+	if err = e.start(ctx, c); err == nil {
+		return c, nil
 	}
-	e.removed(ctx, id) // it has never run
+	e.removed(ctx, c.id) // it has never run
 	if ctx.Err() != nil {
-		return "", false, stopped(ctx)
+		return nil, stopped(ctx)
 	}
-	return "", false, &task.CauseError{Cause: run.CauseImage, Err: fmt.Errorf("starting %s: %w", s, err)}
+	return nil, &task.CauseError{Cause: run.CauseImage, Err: fmt.Errorf("starting %s: %w", s, err)}
+}
+
+// start starts a container whose output is listened to before there is any: who follows
+// the engine's copy of it misses at times the end of a last line without a line break.
+func (e *engine) start(ctx context.Context, c *one) error {
+	return e.ask(ctx, func(ctx context.Context) error {
+		attached, err := e.ContainerAttach(ctx, c.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
+		if err != nil {
+			return err
+		}
+		if _, err := e.ContainerStart(ctx, c.id, client.ContainerStartOptions{}); err != nil {
+			attached.Close()
+			return err
+		}
+		c.stream = stream{attached.Reader, attached.Conn}
+		return nil
+	})
+}
+
+// stream is what is read of a connection.
+type stream struct {
+	io.Reader
+	io.Closer
 }
 
 // find looks for the attempt's container: one from before the worker was restarted. It is
@@ -183,40 +216,44 @@ func (e *engine) createOne(ctx context.Context, s *spec, config container.Config
 
 // follow hands the output on until the container has ended. When ctx ends, the container
 // is stopped, and what it says to that is still read.
-func (e *engine) follow(ctx context.Context, id string, tty bool, out *lines) (*container.State, error) {
+func (e *engine) follow(ctx context.Context, c *one, out *lines) (*container.State, error) {
 	inner, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
-		e.stop(inner, id)
+		e.stop(inner, c.id)
 		timer := time.AfterFunc(endGrace, end)
 		defer timer.Stop()
 		<-inner.Done()
 	})
-	err := e.output(inner, id, tty, out)
-	state, ended := e.wait(inner, id)
+	err := e.output(inner, c, out)
+	state, ended := e.wait(inner, c.id)
 	end()
 	if !stop() {
 		<-done
 		return nil, stopped(ctx)
 	}
 	if err = errors.Join(err, ended); err != nil {
-		return nil, failed(ctx, err, "following container %s", id)
+		return nil, failed(ctx, err, "following container %s", c.id)
 	}
 	return state, nil
 }
 
-func (e *engine) output(ctx context.Context, id string, tty bool, out *lines) error {
-	logs, err := e.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: true})
-	if err != nil {
-		return err
+func (e *engine) output(ctx context.Context, c *one, out *lines) (err error) {
+	said := c.stream
+	if said == nil {
+		said, err = e.ContainerLogs(ctx, c.id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: true})
+		if err != nil {
+			return err
+		}
 	}
-	defer logs.Close()
-	if tty {
-		_, err = io.Copy(out, logs)
+	defer said.Close()
+	defer context.AfterFunc(ctx, func() { said.Close() })()
+	if c.tty {
+		_, err = io.Copy(out, said)
 	} else {
-		_, err = stdcopy.StdCopy(out, out, logs)
+		_, err = stdcopy.StdCopy(out, out, said)
 	}
 	return errors.Join(err, out.flush())
 }
