@@ -254,7 +254,10 @@ type Command struct {
 	Argv []string
 	// Env is the whole environment.
 	Env []string
-	Dir string
+	// Dir is where it runs. With Scratch it is an empty folder instead, with mode 0700, that
+	// goes with the process.
+	Dir     string
+	Scratch bool
 	// Stdin is given to the process; nil is the null device.
 	Stdin []byte
 	// Output takes its standard output and error, as they come.
@@ -277,6 +280,8 @@ type Exit struct {
 	MaxRSS int64
 	// LastLine is the last line it wrote to its standard output or error.
 	LastLine string
+	// Left says why what the process had to itself could not be removed.
+	Left error `json:"-"`
 }
 
 // Err says in one sentence how a process failed, with the cause and the exit code; nil

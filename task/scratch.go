@@ -20,6 +20,13 @@ import (
 func Scratch(a *Attempt, prefix string) (string, error) {
 	sum := sha256.Sum256([]byte(a.Dir + "\x00" + a.Key.String()))
 	dir := filepath.Join(os.TempDir(), prefix+hex.EncodeToString(sum[:12]))
+	return dir, OwnFolder(dir)
+}
+
+// OwnFolder makes a folder with mode 0700 where others may make some, too; one that is there
+// already must be this user's, with that mode. The error is a fault of this machine
+// (run.CauseInfra).
+func OwnFolder(dir string) error {
 	err := os.Mkdir(dir, 0o700)
 	if errors.Is(err, fs.ErrExist) {
 		err = nil
@@ -32,7 +39,7 @@ func Scratch(a *Attempt, prefix string) (string, error) {
 		}
 	}
 	if err != nil {
-		return "", &CauseError{Cause: run.CauseInfra, Err: fmt.Errorf("making a temporary folder: %w", err)}
+		return &CauseError{Cause: run.CauseInfra, Err: fmt.Errorf("making a temporary folder: %w", err)}
 	}
-	return dir, nil
+	return nil
 }

@@ -106,16 +106,14 @@ func execute(ctx context.Context, a *task.Attempt, c task.Command) (task.Exit, *
 	if c.Env, err = environment(a); err != nil {
 		return task.Exit{}, nil, err
 	}
-	dir, temporary, err := folder(a)
-	if err != nil {
+	if c.Dir, err = folder(a); err != nil {
 		return task.Exit{}, nil, err
 	}
-	c.Attempt, c.Dir, c.Output, c.Memory, c.Grace = a.Key, dir, last, a.Memory(), killGrace
+	c.Scratch = c.Dir == ""
+	c.Attempt, c.Output, c.Memory, c.Grace = a.Key, last, a.Memory(), killGrace
 	exit, err := a.Processes.Exec(ctx, c)
-	if temporary {
-		if err := os.RemoveAll(dir); err != nil {
-			a.Log.WarnContext(ctx, "the working directory could not be removed: "+err.Error())
-		}
+	if exit.Left != nil {
+		a.Log.WarnContext(ctx, "the working directory could not be removed: "+exit.Left.Error())
 	}
 	if err != nil {
 		return exit, last, fmt.Errorf("running %s: %w", c.Argv[0], err)
@@ -167,25 +165,22 @@ func environment(a *task.Attempt) ([]string, error) {
 	return out, nil
 }
 
-// folder is where the process runs; a temporary one is made if the author names none.
-func folder(a *task.Attempt) (dir string, temporary bool, err error) {
-	if dir, err = task.Get(a, "cwd", ""); err != nil {
-		return "", false, err
-	}
-	if dir == "" {
-		dir, err = task.Scratch(a, "updraft-")
-		return dir, true, err
+// folder is where the process runs; empty if the author says nothing of it.
+func folder(a *task.Attempt) (string, error) {
+	dir, err := task.Get(a, "cwd", "")
+	if err != nil || dir == "" {
+		return "", err
 	}
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(a.Dir, dir)
 	}
 	switch st, err := os.Stat(dir); {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", false, fmt.Errorf("argument cwd: %s does not exist", dir)
+		return "", fmt.Errorf("argument cwd: %s does not exist", dir)
 	case err != nil:
-		return "", false, fmt.Errorf("argument cwd: %w", err)
+		return "", fmt.Errorf("argument cwd: %w", err)
 	case !st.IsDir():
-		return "", false, fmt.Errorf("argument cwd: %s is no directory", dir)
+		return "", fmt.Errorf("argument cwd: %s is no directory", dir)
 	}
-	return dir, false, nil
+	return dir, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -31,6 +32,14 @@ func (p *Processes) Exec(ctx context.Context, c task.Command) (task.Exit, error)
 	p.mu.Lock()
 	p.commands = append(p.commands, c)
 	p.mu.Unlock()
+	if c.Scratch {
+		dir, err := os.MkdirTemp("", "updraft-test-")
+		if err != nil {
+			return task.Exit{}, err
+		}
+		defer os.RemoveAll(dir)
+		c.Dir = dir
+	}
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Env, cmd.Dir, cmd.WaitDelay = c.Env, c.Dir, c.Grace
 	if c.Env == nil {

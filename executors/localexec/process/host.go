@@ -38,9 +38,10 @@ type Host struct {
 	mu      sync.Mutex
 	conn    net.Conn
 	waiting map[string]chan answer
-	// left is what this host knows to be on the disk until Forget: the folders of an
+	// left is what this host knows to be on the disk until Forget: the files of an
 	// attempt's processes, and whether their end has been seen.
-	left map[run.Attempt]map[string]bool
+	left  map[run.Attempt]map[string]bool
+	shelf shelf
 }
 
 var _ task.Processes = (*Host)(nil)
@@ -58,17 +59,18 @@ func Open(cfg Config) (*Host, error) {
 	if len(Socket(cfg.Dir)) > 100 {
 		return nil, fmt.Errorf("the path %s is too long for a Unix socket: set UPDRAFT_HOME to a shorter one", cfg.Dir)
 	}
-	return &Host{cfg: cfg, waiting: map[string]chan answer{}, left: map[run.Attempt]map[string]bool{}}, nil
+	return &Host{cfg: cfg, waiting: map[string]chan answer{}, left: map[run.Attempt]map[string]bool{}, shelf: shelf{free: map[string][]string{}}}, nil
 }
 
 // Close drops the connection to the shepherd; processes that still run go on.
 func (h *Host) Close() error {
+	err := h.shelf.close()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.conn == nil {
-		return nil
+		return err
 	}
-	return h.conn.Close()
+	return errors.Join(err, h.conn.Close())
 }
 
 // connect returns the connection to the shepherd, starting one if need be; h.mu is held.
@@ -160,41 +162,51 @@ func (h *Host) send(ctx context.Context, r request) (<-chan answer, error) {
 // Exec implements task.Processes.
 func (h *Host) Exec(ctx context.Context, c task.Command) (task.Exit, error) {
 	id := identify(c.Attempt, c.Name)
-	spool := filepath.Join(h.cfg.Dir, id)
 	if h.again(c.Attempt, id) { // the attempt runs the same command once more
-		if err := os.RemoveAll(spool); err != nil {
-			return task.Exit{}, fmt.Errorf("remove the output folder: %w", err)
+		if err := h.retire(id); err != nil {
+			return task.Exit{}, fmt.Errorf("remove what it left before: %w", err)
 		}
 	}
-	made := os.Mkdir(spool, 0o700)
-	if made != nil && !errors.Is(made, os.ErrExist) {
-		return task.Exit{}, fmt.Errorf("make the output folder: %w", made)
-	}
-	t := &tail{spool: spool, to: c.Output}
+	t := &tail{spool: h.spool(id), to: c.Output}
 	defer t.close()
-	if made != nil { // somebody was here before
-		if x, ok := readExit(spool); ok {
-			return h.finish(c.Attempt, id, t, x) // it ended while nobody was looking
+	exit, err := h.exec(ctx, c, id, t)
+	if c.Scratch && !errors.Is(err, ErrShepherd) { // it may go on
+		exit.Left = h.removeScratch(id)
+	}
+	return exit, err
+}
+
+func (h *Host) exec(ctx context.Context, c task.Command, id string, t *tail) (exit task.Exit, err error) {
+	if x, ok := readExit(t.spool); ok {
+		return h.finish(c.Attempt, id, t, x) // it ended while nobody was looking
+	}
+	h.reuse(t.spool)
+	if c.Scratch {
+		if c.Dir, err = h.makeScratch(id); err != nil {
+			return exit, err
 		}
 	}
 	ended, err := h.send(ctx, request{
-		Do: "start", ID: id, Argv: c.Argv, Env: c.Env, Dir: c.Dir, Stdin: c.Stdin, Spool: spool, Memory: c.Memory,
+		Do: "start", ID: id, Argv: c.Argv, Env: c.Env, Dir: c.Dir, Stdin: c.Stdin, Spool: t.spool, Memory: c.Memory,
 	})
 	if err != nil {
-		return task.Exit{}, err
+		return exit, err
 	}
 	a := h.await(ctx, id, ended, t, c.Grace)
 	if a.lost != nil {
-		return task.Exit{}, a.lost
+		return exit, a.lost
 	}
 	if a.Exit == nil {
-		if err := os.RemoveAll(spool); err != nil {
-			return task.Exit{}, err
+		if err := t.spool.remove(all()...); err != nil {
+			return exit, err
 		}
-		return task.Exit{}, errors.New(a.Error)
+		return exit, errors.New(a.Error)
 	}
 	return h.finish(c.Attempt, id, t, *a.Exit)
 }
+
+// spool is where the files of a process are.
+func (h *Host) spool(id string) spool { return spool(filepath.Join(h.cfg.Dir, id)) }
 
 // tailInterval is how often the output of a running process is looked at.
 const tailInterval = 100 * time.Millisecond

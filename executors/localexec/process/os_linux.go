@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // rssUnit is the unit of Rusage.Maxrss in bytes.
@@ -16,6 +18,25 @@ const rssUnit = 1024
 // sysProcAttr: a process group of its own, and death with the shepherd.
 func sysProcAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// emptied makes a file empty, if nobody else has it open: what a process has started and let
+// go of may still write to it.
+func emptied(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	// The kernel grants the lease of a writer to who is alone.
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
+		return false
+	}
+	if st, err := f.Stat(); err != nil || st.Size() > 0 && f.Truncate(0) != nil {
+		return false
+	}
+	_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+	return err == nil
 }
 
 // memoryInterval is how often the memory of a bounded process group is measured.

@@ -9,9 +9,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"syscall"
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/task"
@@ -19,15 +22,16 @@ import (
 
 // request is a line from the host to the shepherd.
 type request struct {
-	// Do is start, term or kill.
+	// Do is start, term, kill, or drop: to kill and keep nothing.
 	Do string `json:"do"`
 	ID string `json:"id"`
+	// Spool belongs to start and drop.
+	Spool spool `json:"spool,omitempty"`
 	// The rest belongs to start.
 	Argv   []string `json:"argv,omitempty"`
 	Env    []string `json:"env,omitempty"`
 	Dir    string   `json:"dir,omitempty"`
 	Stdin  []byte   `json:"stdin,omitempty"`
-	Spool  string   `json:"spool,omitempty"`
 	Memory int64    `json:"memory,omitempty"`
 }
 
@@ -47,7 +51,11 @@ type answer struct {
 // bounded by the system (2 MiB on Linux), and stdin comes in base64.
 const maxLine = 64 << 20
 
-// Names of the files in a process' spool folder.
+// spool is what the names of a process' files begin with. They are in one folder with those
+// of all others: to make a folder for each costs more than to start most processes.
+type spool string
+
+// The files of a process, by how their names end.
 const (
 	outFile    = "out"    // its output, written by the process itself
 	offsetFile = "offset" // how much of it has been handed on while it ran, as text
@@ -55,16 +63,42 @@ const (
 	lostFile   = "lost"   // it died with its shepherd
 )
 
+// file is the path of one of them.
+func (s spool) file(kind string) string { return string(s) + "." + kind }
+
+// all are all kinds of files.
+func all() []string { return []string{outFile, offsetFile, exitFile, lostFile} }
+
+// remove removes those of some kinds.
+func (s spool) remove(kinds ...string) error {
+	for _, kind := range kinds {
+		if err := syscall.Unlink(s.file(kind)); err != nil && !errors.Is(err, syscall.ENOENT) {
+			return &os.PathError{Op: "unlink", Path: s.file(kind), Err: err}
+		}
+	}
+	return nil
+}
+
 // identify names a process by what it is for, so that starting it twice is starting
-// it once: the name of its folder, which begins with that of its attempt.
+// it once: what the names of its files begin with, which begins with that of its attempt.
 func identify(a run.Attempt, name string) string { return short(a.String()) + "." + short(name) }
 
-// attemptOf is what the folders of an attempt's processes begin with.
-func attemptOf(id string) string { a, _, _ := strings.Cut(id, "."); return a }
+// identified is the inverse for the name of a file: the name of the attempt, and that of the
+// process. It is false for what is not a process'.
+func identified(file string) (attempt, id string, ok bool) {
+	parts := strings.Split(file, ".")
+	if len(parts) != 3 || len(parts[0]) != shortSize || len(parts[1]) != shortSize {
+		return "", "", false
+	}
+	return parts[0], parts[0] + "." + parts[1], true
+}
+
+// shortSize is the length of what short returns.
+const shortSize = 24
 
 func short(s string) string {
 	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:12])
+	return hex.EncodeToString(sum[:shortSize/2])
 }
 
 func writeLine(w io.Writer, v any) error {

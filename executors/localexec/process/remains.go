@@ -10,8 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"syscall"
+	"strings"
 
 	"github.com/updraft-dev/updraft/run"
 	"github.com/updraft-dev/updraft/task"
@@ -41,27 +40,13 @@ func (h *Host) Forget(attempts ...run.Attempt) error {
 		delete(h.left, a)
 		h.mu.Unlock()
 		for id := range ids {
-			errs = append(errs, removeSpool(filepath.Join(h.cfg.Dir, id)))
+			errs = append(errs, h.retire(id))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("remove what processes have left: %w", err)
 	}
 	return nil
-}
-
-// removeSpool removes the folder of a process that has ended. It usually has these two
-// files; to list it first would cost more than to remove them.
-func removeSpool(spool string) error {
-	for _, name := range []string{outFile, exitFile} {
-		if err := syscall.Unlink(filepath.Join(spool, name)); err != nil {
-			break // RemoveAll tells
-		}
-	}
-	if syscall.Rmdir(spool) == nil {
-		return nil
-	}
-	return os.RemoveAll(spool)
 }
 
 // Retain is called once at the start, before any attempt is: it forgets what a killed
@@ -73,8 +58,17 @@ func (h *Host) Retain(ctx context.Context, keep func(context.Context) ([]run.Att
 	if err != nil {
 		return fmt.Errorf("list what processes have left: %w", err)
 	}
-	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return !e.IsDir() })
-	if len(entries) == 0 {
+	attemptOf := map[string]string{} // by the ids of processes
+	for _, e := range entries {
+		if attempt, id, ok := identified(e.Name()); ok {
+			attemptOf[id] = attempt
+		}
+	}
+	folders, err := filepath.Glob(h.scratch("*"))
+	if err != nil {
+		return fmt.Errorf("list the folders of processes: %w", err)
+	}
+	if len(attemptOf)+len(folders) == 0 {
 		return nil
 	}
 	attempts, err := keep(ctx)
@@ -85,33 +79,39 @@ func (h *Host) Retain(ctx context.Context, keep func(context.Context) ([]run.Att
 	for _, a := range attempts {
 		kept[short(a.String())] = true
 	}
-	for _, e := range entries {
-		if kept[attemptOf(e.Name())] {
+	for id, attempt := range attemptOf {
+		if kept[attempt] {
 			continue
 		}
-		if err := h.abandon(ctx, e.Name()); err != nil {
+		if err := h.abandon(ctx, id); err != nil {
+			return fmt.Errorf("remove what processes have left: %w", err)
+		}
+	}
+	for _, dir := range folders {
+		if attempt, _, ok := strings.Cut(strings.TrimPrefix(dir, h.scratch("")), "."); !ok || kept[attempt] {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("remove what processes have left: %w", err)
 		}
 	}
 	return nil
 }
 
-// abandon ends a process that may still run, and removes its folder.
+// abandon removes what a process has left. One that may still run is the shepherd's to end,
+// which would write down how it ended.
 func (h *Host) abandon(ctx context.Context, id string) error {
-	path := filepath.Join(h.cfg.Dir, id)
-	if _, ended := readExit(path); !ended {
-		h.signal(ctx, "kill", id)
+	s := h.spool(id)
+	if _, ended := readExit(s); ended {
+		return s.remove(all()...)
 	}
-	// The shepherd may write down how it ended right now: once.
-	if err := os.RemoveAll(path); !errors.Is(err, syscall.ENOTEMPTY) {
-		return err
-	}
-	return os.RemoveAll(path)
+	_, err := h.send(ctx, request{Do: "drop", ID: id, Spool: s})
+	return err
 }
 
 // readExit reads how a process ended. Half of that is the same as nothing.
-func readExit(spool string) (x task.Exit, ok bool) {
-	b, err := os.ReadFile(filepath.Join(spool, exitFile))
+func readExit(s spool) (x task.Exit, ok bool) {
+	b, err := os.ReadFile(s.file(exitFile))
 	if err != nil {
 		return x, false
 	}

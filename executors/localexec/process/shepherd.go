@@ -54,10 +54,12 @@ func (s *shepherd) countOOM(maxAge time.Duration) int {
 
 // child is one process of the shepherd.
 type child struct {
-	req    request
-	pid    int
-	oom    bool
-	maxRSS int64
+	req request
+	pid int
+	// dropped says that nobody will ask how it ended.
+	dropped bool
+	oom     bool
+	maxRSS  int64
 	// done is closed when it has ended, as exit says, or could not be started, as err says.
 	done chan struct{}
 	exit task.Exit
@@ -105,16 +107,16 @@ func Shepherd(ctx context.Context, socket string) error {
 // sweep marks processes that died with an earlier shepherd, so that they are not started
 // a second time in the name of the same attempt. What has ended properly stays as it is.
 func sweep(dir string) error {
-	started, err := filepath.Glob(filepath.Join(dir, "*", outFile))
+	started, err := filepath.Glob(filepath.Join(dir, "*."+outFile))
 	if err != nil {
 		return err
 	}
 	for _, out := range started {
-		spool := filepath.Dir(out)
-		if _, ended := readExit(spool); ended {
+		s := spool(strings.TrimSuffix(out, "."+outFile))
+		if _, ended := readExit(s); ended {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(spool, lostFile), nil, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.WriteFile(s.file(lostFile), nil, 0o600); err != nil {
 			return fmt.Errorf("mark a dead process: %w", err)
 		}
 	}
@@ -174,6 +176,10 @@ func (s *shepherd) handle(r request, reply func(answer)) {
 			}
 			signalGroup(c.pid, sig)
 		}
+	case "drop":
+		if err := s.drop(r); err != nil {
+			fmt.Fprintln(os.Stderr, "shepherd:", err)
+		}
 	case "start":
 		c := s.startOnce(r)
 		go func() {
@@ -217,7 +223,7 @@ func (c *child) ended() (ok bool) {
 	if c.exit, ok = readExit(c.req.Spool); ok {
 		return true
 	}
-	if _, err := os.Stat(filepath.Join(c.req.Spool, lostFile)); err == nil {
+	if _, err := os.Stat(c.req.Spool.file(lostFile)); err == nil {
 		c.err = ErrShepherd
 	}
 	return c.err != nil
@@ -228,8 +234,29 @@ func (s *shepherd) forget(c *child) {
 	s.mu.Lock()
 	delete(s.procs, c.req.ID)
 	s.rest()
+	dropped := c.dropped
 	s.mu.Unlock()
+	if dropped {
+		if err := c.req.Spool.remove(all()...); err != nil {
+			fmt.Fprintln(os.Stderr, "shepherd:", err)
+		}
+	}
 	close(c.done)
+}
+
+// drop ends a process if it runs, and removes what it has left.
+func (s *shepherd) drop(r request) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.procs[r.ID]
+	if c == nil {
+		return r.Spool.remove(all()...)
+	}
+	c.dropped = true // forget removes
+	if c.pid != 0 {
+		signalGroup(c.pid, syscall.SIGKILL)
+	}
+	return nil
 }
 
 func signalGroup(pid int, sig syscall.Signal) {
@@ -244,7 +271,7 @@ func (s *shepherd) launch(c *child) error {
 	if len(r.Argv) == 0 {
 		return errors.New("no command")
 	}
-	out, err := os.OpenFile(filepath.Join(r.Spool, outFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	out, err := os.OpenFile(r.Spool.file(outFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the output file: %w", err)
 	}
@@ -273,6 +300,9 @@ func (s *shepherd) launch(c *child) error {
 	}
 	s.mu.Lock()
 	c.pid = proc.Pid
+	if c.dropped {
+		signalGroup(c.pid, syscall.SIGKILL)
+	}
 	s.mu.Unlock()
 	go s.wait(c, proc, before)
 	return nil
@@ -322,7 +352,7 @@ func stdin(r request) (*os.File, error) {
 	if r.Stdin == nil {
 		return os.Open(os.DevNull)
 	}
-	f, err := os.CreateTemp(r.Spool, "in")
+	f, err := os.CreateTemp(filepath.Split(r.Spool.file("in-*")))
 	if err != nil {
 		return nil, fmt.Errorf("prepare standard input: %w", err)
 	}
@@ -360,9 +390,9 @@ func (s *shepherd) wait(c *child, proc *os.Process, oomBefore int) {
 	c.exit.OOM = c.oom || killed && s.countOOM(0) > oomBefore
 	b, err := json.Marshal(c.exit)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(c.req.Spool, exitFile), b, 0o600)
+		err = os.WriteFile(c.req.Spool.file(exitFile), b, 0o600)
 	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "shepherd:", err)
 	}
 	s.forget(c)

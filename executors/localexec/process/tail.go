@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 )
 
 // tail hands on what a process writes to its output file, and remembers how far it
 // came, so that a successor goes on from there.
 type tail struct {
-	spool  string
+	spool  spool
 	to     io.Writer
 	f      *os.File
 	offset int64
@@ -31,7 +30,7 @@ func (t *tail) copy() error {
 	if err != nil || n == 0 {
 		return err
 	}
-	return os.WriteFile(filepath.Join(t.spool, offsetFile), t.mark(), 0o600)
+	return os.WriteFile(t.spool.file(offsetFile), t.mark(), 0o600)
 }
 
 // finish hands on the rest. That goes into the file that says how the process ended: one
@@ -41,7 +40,7 @@ func (t *tail) finish() error {
 	if err != nil || n == 0 {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(t.spool, exitFile), os.O_WRONLY|os.O_APPEND, 0)
+	f, err := os.OpenFile(t.spool.file(exitFile), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return fmt.Errorf("note what was handed on: %w", err)
 	}
@@ -58,7 +57,7 @@ func (t *tail) mark() []byte {
 // pass hands on what was written since the last time.
 func (t *tail) pass() (int64, error) {
 	if t.f == nil {
-		f, err := os.Open(filepath.Join(t.spool, outFile))
+		f, err := os.Open(t.spool.file(outFile))
 		if errors.Is(err, os.ErrNotExist) {
 			return 0, nil
 		} else if err != nil {
@@ -80,8 +79,8 @@ func (t *tail) pass() (int64, error) {
 // resume goes to where a predecessor stopped handing on; the line before it may be the
 // last one.
 func (t *tail) resume() error {
-	for _, name := range []string{offsetFile, exitFile} {
-		b, err := os.ReadFile(filepath.Join(t.spool, name))
+	for _, kind := range []string{offsetFile, exitFile} {
+		b, err := os.ReadFile(t.spool.file(kind))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}

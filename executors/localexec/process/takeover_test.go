@@ -5,6 +5,7 @@ package process_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -45,7 +46,7 @@ func TestTakeOver(t *testing.T) {
 			}
 			if endsBefore {
 				open(t, gate)
-				waitFor(t, func() bool { m, _ := filepath.Glob(filepath.Join(dir, "*", "exit")); return len(m) == 1 })
+				waitFor(t, func() bool { m, _ := filepath.Glob(filepath.Join(dir, "*.exit")); return len(m) == 1 })
 			}
 			second := host(t, dir)
 			var out bytes.Buffer
@@ -90,7 +91,7 @@ func TestExecAfterTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	started(t, count, 2)
-	if err := second.Forget(c.Attempt); err != nil {
+	if err := errors.Join(second.Forget(c.Attempt), second.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if left := spools(t, dir); len(left) != 0 {
@@ -135,9 +136,7 @@ func TestRetain(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, func() bool { return gone(pid) })
-	if left := spools(t, dir); len(left) != 1 {
-		t.Errorf("%q is left, want the folder of one attempt", left)
-	}
+	waitFor(t, func() bool { return len(spools(t, dir)) == 2 }) // output and end of one attempt
 	kept.Output = new(bytes.Buffer)
 	if got, err := second.Exec(t.Context(), kept); err != nil || got.LastLine != "hello" {
 		t.Errorf("got %+v, %v", got, err)
@@ -180,18 +179,12 @@ func started(t *testing.T, count string, want int) {
 	}
 }
 
-// spools are the folders that attempts have left.
+// spools are the files that attempts have left.
 func spools(t *testing.T, dir string) []string {
 	t.Helper()
-	entries, err := os.ReadDir(dir)
+	left, err := filepath.Glob(filepath.Join(dir, strings.Repeat("[0-9a-f]", 24)+".*"))
 	if err != nil {
 		t.Fatal(err)
-	}
-	var left []string
-	for _, e := range entries {
-		if e.IsDir() {
-			left = append(left, e.Name())
-		}
 	}
 	return left
 }
