@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -78,7 +77,7 @@ func (i *Installation) serve(ctx context.Context, o StandaloneOptions, work func
 		if o.OnReady != nil {
 			o.OnReady(front.address(), first)
 		}
-		debug.FreeOSMemory() // loading took much that is not needed again
+		release() // loading took much that is not needed again
 		g, all := errgroup.WithContext(ctx)
 		g.Go(func() error { return front.wait(all) })
 		g.Go(func() error { return i.watch(all, files, e) })
