@@ -15,6 +15,9 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the floor writes to the same database
+
+	"github.com/updraft-dev/updraft/dag"
+	"github.com/updraft-dev/updraft/settings"
 )
 
 // floor is the bare loop to compare with: start true, wait for it, commit one row to
@@ -131,7 +134,18 @@ func noops(ctx context.Context, b *bench) error {
 	if b.quick {
 		n = 2000
 	}
-	o, err := b.once(ctx, "noop", dagOf(n, func(int) string { return noop }), map[string]string{"parallelism": "1024"})
+	// As many at once as the machine bears: the default pool alone would let 128.
+	const wide = 1024
+	flags := map[string]string{"parallelism": fmt.Sprint(wide)}
+	i, err := b.install(ctx, "noop", flags)
+	if err != nil {
+		return err
+	}
+	err = i.Settings.PutPool(ctx, settings.Pool{Name: dag.DefaultPool, Slots: wide})
+	if err = errors.Join(err, i.Close()); err != nil {
+		return err
+	}
+	o, err := b.once(ctx, "noop", dagOf(n, func(int) string { return noop }), flags)
 	if err != nil {
 		return err
 	}
