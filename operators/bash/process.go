@@ -136,33 +136,46 @@ func environment(a *task.Attempt) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	vars := make(map[string]string)
-	set := func(list []string) {
-		for _, kv := range list {
-			if k, v, ok := strings.Cut(kv, "="); ok {
-				vars[k] = v
-			}
-		}
-	}
+	var inherited []string
 	if add || a.Args["env"] == nil {
-		set(a.Environ)
+		inherited = a.Environ
 	}
-	for k, v := range own {
-		text, ok := v.(string)
+	said := make([]string, 0, len(own))
+	for _, k := range slices.Sorted(maps.Keys(own)) {
+		text, ok := own[k].(string)
 		if !ok {
-			return nil, task.Misconfigured(fmt.Errorf("argument env: %s is %v, not a text: put it in quotes", k, v))
+			return nil, task.Misconfigured(fmt.Errorf("argument env: %s is %v, not a text: put it in quotes", k, own[k]))
 		}
 		if k == "" || strings.ContainsAny(k, "=\x00") || strings.ContainsRune(text, 0) {
 			return nil, task.Misconfigured(fmt.Errorf("argument env: %q cannot be a variable", k))
 		}
-		vars[k] = text
+		said = append(said, k+"="+text)
 	}
-	set(a.Env)
-	out := make([]string, 0, len(vars))
-	for _, k := range slices.Sorted(maps.Keys(vars)) {
-		out = append(out, k+"="+vars[k])
+	return lastOf(inherited, said, a.Env), nil
+}
+
+// lastOf are the variables of some lists; of several with the same name the last one.
+func lastOf(lists ...[]string) []string {
+	n := 0
+	for _, l := range lists {
+		n += len(l)
 	}
-	return out, nil
+	out, at := make([]string, 0, n), make(map[string]int, n)
+	for _, l := range lists {
+		for _, kv := range l {
+			k, _, ok := strings.Cut(kv, "=")
+			if !ok {
+				continue
+			}
+			if i, twice := at[k]; twice {
+				out[i] = kv
+				continue
+			}
+			at[k] = len(out)
+			out = append(out, kv)
+		}
+	}
+	return out
 }
 
 // folder is where the process runs; empty if the author says nothing of it.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"sync"
 )
 
 // tail hands on what a process writes to its output file, and remembers how far it
@@ -54,13 +55,22 @@ func (t *tail) mark() []byte {
 	return append(strconv.AppendInt([]byte{'\n'}, t.offset, 10), '\n')
 }
 
+// buffers are for copying: most processes write little or nothing, and one for each would
+// be most of what the garbage collector has to do.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+
+// onlyReader has no other methods: with them io.CopyBuffer would not use its buffer.
+type onlyReader struct{ io.Reader }
+
 // pass hands on what was written since the last time.
 func (t *tail) pass() (int64, error) {
 	if t.f == nil {
-		f, err := os.Open(t.spool.file(outFile))
-		if errors.Is(err, os.ErrNotExist) {
+		st, err := os.Stat(t.spool.file(outFile))
+		if errors.Is(err, os.ErrNotExist) || err == nil && st.Size() == 0 {
 			return 0, nil
-		} else if err != nil {
+		}
+		f, err := os.Open(t.spool.file(outFile))
+		if err != nil {
 			return 0, fmt.Errorf("read the output: %w", err)
 		}
 		t.f = f
@@ -68,7 +78,9 @@ func (t *tail) pass() (int64, error) {
 			return 0, fmt.Errorf("read the output: %w", err)
 		}
 	}
-	n, err := io.Copy(io.MultiWriter(t.to, (*lastLine)(t)), t.f)
+	buf := buffers.Get().(*[]byte) //nolint:forcetypeassert // there are no others
+	defer buffers.Put(buf)
+	n, err := io.CopyBuffer(io.MultiWriter(t.to, (*lastLine)(t)), onlyReader{t.f}, *buf)
 	if err != nil {
 		return n, fmt.Errorf("hand on the output: %w", err)
 	}
