@@ -14,13 +14,15 @@ import select
 import signal
 import socket
 import sys
-from typing import Any, Callable, ContextManager
+from typing import Any, Callable, ContextManager, Optional
 
 from updraft_runner import child, frames, shim
 
 # How long the first attempt is waited for before everything is imported that it and those
 # after it may need, in milliseconds.
 _FIRST_ATTEMPT = 1000
+# How long a process that waits for an attempt is kept when there is none, in milliseconds.
+_SPARE = 5000
 # prctl(2): the signal a process gets when its parent dies.
 _PR_SET_PDEATHSIG = 1
 # prctl(2): orphans below this process become its children.
@@ -54,6 +56,10 @@ class Zygote:
             self.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.buffer = bytearray()
         self.fds: list[int] = []
+        # The process that the next attempt gets, forked before it is asked for, and the
+        # socket by which it is told.
+        self.spare: Optional[tuple[int, Any]] = None
+        self.idle: set[int] = set()  # those that were forked so and have no attempt
         self.by_pid: dict[int, int] = {}
         self.by_attempt: dict[int, int] = {}
         self.wake_read, self.wake_write = os.pipe()
@@ -73,8 +79,10 @@ class Zygote:
         poll.register(self.wake_read, select.POLLIN)
         alive, began = True, False
         while alive:
-            ready = poll.poll(None if self.warm else 0 if self.by_pid or began else _FIRST_ATTEMPT)
-            if not ready and not self.warm:
+            ready = poll.poll(self.patience(began))
+            if not ready and self.warm:
+                self.dismiss()
+            elif not ready:
                 began = True
                 self.warm_up()
             for fd, _ in ready:
@@ -83,8 +91,15 @@ class Zygote:
                 else:
                     alive = self.read()
             self.reap()
+        self.dismiss()
         for pid in self.by_pid:
             _kill_group(pid, signal.SIGKILL)
+
+    def patience(self, began: bool) -> Optional[int]:
+        """How long to wait for something to do, in milliseconds."""
+        if self.warm:
+            return _SPARE if self.spare and not self.by_pid else None
+        return 0 if self.by_pid or began else _FIRST_ATTEMPT
 
     def warm_up(self) -> None:
         """Imports some of what attempts may need, when there is nothing else to do: the first
@@ -113,25 +128,69 @@ class Zygote:
 
     def spawn(self, frame: dict[str, Any]) -> None:
         channel, output = self.fds.pop(0), self.fds.pop(0)
+        argv, env, bare = frame.get("exec"), frame.get("env"), bool(frame.get("bare"))
+        try:
+            pid = 0 if argv else self.hand_over(channel, output)
+            if pid == 0:
+                pid = self.fork(lambda: child.forked(channel, output, argv, env, bare))
+        except OSError as error:
+            frames.send(self.control, {"op": "failed", "id": frame["id"], "error": str(error)})
+            return
+        finally:
+            os.close(channel)
+            os.close(output)
+        self.by_pid[pid] = frame["id"]
+        self.by_attempt[frame["id"]] = pid
+        frames.send(self.control, {"op": "started", "id": frame["id"], "pid": pid})
+        if self.warm and not argv:
+            self.provide()
+
+    def provide(self) -> None:
+        """Forks the process of the next attempt: it does not wait for that then."""
+        here, there = socket.socketpair()
+        try:
+            self.spare = self.fork(lambda: _wait(there, here)), here
+            self.idle.add(self.spare[0])
+        except OSError:
+            here.close()  # the next attempt forks, and says why it cannot
+        finally:
+            there.close()
+
+    def hand_over(self, channel: int, output: int) -> int:
+        """Gives an attempt to the process that waits for one, and says which it is; 0 if
+        there is none."""
+        if self.spare is None:
+            return 0
+        (pid, here), self.spare = self.spare, None
+        try:
+            socket.send_fds(here, [b"!"], [channel, output])
+        except OSError:
+            return 0  # it was killed
+        finally:
+            here.close()
+        self.idle.discard(pid)
+        return pid
+
+    def dismiss(self) -> None:
+        """Ends the process that waits for an attempt."""
+        if self.spare is not None:
+            self.spare[1].close()
+            self.spare = None
+
+    def fork(self, run: Callable[[], None]) -> int:
+        """Forks a process of an attempt, which runs something that never returns."""
         # Blocked until the child has its own handler: a SIGTERM that comes
         # while it still ignores the signal as we do would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         try:
             pid = os.fork()
             if pid == 0:
-                self.become(frame, channel, output)
-        except OSError as error:
-            frames.send(self.control, {"op": "failed", "id": frame["id"], "error": str(error)})
-            return
+                self.become(run)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-            os.close(channel)
-            os.close(output)
-        self.by_pid[pid] = frame["id"]
-        self.by_attempt[frame["id"]] = pid
-        frames.send(self.control, {"op": "started", "id": frame["id"], "pid": pid})
+        return pid
 
-    def become(self, frame: dict[str, Any], channel: int, output: int) -> None:
+    def become(self, run: Callable[[], None]) -> None:
         """The child's side of the fork; never returns."""
         try:
             os.setsid()
@@ -142,12 +201,12 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             for fd in [self.control.detach(), self.wake_read, self.wake_write] + self.fds:
                 os.close(fd)
-            child.forked(channel, output, frame.get("exec"), frame.get("env"), bool(frame.get("bare")))
+            run()
         finally:
             os._exit(1)
 
     def reap(self) -> None:
-        while self.by_pid or self.strict:
+        while self.by_pid or self.idle or self.strict:
             pid = _exited()
             if pid is None:
                 return
@@ -162,6 +221,7 @@ class Zygote:
                 self.end_strays(done)
             attempt = self.by_pid.pop(done, None)
             if attempt is None:
+                self.forget(done)
                 continue
             del self.by_attempt[attempt]
             # ru_maxrss is bytes on macOS and kibibytes elsewhere.
@@ -173,6 +233,12 @@ class Zygote:
             })
 
 
+    def forget(self, pid: int) -> None:
+        """Notes the end of a process that had no attempt."""
+        self.idle.discard(pid)
+        if self.spare is not None and self.spare[0] == pid:
+            self.dismiss()
+
     def end_strays(self, done: Any) -> None:
         """Ends the children that are no attempts: what an attempt that is done
         started in sessions of their own. Their ends are noticed like all others."""
@@ -182,8 +248,22 @@ class Zygote:
         except OSError:
             return  # a kernel that does not list them
         for pid in found:
-            if pid not in self.by_pid and pid != done:
+            if pid not in self.by_pid and pid not in self.idle and pid != done:
                 _kill_group(pid, signal.SIGKILL)
+
+
+def _wait(there: Any, here: Any) -> None:
+    """In a new fork: takes the attempt that comes, and ends if none does."""
+    here.close()
+    try:
+        child.rehearse()
+    except BaseException:
+        pass  # the attempt that comes says what is wrong
+    data, fds, _, _ = socket.recv_fds(there, 1, 2)
+    there.close()
+    if data:
+        child.forked(fds[0], fds[1], None, None, False)
+    os._exit(0)
 
 
 def _exited() -> Any:
