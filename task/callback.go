@@ -146,7 +146,7 @@ func (x *execution) callbackCommand(ctx context.Context, event string, i int, c 
 	if err != nil {
 		return err
 	}
-	env := slices.Concat(x.r.cfg.Environ, x.a.Env, facts)
+	env := slices.Concat(x.r.cfg.Environ, x.a.Env(), facts)
 	exit, err := x.r.cfg.Processes.Exec(ctx, Command{
 		Attempt: x.log.key, Name: fmt.Sprintf("%s.%d", callbackName(event), i), Argv: argv, Env: env, Dir: x.a.Dir,
 		Stdin: body, Output: &x.log, Grace: killGrace,

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/updraft-dev/updraft/dag"
 )
 
 // isoTime is how Airflow writes times in the environment and in run ids.
@@ -15,9 +17,17 @@ func isoTime(t time.Time) string {
 	return t.Format("2006-01-02T15:04:05") + "+00:00"
 }
 
-// contextEnv are Airflow's AIRFLOW_CTX_* variables and the same as UPDRAFT_*, with
-// what Airflow leaves out: map index, interval, host.
+// contextEnv is Attempt.Env; there are none for what no process is started for.
 func (x *execution) contextEnv() []string {
+	if x.env == nil && x.op != nil && x.op.Spec.Kind != dag.OperatorInert {
+		x.env = x.makeEnv()
+	}
+	return x.env
+}
+
+// makeEnv makes Airflow's AIRFLOW_CTX_* variables and the same as UPDRAFT_*, with
+// what Airflow leaves out: map index, interval, host.
+func (x *execution) makeEnv() []string {
 	a, i := &x.a, x.w.Instance
 	try := strconv.Itoa(i.Try)
 	both := [][2]string{

@@ -37,8 +37,8 @@ func (x *execution) header() {
 		date = " on " + isoTime(*x.w.Run.LogicalDate)
 	}
 	x.say(slog.LevelInfo, "Executing <Task(%s): %s>%s", shortClass(t.Operator), t.ID, date)
-	if len(x.a.Env) > 0 {
-		x.say(slog.LevelInfo, "Exporting env vars: %s", quoteEnv(x.a.Env))
+	if env := x.a.Env(); len(env) > 0 {
+		x.say(slog.LevelInfo, "Exporting env vars: %s", quoteEnv(env))
 	}
 	x.log.release()
 	x.log.forget()

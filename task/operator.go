@@ -62,8 +62,8 @@ type Attempt struct {
 	// byte. Both end in the attempt's log, secrets masked.
 	Log    *slog.Logger
 	Output io.Writer
-	// Env are the AIRFLOW_CTX_* and UPDRAFT_* variables for processes.
-	Env []string
+	// Env makes the AIRFLOW_CTX_* and UPDRAFT_* variables for processes; read only.
+	Env func() []string
 	// Dir is the folder of the DAG's file; relative paths in arguments start there.
 	Dir string
 	// Learned is what was found to be enough memory for the task before; see Memory.

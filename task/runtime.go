@@ -134,6 +134,8 @@ type execution struct {
 	// runEvent is set when a DAG's callbacks are called instead of a task's.
 	runEvent *RunEvent
 	updates  updates
+	// env is made when it is asked for.
+	env []string
 	// peak is the most memory that one of its processes has had.
 	peak atomic.Int64
 }
@@ -169,7 +171,7 @@ func (x *execution) prepare(ctx context.Context) error {
 		Key: w.Instance.Attempt(w.Run.ID), DAG: w.DAG, Run: &w.Run, Instance: &w.Instance, Learned: w.Memory,
 		Services: Services{XComs: x, Assets: &x.updates, Settings: settingsOf{x}, Runs: runsOf{x}, Processes: c.Processes, Operators: c.Operators, Templates: x, Mail: c.Mail, Now: c.Now, Environ: c.Environ},
 	}
-	x.a.peak = &x.peak
+	x.a.Env, x.a.peak = x.contextEnv, &x.peak
 	if c.Processes != nil {
 		x.a.Processes = measured{c.Processes, &x.a}
 	}
@@ -191,9 +193,6 @@ func (x *execution) prepare(ctx context.Context) error {
 		return infra(errors.New("the worker that ran it died, and this operator cannot be resumed"))
 	}
 	x.a.Dir = x.dir()
-	if x.op.Spec.Kind != dag.OperatorInert {
-		x.a.Env = x.contextEnv()
-	}
 	return nil
 }
 

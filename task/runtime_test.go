@@ -187,7 +187,7 @@ func TestHeaderAndEnvironment(t *testing.T) {
 	var env []string
 	var dir string
 	w.op("pkg.mod.SomeOperator", func(ctx context.Context, a *Attempt) (Result, error) {
-		env, dir = a.Env, a.Dir
+		env, dir = a.Env(), a.Dir
 		a.Log.With("k", "v w").WithGroup("g").InfoContext(ctx, "hello", "n", 1)
 		fmt.Fprint(a.Output, "no newline")
 		a.Log.DebugContext(ctx, "not shown")

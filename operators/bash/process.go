@@ -151,7 +151,7 @@ func environment(a *task.Attempt) ([]string, error) {
 		}
 		said = append(said, k+"="+text)
 	}
-	return lastOf(inherited, said, a.Env), nil
+	return lastOf(inherited, said, a.Env()), nil
 }
 
 // lastOf are the variables of some lists; of several with the same name the last one.

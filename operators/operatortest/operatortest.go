@@ -75,7 +75,7 @@ func New(t testing.TB) *Harness {
 func (h *Harness) Attempt(args map[string]any) *task.Attempt {
 	return &task.Attempt{
 		Key: h.Instance.Attempt(h.DAGRun.ID), DAG: h.DAG, Task: h.Task, Run: &h.DAGRun, Instance: &h.Instance,
-		Args: args, Log: slog.New(slog.NewTextHandler(h.log, nil)), Output: h.log, Env: h.Env, Dir: h.Dir,
+		Args: args, Log: slog.New(slog.NewTextHandler(h.log, nil)), Output: h.log, Env: func() []string { return h.Env }, Dir: h.Dir,
 		Services: task.Services{
 			XComs: h.XComs, Assets: h.Assets, Settings: h.Settings, Runs: h.Runs, Processes: h.Processes, Python: h.Python,
 			Templates: h.Templates, Mail: h.Mail, Now: h.Now, Environ: h.Environ,

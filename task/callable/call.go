@@ -19,7 +19,7 @@ import (
 func (r *Runner) describe(a *task.Attempt, c task.PythonCall, end *task.End) (python.Call, error) {
 	call := python.Call{
 		Callable: r.located(c.Callable, a.Dir), NoContext: c.NoContext, HideValue: c.HideValue,
-		Env: slices.Concat(a.Env, c.Env), Dir: a.Dir, Path: r.path(a.Dir), LogLevel: r.cfg.LogLevel,
+		Env: slices.Concat(a.Env(), c.Env), Dir: a.Dir, Path: r.path(a.Dir), LogLevel: r.cfg.LogLevel,
 		Output: a.Output, Isolated: c.Isolated, Python: beside(a.Dir, c.Interpreter),
 		MemoryLimit: a.Memory(), Handler: handler{a, &r.cfg},
 		// Branches need their value even if it is not pushed; others may return anything.

@@ -87,7 +87,7 @@ func execute(ctx context.Context, a *task.Attempt, argv []string) error {
 	if a.Processes == nil {
 		return task.Misconfigured(errors.New("transform_script: this worker starts no processes"))
 	}
-	env := append(append([]string(nil), a.Environ...), a.Env...)
+	env := append(append([]string(nil), a.Environ...), a.Env()...)
 	exit, err := a.Processes.Exec(ctx, task.Command{
 		Attempt: a.Key, Argv: argv, Env: env, Dir: a.Dir, Output: a.Output, Grace: 10 * time.Second,
 	})
