@@ -95,6 +95,11 @@ func bash(command string) string {
 	return fmt.Sprintf("      operator: airflow.providers.standard.operators.bash.BashOperator\n      bash_command: %q\n", command)
 }
 
+// command is a task that executes a program without a shell.
+func command(name string) string {
+	return fmt.Sprintf("      operator: updraft.operators.CommandOperator\n      command: [%q]\n", name)
+}
+
 const noop = "      operator: updraft.operators.NoopOperator\n"
 
 // commits is how many commits the store of an installation has made.
