@@ -90,12 +90,13 @@ func childOf(t *testing.T, pid int) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range strings.Fields(string(list)) {
-		n, err := strconv.Atoi(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
+	first, _, _ := strings.Cut(string(list), " ")
+	if first == "" {
+		return 0
 	}
-	return 0
+	n, err := strconv.Atoi(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
