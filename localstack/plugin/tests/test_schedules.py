@@ -31,9 +31,9 @@ def test_schedule_and_rule_fire_once_a_minute_a_disabled_one_does_not(client, qu
             State="DISABLED" if url == disabled else "ENABLED",
             Target={"Arn": arn_of(url), "RoleArn": ROLE, "Input": json.dumps({"tick": 1})},
         )
-    rule, later = unique("rule"), datetime.now(UTC) + timedelta(hours=1)
+    rule, later = unique("rule"), datetime.now(UTC) + timedelta(hours=12)
     put_rule(events, rule, "rate(1 minute)", arn_of(by_rule))
-    # What is due in an hour is not due now, though only the hour tells it.
+    # What is due in twelve hours is not due now, nor in the next minute, though only the hour tells it.
     put_rule(events, f"{rule}-later", f"cron(* {later.hour} * * ? *)", arn_of(disabled))
     try:
         (message,) = eventually("the schedule fires", 90, lambda: receive(client, by_schedule))
