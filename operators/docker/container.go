@@ -130,27 +130,27 @@ func (e *engine) started(ctx context.Context, s *spec) (c *one, err error) {
 			return c, nil
 		}
 	}
-	if err = e.start(ctx, c); err == nil {
+	if err = e.start(ctx, s, c); err == nil {
 		return c, nil
 	}
 	e.removed(ctx, c.id) // it has never run
 	if ctx.Err() != nil {
 		return nil, stopped(ctx)
 	}
-	return nil, &task.CauseError{Cause: run.CauseImage, Err: fmt.Errorf("starting %s: %w", s, err)}
+	return nil, err
 }
 
 // start starts a container whose output is listened to before there is any: who follows
 // the engine's copy of it misses at times the end of a last line without a line break.
-func (e *engine) start(ctx context.Context, c *one) error {
+func (e *engine) start(ctx context.Context, s *spec, c *one) error {
 	return e.ask(ctx, func(ctx context.Context) error {
 		attached, err := e.ContainerAttach(ctx, c.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 		if err != nil {
-			return err
+			return failed(ctx, err, "listening to %s", s)
 		}
 		if _, err := e.ContainerStart(ctx, c.id, client.ContainerStartOptions{}); err != nil {
 			attached.Close()
-			return err
+			return &task.CauseError{Cause: run.CauseImage, Err: fmt.Errorf("starting %s: %w", s, err)}
 		}
 		c.stream = stream{attached.Reader, attached.Conn}
 		return nil
