@@ -103,6 +103,14 @@ func (h *Host) connect(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
+// reach has a shepherd be there.
+func (h *Host) reach(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, err := h.connect(ctx)
+	return err
+}
+
 // broken is a fault of this machine: the task has not begun, and is tried again.
 func broken(err error) error { return &task.CauseError{Cause: run.CauseInfra, Err: err} }
 
@@ -179,6 +187,11 @@ func (h *Host) Exec(ctx context.Context, c task.Command) (task.Exit, error) {
 func (h *Host) exec(ctx context.Context, c task.Command, id string, t *tail) (exit task.Exit, err error) {
 	if x, ok := readExit(t.spool); ok {
 		return h.finish(c.Attempt, id, t, x) // it ended while nobody was looking
+	}
+	// First: a shepherd that is started now takes what is there for what an earlier one had
+	// started.
+	if err := h.reach(ctx); err != nil {
+		return exit, err
 	}
 	h.reuse(t.spool)
 	if c.Scratch {

@@ -6,14 +6,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/updraft-dev/updraft/executors/localexec/process"
 	"github.com/updraft-dev/updraft/task"
 )
 
@@ -78,6 +81,37 @@ func TestReuse(t *testing.T) {
 	}
 	if _, err := os.Stat(cwd); !errors.Is(err, os.ErrNotExist) || len(spools(t, dir)) != 0 {
 		t.Errorf("left are %s (%v) and %q", cwd, err, spools(t, dir))
+	}
+}
+
+// TestReuseAfterTheShepherd: a shepherd that comes after one that died takes files that are
+// used again for nobody's.
+func TestReuseAfterTheShepherd(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	h := host(t, dir)
+	for n := range 3 {
+		var out bytes.Buffer
+		c := command("", "sh", "-c", "echo $PPID")
+		c.Attempt.Task, c.Output = fmt.Sprint("t", n), &out
+		got, err := h.Exec(t.Context(), c)
+		if err != nil || got.Code != 0 {
+			t.Fatalf("process %d: %+v, %v", n, got, err)
+		}
+		if err := h.Forget(c.Attempt); err != nil {
+			t.Fatal(err)
+		}
+		shepherd, err := strconv.Atoi(got.LastLine)
+		if err != nil || syscall.Kill(shepherd, syscall.SIGKILL) != nil {
+			t.Fatalf("the shepherd %q cannot be killed: %v", got.LastLine, err)
+		}
+		waitFor(t, func() bool { // the last of its threads has let go of the socket
+			conn, err := net.Dial("unix", process.Socket(dir))
+			if err == nil {
+				conn.Close()
+			}
+			return err != nil && !h.Connected()
+		})
 	}
 }
 
